@@ -1,0 +1,1 @@
+"""The JupyterLab side of Traindock: the room for the server extension and the sidebar."""

@@ -1,0 +1,1 @@
+"""Compute targets: where jobs run. One room per kind, one contract for all (`base`)."""

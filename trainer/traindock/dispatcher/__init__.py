@@ -1,0 +1,1 @@
+"""The one process per workspace that takes runs through their states."""

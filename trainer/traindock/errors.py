@@ -1,0 +1,217 @@
+"""Every exception that Traindock raises on purpose.
+
+    TraindockError
+    ├── UserErrorException              what was asked for cannot be done as it was asked
+    │   ├── WorkspaceException          no such workspace, broken config.json, name taken
+    │   ├── ComputeTargetException      no such compute target, or one that cannot satisfy the run
+    │   ├── TrainingException           an estimator's arguments contradict each other
+    │   ├── RunConfigurationException   a run configuration's fields contradict each other
+    │   ├── ExperimentExecutionException  a script or source folder that cannot be submitted
+    │   ├── SnapshotException           a source folder too large or not storable
+    │   ├── RunNotFoundException        no such run
+    │   ├── RunNotSignedException       the run was not submitted by this user to this workspace
+    │   ├── ModelNotFoundException      no such model or version
+    │   ├── ModelPathNotFoundException  nothing under this path among a run's files
+    │   └── RunEnvironmentException     not inside a job, and the caller insisted on one
+    ├── ActivityFailedException         the run ended as Failed: the script, its environment or the machine
+    ├── Detached                        waiting was interrupted; the run goes on
+    ├── EnvironmentBuildException       an environment could not be built
+    ├── StoreException                  the workspace's files are damaged, too new, or the disk refuses
+    └── InternalError                   a fault of Traindock itself
+        └── InvalidTransition           a state change that the table of transitions forbids
+
+The names that Azure ML's v1 SDK used are kept where they are neutral, so that ``except`` clauses
+of old notebooks go on working. Exceptions keep their data as attributes and survive pickling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+
+class TraindockError(Exception):
+    """Root of all exceptions raised on purpose; its text says what is wrong and what to do next."""
+
+    #: Stable identifier for REST answers and ``--json`` output.
+    code = "error"
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return (_rebuild, (type(self), self.__dict__.copy()))
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints in place of a traceback: for these errors the text is the help."""
+        return [f"{type(self).__name__}: {self}"]
+
+
+def _rebuild(cls: type[TraindockError], state: dict[str, Any]) -> TraindockError:
+    error = cls.__new__(cls)
+    error.__dict__.update(state)
+    error.args = (state.get("message", ""),)
+    return error
+
+
+class UserErrorException(TraindockError, ValueError):
+    """What was asked for cannot be done as it was asked; the text says what to change."""
+
+    code = "user_error"
+
+
+class WorkspaceException(UserErrorException):
+    """There is no such workspace, its ``config.json`` is broken, or its name is taken."""
+
+    code = "workspace"
+
+
+class ComputeTargetException(UserErrorException):
+    """There is no such compute target, or it can never satisfy what a run asks of it."""
+
+    code = "compute_target"
+
+
+class TrainingException(UserErrorException):
+    """An estimator's arguments are missing, unknown or contradict each other."""
+
+    code = "training"
+
+
+class RunConfigurationException(UserErrorException):
+    """A run configuration's fields are missing, unknown or contradict each other."""
+
+    code = "run_configuration"
+
+
+class ExperimentExecutionException(UserErrorException):
+    """A script or source folder cannot be submitted."""
+
+    code = "experiment_execution"
+
+
+class SnapshotException(UserErrorException):
+    """A source folder is too large, or holds something that cannot be stored."""
+
+    code = "snapshot"
+
+
+class RunNotFoundException(UserErrorException):
+    """There is no run with this id in the workspace."""
+
+    code = "run_not_found"
+
+
+class RunNotSignedException(UserErrorException):
+    """The run was not submitted by this user to this workspace, so it is shown but never changed."""
+
+    code = "run_not_signed"
+
+
+class ModelNotFoundException(UserErrorException):
+    """There is no model of this name, or no such version of it."""
+
+    code = "model_not_found"
+
+
+class ModelPathNotFoundException(UserErrorException):
+    """Nothing lies under the given path; the text lists what is there."""
+
+    code = "model_path_not_found"
+
+
+class RunEnvironmentException(UserErrorException):
+    """The code does not run inside a job, and the caller insisted on one."""
+
+    code = "run_environment"
+
+
+class ActivityFailedException(TraindockError):
+    """A run ended as Failed.
+
+    Attributes:
+        run_id: the run.
+        reason: value of :class:`traindock.states.Reason`.
+        exit_code: the script's exit code, or None where it has none.
+        log_tail: last lines of the log that explains the failure.
+        log_path: where the whole of that log is.
+        hint: what to do next.
+    """
+
+    code = "activity_failed"
+
+    def __init__(
+        self,
+        run_id: str,
+        reason: str,
+        detail: str = "",
+        *,
+        exit_code: int | None = None,
+        log_tail: Iterable[str] = (),
+        log_path: str = "",
+        hint: str = "",
+    ) -> None:
+        self.run_id = run_id
+        self.reason = reason
+        self.detail = detail
+        self.exit_code = exit_code
+        self.log_tail = list(log_tail)
+        self.log_path = log_path
+        self.hint = hint
+        super().__init__(self._text())
+
+    def _text(self) -> str:
+        lines = [f"Run {self.run_id} failed: {self.detail or self.reason} (reason: {self.reason})"]
+        if self.log_tail:
+            lines += ["Last lines of its log:", *(f"    {line}" for line in self.log_tail)]
+        if self.log_path:
+            lines.append(f"The whole log: {self.log_path}")
+        if self.hint:
+            lines.append(self.hint)
+        return "\n".join(lines)
+
+
+class Detached(TraindockError):
+    """Waiting for a run was interrupted. The run goes on; wait again, or cancel it, at any time."""
+
+    code = "detached"
+
+
+class EnvironmentBuildException(TraindockError):
+    """An environment could not be built.
+
+    Attributes:
+        log_tail: the resolver's or installer's last lines.
+    """
+
+    code = "environment_build"
+
+    def __init__(self, message: str, log_tail: Iterable[str] = ()) -> None:
+        self.log_tail = list(log_tail)
+        super().__init__("\n".join([message, *(f"    {line}" for line in self.log_tail)]))
+
+
+class StoreException(TraindockError):
+    """The workspace's files are damaged or of a newer format, or the disk refuses to take more."""
+
+    code = "store"
+
+
+class InternalError(TraindockError):
+    """A fault of Traindock itself; please report it with the text."""
+
+    code = "internal"
+
+
+class InvalidTransition(InternalError):
+    """A change of state that the table of transitions forbids."""
+
+    code = "invalid_transition"
+
+    def __init__(self, current: str, new: str, allowed: Iterable[str]) -> None:
+        self.current, self.new, self.allowed = current, new, list(allowed)
+        super().__init__(f"a run cannot go from {current} to {new}; allowed: {', '.join(self.allowed) or 'nothing'}")

@@ -1,0 +1,1 @@
+"""From an environment to something a job can run in: recipe, cache key, build."""

@@ -1,0 +1,59 @@
+"""Which names are allowed for what, checked in one place.
+
+The rules for experiments and models are Azure ML v1's, so that old notebooks keep their names.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import PurePosixPath
+from typing import Final
+
+from traindock.errors import UserErrorException
+
+_EXPERIMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,35}")
+_MODEL: Final = re.compile(r"[A-Za-z0-9][-._A-Za-z0-9]{0,254}")
+_WORKSPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}")
+_COMPUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,22}[A-Za-z0-9]")
+_RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,150}")
+
+_RULES: Final[dict[str, tuple[re.Pattern[str], str]]] = {
+    "experiment": (_EXPERIMENT, "3 to 36 letters, digits, _ or -, starting with a letter or digit"),
+    "model": (_MODEL, "1 to 255 letters, digits, -, . or _, starting with a letter or digit"),
+    "workspace": (_WORKSPACE, "2 to 33 letters, digits, _ or -, starting with a letter or digit"),
+    "compute target": (_COMPUTE, "2 to 24 letters, digits or -, starting with a letter, not ending with -"),
+    "run id": (_RUN_ID, "letters, digits, _ or -, starting with a letter or digit"),
+}
+
+
+def check_name(kind: str, name: object) -> str:
+    """Return ``name`` if it is allowed for ``kind``.
+
+    Args:
+        kind: "experiment", "model", "workspace", "compute target" or "run id".
+        name: what the user gave.
+
+    Raises:
+        UserErrorException: it is no string, or breaks the rule, which the text quotes.
+    """
+    pattern, rule = _RULES[kind]
+    if not isinstance(name, str) or not pattern.fullmatch(name):
+        shown = repr(name)
+        if len(shown) > 200:
+            shown = f"{shown[:200]}… ({len(shown):,} characters)"
+        raise UserErrorException(f"{shown} is no {kind} name: use {rule}")
+    return name
+
+
+def check_relative(name: object, what: str = "file name") -> str:
+    """Return ``name`` as a clean relative path with forward slashes that stays inside its folder.
+
+    Raises:
+        UserErrorException: it is empty, absolute, holds a NUL, or leads out by "..".
+    """
+    if not isinstance(name, str) or not name or "\0" in name:
+        raise UserErrorException(f"{name!r} is no {what}: use a relative path such as 'outputs/model.pt'")
+    path = PurePosixPath(name)
+    if path.is_absolute() or ".." in path.parts:
+        raise UserErrorException(f"{what} {name!r} leads out of the run: use a relative path without '..'")
+    return str(path)

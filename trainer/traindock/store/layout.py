@@ -1,0 +1,195 @@
+"""Where everything lies in a workspace folder. No other module spells a file name of the store.
+
+    workspace.json   index.sqlite   settings.toml   computes.json   changes.log
+    dispatcher.lock  dispatcher.json  dispatcher.log
+    experiments/<name>/events.jsonl
+    runs/<run id>/   (see RunLayout)
+    models/<name>/events.jsonl
+    snapshots/<sha256>.json   blobs/<2 hex>/<sha256>
+    environments/<hash>/      datastores/<name>/     runtime/<hash>/
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class RunLayout:
+    """The folder of one run.
+
+    While the job runs, ``outputs`` and ``logs`` are links into ``work``, the job's working directory; sealing
+    moves the folders here and drops the rest of ``work``.
+    """
+
+    root: Path
+
+    @property
+    def run_json(self) -> Path:
+        """What was submitted, signed; never changes."""
+        return self.root / "run.json"
+
+    @property
+    def plan_json(self) -> Path:
+        """The exact launch request that was, or will be, performed."""
+        return self.root / "plan.json"
+
+    @property
+    def events(self) -> Path:
+        return self.root / "events.jsonl"
+
+    @property
+    def metrics(self) -> Path:
+        """One folder per writing process."""
+        return self.root / "metrics"
+
+    @property
+    def requests(self) -> Path:
+        """What the job asks of the dispatcher, and the replies."""
+        return self.root / "requests"
+
+    @property
+    def outputs(self) -> Path:
+        return self.root / "outputs"
+
+    @property
+    def logs(self) -> Path:
+        """The script's own ``./logs``."""
+        return self.root / "logs"
+
+    @property
+    def uploads(self) -> Path:
+        """Files that the script or the SDK uploaded under names outside ``outputs/`` and ``logs/``."""
+        return self.root / "uploads"
+
+    @property
+    def work(self) -> Path:
+        """The job's working directory, a fresh copy of the snapshot, gone once the run is sealed."""
+        return self.root / "work"
+
+    @property
+    def sealed_json(self) -> Path:
+        """Names, sizes and hashes of the sealed files, see ``store.sealing``."""
+        return self.root / "sealed.json"
+
+    @property
+    def driver(self) -> Path:
+        """What Traindock itself writes about the job, out of reach of a script that tidies up."""
+        return self.root / "driver"
+
+    @property
+    def stdout(self) -> Path:
+        return self.driver / "stdout.txt"
+
+    @property
+    def build_log(self) -> Path:
+        return self.driver / "build.txt"
+
+    @property
+    def launch_json(self) -> Path:
+        """What the launcher (the job's shim) is to do."""
+        return self.driver / "launch.json"
+
+    @property
+    def launch_lock(self) -> Path:
+        """Held by the launcher for as long as the job lives."""
+        return self.driver / "lock"
+
+    @property
+    def started_json(self) -> Path:
+        """Written by the launcher before the script is executed: from then on it is never launched again."""
+        return self.driver / "started.json"
+
+    @property
+    def exit_json(self) -> Path:
+        """How the job ended; blank until then (its block is reserved, so that a full disk cannot swallow it)."""
+        return self.driver / "exit.json"
+
+    @property
+    def error_json(self) -> Path:
+        """The exception that ended a Python script: type, message, file and line."""
+        return self.driver / "error.json"
+
+
+@dataclass(frozen=True)
+class WorkspaceLayout:
+    """The folder of one workspace."""
+
+    root: Path
+
+    @property
+    def workspace_json(self) -> Path:
+        return self.root / "workspace.json"
+
+    @property
+    def index(self) -> Path:
+        return self.root / "index.sqlite"
+
+    @property
+    def settings(self) -> Path:
+        return self.root / "settings.toml"
+
+    @property
+    def computes(self) -> Path:
+        return self.root / "computes.json"
+
+    @property
+    def changes(self) -> Path:
+        """The id of each run or model whose events grew, in order."""
+        return self.root / "changes.log"
+
+    @property
+    def dispatcher_lock(self) -> Path:
+        return self.root / "dispatcher.lock"
+
+    @property
+    def dispatcher_json(self) -> Path:
+        return self.root / "dispatcher.json"
+
+    @property
+    def dispatcher_log(self) -> Path:
+        return self.root / "dispatcher.log"
+
+    @property
+    def experiments(self) -> Path:
+        return self.root / "experiments"
+
+    @property
+    def runs(self) -> Path:
+        return self.root / "runs"
+
+    @property
+    def models(self) -> Path:
+        return self.root / "models"
+
+    @property
+    def snapshots(self) -> Path:
+        return self.root / "snapshots"
+
+    @property
+    def blobs(self) -> Path:
+        return self.root / "blobs"
+
+    @property
+    def environments(self) -> Path:
+        return self.root / "environments"
+
+    @property
+    def datastores(self) -> Path:
+        return self.root / "datastores"
+
+    @property
+    def runtime(self) -> Path:
+        """Copies of the standard-library-only package that is injected into jobs, by content."""
+        return self.root / "runtime"
+
+    def run(self, run_id: str) -> RunLayout:
+        """Layout of one run; ``run_id`` must have passed :func:`traindock.names.check_run_id`."""
+        return RunLayout(self.runs / run_id)
+
+    def experiment_events(self, name: str) -> Path:
+        return self.experiments / name / "events.jsonl"
+
+    def model_events(self, name: str) -> Path:
+        return self.models / name / "events.jsonl"
