@@ -214,4 +214,5 @@ class InvalidTransition(InternalError):
 
     def __init__(self, current: str, new: str, allowed: Iterable[str]) -> None:
         self.current, self.new, self.allowed = current, new, list(allowed)
-        super().__init__(f"a run cannot go from {current} to {new}; allowed: {', '.join(self.allowed) or 'nothing'}")
+        after = ", ".join(self.allowed) or "nothing"
+        super().__init__(f"a run cannot go from {current} to {new}; allowed: {after}")

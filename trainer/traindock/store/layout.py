@@ -1,12 +1,12 @@
 """Where everything lies in a workspace folder. No other module spells a file name of the store.
 
-    workspace.json   index.sqlite   settings.toml   computes.json   changes.log
-    dispatcher.lock  dispatcher.json  dispatcher.log
-    experiments/<name>/events.jsonl
-    runs/<run id>/   (see RunLayout)
-    models/<name>/events.jsonl
-    snapshots/<sha256>.json   blobs/<2 hex>/<sha256>
-    environments/<hash>/      datastores/<name>/     runtime/<hash>/
+workspace.json   index.sqlite   settings.toml   computes.json   changes.log
+dispatcher.lock  dispatcher.json  dispatcher.log
+experiments/<name>/events.jsonl
+runs/<run id>/   (see RunLayout)
+models/<name>/events.jsonl
+snapshots/<sha256>.json   blobs/<2 hex>/<sha256>
+environments/<hash>/      datastores/<name>/     runtime/<hash>/
 """
 
 from __future__ import annotations
@@ -103,7 +103,7 @@ class RunLayout:
 
     @property
     def exit_json(self) -> Path:
-        """How the job ended; blank until then (its block is reserved, so that a full disk cannot swallow it)."""
+        """How the job ended; blank until then, so that its block is there when the disk is full."""
         return self.driver / "exit.json"
 
     @property
