@@ -1,0 +1,78 @@
+"""``changes.log``: what changed in a workspace, in order, so that readers need not look everywhere.
+
+One line a change, holding a subject such as ``run/<id>`` or ``model/<name>``. Whoever changes a record announces
+it here first, while holding the record's lock; a reader that has seen the line waits for that lock and so sees the
+change, or learns that its writer died before making it.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+
+class Changes:
+    """The log of changes at ``path``."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def announce(self, subject: str) -> None:
+        """Append ``subject``; cheap, not synced (a rebuild of the index finds what a power cut lost)."""
+        with self._locked(fcntl.LOCK_EX) as fd:
+            os.write(fd, subject.encode() + b"\n")
+
+    def publish(self, subject: str, action: Callable[[], None]) -> None:
+        """Announce ``subject`` and perform ``action``, such that no reader sees the one without the other."""
+        with self._locked(fcntl.LOCK_EX) as fd:
+            os.write(fd, subject.encode() + b"\n")
+            action()
+
+    def read(self, offset: int) -> tuple[list[str], int]:
+        """Return the distinct subjects announced since byte ``offset``, in order, and the next offset.
+
+        A log that was shortened or replaced is read from its start again.
+        """
+        with self._locked(fcntl.LOCK_SH) as fd:
+            return self._tail(fd, offset)
+
+    def grown(self, offset: int) -> bool:
+        """Whether there may be something to read after ``offset``."""
+        try:
+            return self.path.stat().st_size != offset
+        except FileNotFoundError:
+            return offset != 0
+
+    def unless_changed(self, offset: int, action: Callable[[], None]) -> bool:
+        """Perform ``action`` if nothing was announced since ``offset``, keeping writers out meanwhile.
+
+        Returns:
+            Whether it was performed.
+        """
+        with self._locked(fcntl.LOCK_EX) as fd:
+            if os.fstat(fd).st_size != offset:
+                return False
+            action()
+            return True
+
+    @contextmanager
+    def _locked(self, mode: int) -> Iterator[int]:
+        fd = os.open(self.path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, mode)
+            yield fd
+        finally:
+            os.close(fd)
+
+    @staticmethod
+    def _tail(fd: int, offset: int) -> tuple[list[str], int]:
+        size = os.fstat(fd).st_size
+        if size < offset:
+            offset = 0
+        data = os.pread(fd, size - offset, offset)
+        end = data.rfind(b"\n") + 1
+        lines = data[:end].decode("utf-8", "replace").split("\n")
+        return list(dict.fromkeys(line for line in lines if line)), offset + end
