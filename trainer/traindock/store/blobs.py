@@ -1,0 +1,334 @@
+"""The content store: each content once, read-only, under its SHA-256.
+
+A content lies at ``blobs/<first 2 hex>/<sha256>``, mode 0444. It is written under a temporary name, synced and
+renamed, so that a name in the store always stands for the whole content, whoever is killed when; writers of the
+same content do not disturb each other. What is read is hashed while it is read: bit rot and hands that edit a
+file are noticed at the first use. The store never deletes a content, since others may refer to it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import stat
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Final
+
+from traindock.errors import StoreException
+from traindock.store.copying import (
+    BLOCK,
+    TEMPORARY,
+    copy_checked,
+    open_regular,
+    pump,
+    read_up_to,
+    storage_error,
+    temporary_name,
+    write_all,
+)
+from traindock.store.files import sync_folder
+
+_SHA256: Final = re.compile(r"[0-9a-f]{64}")
+#: From this many new contents on, one syncfs is cheaper than an fsync for each (0.5 to 5 ms apiece).
+_SYNC_ALL_FROM: Final = 64
+
+
+class BlobStore:
+    """Contents of one workspace by SHA-256.
+
+    Args:
+        root: the folder ``blobs`` of the workspace; made when the first content comes.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def path(self, sha256: str) -> Path:
+        """Where this content lies, or would lie.
+
+        Raises:
+            StoreException: ``sha256`` is not 64 lower-case hexadecimal digits.
+        """
+        if not _SHA256.fullmatch(sha256):
+            raise StoreException(f"{sha256!r} is no SHA-256: 64 lower-case hexadecimal digits are")
+        return self.root / sha256[:2] / sha256
+
+    def holds(self, sha256: str, size: int) -> bool:
+        """Whether the content is there with this size in bytes (its bytes are not read)."""
+        try:
+            found = os.lstat(self.path(sha256))
+        except OSError:
+            return False
+        return stat.S_ISREG(found.st_mode) and found.st_size == size
+
+    def put_file(self, path: Path, *, follow: bool = False, durable: bool = True) -> tuple[str, int]:
+        """Copy a file into the store, hashing it in the same pass.
+
+        Args:
+            path: a regular file.
+            follow: whether ``path`` itself may be a symbolic link.
+            durable: sync it to disk now; else call :meth:`flush` before anything refers to it.
+
+        Returns:
+            SHA-256 (hex) and size in bytes of what was read.
+
+        Raises:
+            OSError: ``path`` cannot be opened or read, see :func:`~traindock.store.copying.open_regular`.
+            StoreException: the store's disk is full or refuses; nothing half written stays.
+        """
+        descriptor = open_regular(path, follow=follow)
+        try:
+            return self.put_descriptor(descriptor, durable=durable)
+        finally:
+            os.close(descriptor)
+
+    def put_descriptor(self, descriptor: int, *, durable: bool = True) -> tuple[str, int]:
+        """Copy what an open file holds from its position on; otherwise as :meth:`put_file`."""
+        size = os.fstat(descriptor).st_size
+        if size <= BLOCK:
+            # A small file fits into memory: when the store has it already, nothing is written at all.
+            block = read_up_to(descriptor, BLOCK + 1)
+            if len(block) <= BLOCK:
+                sha256 = hashlib.sha256(block).hexdigest()
+                self.put_bytes(block, sha256=sha256, durable=durable)
+                return sha256, len(block)
+            head = block
+        else:
+            head = b""
+        return self._receive(lambda target: pump(descriptor, target, head), durable=durable)
+
+    def put_bytes(self, content: bytes, *, sha256: str | None = None, durable: bool = True) -> str:
+        """Store ``content`` and return its SHA-256; ``sha256`` spares the hashing when the caller knows it."""
+        known = sha256 or hashlib.sha256(content).hexdigest()
+        if self.holds(known, len(content)):
+            return known
+
+        def write(target: int) -> tuple[str, int]:
+            write_all(target, content)
+            return known, len(content)
+
+        return self._receive(write, durable=durable)[0]
+
+    def adopt(self, path: Path, *, exclusive: bool = True, durable: bool = True) -> str:
+        """Make a file part of the store without copying it: afterwards ``path`` is a read-only link to the content.
+
+        Where the file system refuses hard links, or ``path`` lies on another one, the content is copied and
+        ``path`` stays a read-only file of its own.
+
+        Args:
+            path: a regular file.
+            exclusive: False when somebody may still write to the file: then the store gets a copy, and ``path``
+                becomes a link to that copy, out of the writer's reach.
+            durable: as in :meth:`put_file`.
+
+        Returns:
+            SHA-256 (hex).
+
+        Raises:
+            OSError: ``path`` cannot be opened, read or replaced.
+            StoreException: the store's disk is full or refuses.
+        """
+        descriptor = open_regular(path)
+        try:
+            if not exclusive:
+                sha256, _size = self.put_descriptor(descriptor, durable=durable)
+                self._link_back(sha256, path)
+                return sha256
+            os.fchmod(descriptor, 0o444)
+            before = os.fstat(descriptor)
+            sha256, size = pump(descriptor, None)
+            after = os.fstat(descriptor)
+            if (before.st_mtime_ns, before.st_size) != (after.st_mtime_ns, after.st_size):
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                sha256, _size = self.put_descriptor(descriptor, durable=durable)
+                self._link_back(sha256, path)
+                return sha256
+            blob = self.path(sha256)
+            if self.holds(sha256, size):
+                if not os.path.samestat(os.lstat(blob), after):
+                    self._link_back(sha256, path)
+                return sha256
+            self._make_folder(blob.parent)
+            if durable:
+                os.fsync(descriptor)
+            try:
+                blob.unlink(missing_ok=True)  # one of another size is no content of this name
+                # Linking instead of moving and linking back: there is no moment without the file.
+                os.link(path, blob, follow_symlinks=False)
+            except FileExistsError:  # somebody else stored the same content just now
+                self._link_back(sha256, path)
+            except OSError:
+                os.lseek(descriptor, 0, os.SEEK_SET)
+                return self.put_descriptor(descriptor, durable=durable)[0]
+            if durable:
+                sync_folder(blob.parent)
+            return sha256
+        finally:
+            os.close(descriptor)
+
+    def open_verified(self, sha256: str) -> int:
+        """Return a descriptor at the start of a content whose bytes have just been checked.
+
+        Raises:
+            StoreException: it is missing or damaged.
+        """
+        descriptor = self._open(sha256)
+        try:
+            found, _size = pump(descriptor, None)
+            if found != sha256:
+                raise self._damaged(sha256)
+            os.lseek(descriptor, 0, os.SEEK_SET)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
+
+    def copy_out(self, sha256: str, target: Path, mode: int = 0o644) -> None:
+        """Write a copy of a content to ``target``, checking its hash while copying.
+
+        Args:
+            sha256: the content.
+            target: the file to make or replace, all at once; its folder exists.
+            mode: permission bits of the copy, before the umask.
+
+        Raises:
+            StoreException: the content is missing or damaged, or the disk refuses; ``target`` is as it was.
+        """
+        source = self._open(sha256)
+        try:
+            copy_checked(source, target, mode, expected=sha256, damaged=lambda: self._damaged(sha256))
+        finally:
+            os.close(source)
+
+    def flush(self, contents: Iterable[str]) -> None:
+        """Sync contents that were stored with ``durable=False``; missing ones are passed over.
+
+        Raises:
+            StoreException: the disk refuses.
+        """
+        wanted = set(contents)
+        if not wanted:
+            return
+        try:
+            if len(wanted) >= _SYNC_ALL_FROM and _sync_file_system(self.root):
+                return
+            folders = set()
+            for sha256 in wanted:
+                blob = self.path(sha256)
+                try:
+                    descriptor = open_regular(blob)
+                except FileNotFoundError:
+                    continue
+                try:
+                    os.fsync(descriptor)
+                finally:
+                    os.close(descriptor)
+                folders.add(blob.parent)
+            for folder in folders:
+                sync_folder(folder)
+        except OSError as error:
+            raise storage_error(error, f"sync {self.root}") from error
+
+    def remove_leftovers(self, older_than: float = 86_400.0) -> int:
+        """Remove temporary files of writers that were killed; return how many.
+
+        Args:
+            older_than: seconds since the last write; a younger file may have a living writer.
+        """
+        removed = 0
+        limit = time.time() - older_than
+        for path in self.root.glob(f"{TEMPORARY}*"):
+            try:
+                if path.lstat().st_mtime < limit:
+                    path.unlink()
+                    removed += 1
+            except FileNotFoundError:
+                continue
+        return removed
+
+    def _receive(self, fill: Callable[[int], tuple[str, int]], *, durable: bool) -> tuple[str, int]:
+        """Let ``fill`` write a new content and give it the name of what was written."""
+        temporary = self.root / temporary_name()
+        try:
+            self._make_folder(self.root)
+            target = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        except OSError as error:
+            raise storage_error(error, f"store a file in {self.root}") from error
+        try:
+            try:
+                sha256, size = fill(target)
+                if not self.holds(sha256, size):
+                    if durable:
+                        os.fsync(target)
+                    os.fchmod(target, 0o444)
+                    blob = self.path(sha256)
+                    self._make_folder(blob.parent)
+                    temporary.rename(blob)
+                    if durable:
+                        sync_folder(blob.parent)
+            finally:
+                os.close(target)
+        except OSError as error:
+            raise storage_error(error, f"store a file in {self.root}") from error
+        finally:
+            temporary.unlink(missing_ok=True)
+        return sha256, size
+
+    def _make_folder(self, folder: Path) -> None:
+        if not folder.is_dir():
+            folder.mkdir(parents=True, exist_ok=True)
+            sync_folder(folder.parent)
+
+    def _link_back(self, sha256: str, path: Path) -> None:
+        """Replace ``path`` by a link to the content; by a read-only copy where the file system refuses links."""
+        # Its temporary name lies in the store, so that a kill leaves nothing among the user's files.
+        temporary = self.root / temporary_name()
+        try:
+            os.link(self.path(sha256), temporary)
+            temporary.rename(path)
+        except OSError:
+            self.copy_out(sha256, path, 0o444)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+    def _open(self, sha256: str) -> int:
+        path = self.path(sha256)
+        try:
+            return open_regular(path)
+        except FileNotFoundError as error:
+            raise StoreException(
+                f"blob {sha256} is missing: {path} is not there. Restore it from a backup of the workspace, "
+                "or submit or register again from files that still have this content."
+            ) from error
+        except OSError as error:
+            raise StoreException(f"blob {sha256} cannot be read: {path}: {error.strerror}.") from error
+
+    def _damaged(self, sha256: str) -> StoreException:
+        return StoreException(
+            f"blob {sha256} is damaged: the content of {self.path(sha256)} no longer has this SHA-256. Restore the "
+            "file from a backup of the workspace; or delete it, and submit or register again from good files."
+        )
+
+
+def _sync_file_system(path: Path) -> bool:
+    """Sync the file system of ``path``; False where that cannot be done (not Linux)."""
+    if sys.platform != "linux":
+        return False
+    import ctypes
+
+    try:
+        syncfs = ctypes.CDLL(None, use_errno=True).syncfs
+    except (OSError, AttributeError):
+        return False
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if syncfs(descriptor) != 0:
+            number = ctypes.get_errno()
+            raise OSError(number, os.strerror(number), str(path))
+    finally:
+        os.close(descriptor)
+    return True
