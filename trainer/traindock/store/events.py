@@ -47,9 +47,7 @@ def read_settled(path: Path) -> list[Event]:
         return []
 
 
-def append(
-    path: Path, *new: Event, durable: bool = False, announce: Callable[[], None] | None = None
-) -> None:
+def append(path: Path, *new: Event, durable: bool = False, announce: Callable[[], None] | None = None) -> None:
     """Append events in one write; see :func:`transact`."""
     transact(path, lambda _: list(new), durable=durable, announce=announce)
 
@@ -90,8 +88,8 @@ def transact(
         if new:
             if announce is not None:
                 announce()
-            text = "".join(json.dumps(event, ensure_ascii=False) + "\n" for event in new)
-            data = text.encode("utf-8", "surrogatepass" if _is_lone(text) else "strict")
+            # ASCII only, so that lone surrogates (from odd file names) survive the round trip.
+            data = "".join(json.dumps(event) + "\n" for event in new).encode("ascii")
             _write_whole(fd, path, data if before.endswith(b"\n") or not before else b"\n" + data)
             if durable:
                 os.fsync(fd)
@@ -111,10 +109,6 @@ def locked(path: Path) -> Iterator[None]:
         yield
     finally:
         os.close(fd)
-
-
-def _is_lone(text: str) -> bool:
-    return any("\ud800" <= char <= "\udfff" for char in text)
 
 
 def _write_whole(fd: int, path: Path, data: bytes) -> None:
@@ -138,7 +132,7 @@ def _parse(data: bytes) -> list[Event]:
         if not line:
             continue
         try:
-            event = json.loads(line.decode("utf-8", "surrogatepass"))
+            event = json.loads(line)
         except ValueError:
             continue
         if isinstance(event, dict) and isinstance(event.get("type"), str):

@@ -31,7 +31,7 @@ def write_atomic(path: Path, data: bytes, *, mode: int = 0o600, durable: bool = 
                 file.flush()
                 if durable:
                     os.fsync(file.fileno())
-            os.replace(temporary, path)
+            temporary.replace(path)
         except BaseException:
             temporary.unlink(missing_ok=True)
             raise

@@ -1,0 +1,185 @@
+"""The contract between the dispatcher and a kind of compute target.
+
+A compute target knows processes or containers, but neither the index nor Jupyter. The dispatcher takes a run
+through these verbs, in this order, on a thread of the run's own:
+
+    plan     what exactly will be done, as a printable value; no side effects
+    prepare  make the environment ready
+    (the dispatcher waits for nodes and GPUs)
+    launch   start the job with the devices it got
+    follow   wait for its end
+    cancel   ask a running job to end, from another thread
+
+To add a kind: subclass :class:`Backend`, name it in ``compute.kinds``, and run ``testing.contract`` on it.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, ClassVar
+
+from traindock.settings import Settings
+from traindock.spec import RunSpec
+from traindock.store.layout import RunLayout, WorkspaceLayout
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One run as a backend sees it.
+
+    Attributes:
+        run_id: the run.
+        attempt: 1 for the first launch.
+        spec: what was asked for.
+        layout: its folder.
+        workspace: the workspace's folder.
+        settings: the workspace's settings.
+        facts: what the job is told about itself: "workspace", "workspace_id", "experiment", "number", "parent",
+            "display_name", "tags", "properties".
+    """
+
+    run_id: str
+    attempt: int
+    spec: RunSpec
+    layout: RunLayout
+    workspace: WorkspaceLayout
+    settings: Settings
+    facts: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Exactly what a launch will do, complete enough to do it again.
+
+    Attributes:
+        kind: the backend's kind.
+        environment: "key" of the recipe, "action" ("caller", "cached", "build" or "user_managed") and "why".
+        command: the job's command line; its first word is a placeholder until the environment is ready.
+        cwd: the job's working directory.
+        variables: what is added to, or replaced in, the job's environment variables.
+        mounts: host path by path in the job; empty where the job sees the host's files.
+        gpus: how many devices each node needs.
+        devices: the ones it got; empty before the lease.
+        limits: "max_seconds", "grace_seconds" and what else the kind enforces.
+    """
+
+    kind: str
+    environment: Mapping[str, Any]
+    command: tuple[str, ...]
+    cwd: str
+    variables: Mapping[str, str]
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    gpus: int = 0
+    devices: tuple[str, ...] = ()
+    limits: Mapping[str, Any] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the plan as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How a job ended.
+
+    Attributes:
+        exit: content of the launcher's exit record, or None where the job vanished without one.
+    """
+
+    exit: Mapping[str, Any] | None
+
+
+class Backend(ABC):
+    """What a kind of compute target does for the dispatcher.
+
+    Promises every kind keeps, checked by ``testing.contract``:
+
+    1. ``plan`` changes nothing, anywhere.
+    2. ``launch`` starts the script at most once for a run and attempt, however often and from however many
+       processes it is called.
+    3. A launched job does not depend on the process that launched it.
+    4. ``started`` and ``follow`` work in another process than the one that launched, knowing only the job.
+    5. ``cancel`` may be called at any time, from any thread, more than once; it returns at once.
+    6. After ``follow`` has returned, no process of the job is left.
+    """
+
+    kind: ClassVar[str]
+
+    def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
+        self.name = name
+        self.settings = settings
+
+    @property
+    @abstractmethod
+    def max_nodes(self) -> int:
+        """How many nodes the target has at most; each run takes ``node_count`` of them."""
+
+    @abstractmethod
+    def check(self, spec: RunSpec) -> None:
+        """Check, quickly and at submit, that the target could ever run ``spec``.
+
+        Raises:
+            ComputeTargetException: it never can; the text has the numbers and what to change.
+        """
+
+    @abstractmethod
+    def gpus_needed(self, spec: RunSpec) -> int:
+        """How many GPUs a run gets, given the target and this machine; 0 where they are optional and absent."""
+
+    @abstractmethod
+    def plan(self, job: Job) -> Plan:
+        """Return the exact request that :meth:`launch` will perform, without performing any of it."""
+
+    @abstractmethod
+    def prepare(self, job: Job, plan: Plan, cancelled: Callable[[], bool]) -> Plan:
+        """Make the environment ready, writing the run's build log from the first moment.
+
+        Returns:
+            The plan with the environment as it turned out, and the command that uses it.
+
+        Raises:
+            EnvironmentBuildException: it cannot be built; the text has the builder's last lines.
+        """
+
+    @abstractmethod
+    def launch(self, job: Job, plan: Plan, lease_fds: Sequence[int] = ()) -> None:
+        """Start the job and return when it is certain to have started or to have failed to.
+
+        Args:
+            job: the run.
+            plan: with the devices it was leased.
+            lease_fds: open files whose locks the job's launcher must hold for as long as the job lives.
+
+        Raises:
+            LaunchError: it could not be started; the text says why.
+        """
+
+    @abstractmethod
+    def started(self, job: Job) -> bool:
+        """Whether the script was, or may have been, started: then it must not be launched again."""
+
+    @abstractmethod
+    def follow(self, job: Job, tick: Callable[[], None]) -> Outcome:
+        """Block until the job and all its processes are gone; call ``tick`` when requests come and every second."""
+
+    @abstractmethod
+    def cancel(self, job: Job) -> None:
+        """Ask the job to end: SIGTERM to all its processes, SIGKILL after the grace time."""
+
+    @abstractmethod
+    def describe(self) -> dict[str, Any]:
+        """Return what the target is and has, for people: kind, nodes, devices."""
+
+
+class LaunchError(Exception):
+    """A job could not be started on its compute target; the dispatcher ends the run as Failed.
+
+    Attributes:
+        reason: value of ``states.Reason`` that tells it apart.
+    """
+
+    def __init__(self, message: str, reason: str = "launch_failed") -> None:
+        super().__init__(message)
+        self.reason = reason

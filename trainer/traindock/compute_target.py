@@ -1,0 +1,282 @@
+"""Compute targets as the user sees them: found by name, made from a configuration."""
+
+from __future__ import annotations
+
+import builtins
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from html import escape
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from traindock.errors import ComputeTargetException, UserErrorException
+from traindock.names import check_name
+from traindock.store import computes
+
+if TYPE_CHECKING:
+    from traindock.compute.base import Backend
+    from traindock.workspace import Workspace
+
+_RESERVED = ("local", "amlcompute", "containerinstance")
+
+
+@dataclass(frozen=True, slots=True)
+class ProvisioningConfiguration:
+    """What a new compute target is to be; made by a class's ``provisioning_configuration``."""
+
+    kind: str
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+class ComputeTarget:
+    """The compute target of this name, as an object of its kind's own class.
+
+    Args:
+        workspace: where it is known.
+        name: "local", or one made with :meth:`create`.
+
+    Raises:
+        ComputeTargetException: there is none; the text names those there are.
+    """
+
+    kind: ClassVar[str] = ""
+
+    def __new__(cls, workspace: Workspace, name: str) -> ComputeTarget:
+        """Find the target and return it as an object of its kind's class."""
+        records = computes.load(workspace.layout)
+        record = records.get(name)
+        if record is None:
+            known = ", ".join(repr(known) for known in records)
+            raise ComputeTargetException(
+                f"ComputeTargetNotFound: there is no compute target {name!r} in workspace {workspace.name!r}; "
+                f"there are: {known}. Make one with ComputeTarget.create"
+            )
+        concrete = _class_of(name, record["kind"])
+        if not issubclass(concrete, cls):
+            raise ComputeTargetException(f"compute target {name!r} is a {concrete.__name__}, not a {cls.__name__}")
+        target = object.__new__(concrete)
+        target._settings = dict(record["settings"])
+        target._created = float(record.get("created", 0.0))
+        return target
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        self.workspace = workspace
+        self.name = name
+        self._settings: dict[str, Any]
+        self._created: float
+
+    @staticmethod
+    def create(
+        workspace: Workspace, name: str, provisioning_configuration: ProvisioningConfiguration
+    ) -> ComputeTarget:
+        """Make a compute target; one of this name and kind with equal settings is returned as it is.
+
+        Raises:
+            UserErrorException: the name is not allowed or reserved, or the configuration is none.
+            ComputeTargetException: the name is taken by a target with other settings.
+        """
+        if not isinstance(provisioning_configuration, ProvisioningConfiguration):
+            raise UserErrorException(
+                f"{provisioning_configuration!r} is no configuration: use LocalCompute.provisioning_configuration(…)"
+            )
+        if check_name("compute target", name) in _RESERVED:
+            raise UserErrorException(f"the name {name!r} is reserved: choose another one for the compute target")
+        configuration = provisioning_configuration
+        settings = dict(configuration.settings)
+
+        def add(records: dict[str, computes.ComputeRecord]) -> None:
+            old = records.get(name)
+            if old is not None and (old["kind"], old["settings"]) != (configuration.kind, settings):
+                raise ComputeTargetException(
+                    f"there is a compute target {name!r} with other settings already ({old['settings']}): "
+                    "change it with its update(…), or choose another name"
+                )
+            records.setdefault(name, {"kind": configuration.kind, "settings": settings, "created": time.time()})
+
+        computes.change(workspace.layout, add)
+        return ComputeTarget(workspace, name)
+
+    @staticmethod
+    def list(workspace: Workspace) -> builtins.list[ComputeTarget]:
+        """Return all compute targets of a workspace."""
+        return [ComputeTarget(workspace, name) for name in computes.load(workspace.layout)]
+
+    @property
+    def type(self) -> str:
+        """The kind, for example "local"."""
+        return self.kind
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """What the target was made with."""
+        return dict(self._settings)
+
+    @property
+    def provisioning_state(self) -> str:
+        """Always "Succeeded": a target that exists can be used."""
+        return "Succeeded"
+
+    def backend(self) -> Backend:
+        """Return the object that plans and launches jobs on this target."""
+        from traindock.compute.kinds import backend
+
+        return backend(self.name, self.kind, self._settings)
+
+    def wait_for_completion(
+        self,
+        show_output: bool = False,
+        min_node_count: int | None = None,
+        timeout_in_minutes: float = 25,
+        is_delete_operation: bool = False,
+    ) -> None:
+        """Wait until the target can be used, which a target on this machine can be at once."""
+        if show_output:
+            print(f"Compute target {self.name!r} ({self.kind}): {self.provisioning_state}")  # noqa: T201
+
+    def get_status(self) -> ComputeStatus:
+        """Return the nodes and their states, in Azure ML's words."""
+        return ComputeStatus(self)
+
+    def update(self, **changes: Any) -> None:
+        """Change settings; runs that have been launched keep the ones they had.
+
+        Raises:
+            ComputeTargetException: the target is "local", or gone.
+            UserErrorException: a setting is unknown or has a value that is not allowed.
+        """
+        settings = dict(type(self).provisioning_configuration(**{**self._settings, **changes}).settings)
+        self._edit("changed", lambda records: records[self.name].update(settings=settings))
+        self._settings = settings
+
+    def delete(self) -> None:
+        """Delete the target. Runs that wait for it will fail and say so.
+
+        Raises:
+            ComputeTargetException: the target is "local", or gone.
+        """
+        self._edit("deleted", lambda records: records.pop(self.name))
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the target as plain values."""
+        return {"name": self.name, "kind": self.kind, "settings": self.settings, **self.backend().describe()}
+
+    @staticmethod
+    def provisioning_configuration(**settings: Any) -> ProvisioningConfiguration:
+        """Each kind's class has its own."""
+        raise UserErrorException(
+            "ComputeTarget has no configuration: use LocalCompute.provisioning_configuration(max_nodes=…)"
+        )
+
+    def _edit(self, done: str, edit: Any) -> None:
+        if self.name == "local":
+            raise ComputeTargetException(
+                f"the compute target 'local' cannot be {done}: make one of your own, "
+                "ComputeTarget.create(ws, 'name', LocalCompute.provisioning_configuration(…))"
+            )
+
+        def apply(records: dict[str, computes.ComputeRecord]) -> None:
+            if self.name not in records:
+                raise ComputeTargetException(f"the compute target {self.name!r} is gone")
+            edit(records)
+
+        computes.change(self.workspace.layout, apply)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}(workspace={self.workspace.name!r}, name={self.name!r})"
+
+    def _repr_html_(self) -> str:
+        return (
+            "<table><tr><th>Compute target</th><th>Kind</th><th>Settings</th></tr>"
+            f"<tr><td>{escape(self.name)}</td><td>{escape(self.kind)}</td>"
+            f"<td>{escape(str(self._settings))}</td></tr></table>"
+        )
+
+
+class LocalCompute(ComputeTarget):
+    """Processes of this machine, each in a cached virtual environment or in your own interpreter."""
+
+    kind = "local"
+
+    @staticmethod
+    def provisioning_configuration(  # type: ignore[override]  # each kind has settings of its own
+        max_nodes: int | None = None, gpu: str = "required"
+    ) -> ProvisioningConfiguration:
+        """Describe a local compute target.
+
+        Args:
+            max_nodes: how many runs it executes at once; by default half the processor cores, at least one.
+            gpu: "required": a run with ``use_gpu=True`` is refused where the machine has no GPU; "optional": it
+                runs without.
+
+        Raises:
+            UserErrorException: a value is not allowed.
+        """
+        if max_nodes is not None and (
+            isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 1
+        ):
+            raise UserErrorException(f"max_nodes is a number of 1 or more, not {max_nodes!r}")
+        if gpu not in ("required", "optional"):
+            raise UserErrorException(f"gpu is 'required' or 'optional', not {gpu!r}")
+        return ProvisioningConfiguration("local", {"max_nodes": max_nodes, "gpu": gpu})
+
+
+class ComputeStatus:
+    """State of a compute target's nodes."""
+
+    def __init__(self, target: ComputeTarget) -> None:
+        from traindock.states import State
+        from traindock.store.index import RunQuery
+
+        self._target = target
+        backend = target.backend()
+        running = (State.RUNNING, State.FINALIZING, State.CANCEL_REQUESTED)
+        query = RunQuery(compute_target=target.name, states=running)
+        self.running_node_count = min(len(target.workspace.index.runs(query)), backend.max_nodes)
+        self.max_nodes = backend.max_nodes
+
+    def serialize(self) -> dict[str, Any]:
+        """Return the status with Azure ML's keys."""
+        created = datetime.fromtimestamp(self._target._created, UTC).isoformat()
+        idle = self.max_nodes - self.running_node_count
+        return {
+            "currentNodeCount": self.max_nodes,
+            "targetNodeCount": self.max_nodes,
+            "nodeStateCounts": {
+                "preparingNodeCount": 0,
+                "runningNodeCount": self.running_node_count,
+                "idleNodeCount": idle,
+                "unusableNodeCount": 0,
+                "leavingNodeCount": 0,
+                "preemptedNodeCount": 0,
+            },
+            "allocationState": "Steady",
+            "allocationStateTransitionTime": created,
+            "errors": None,
+            "creationTime": created,
+            "modifiedTime": created,
+            "provisioningState": self._target.provisioning_state,
+            "provisioningStateTransitionTime": None,
+            "scaleSettings": {
+                "minNodeCount": self.max_nodes,
+                "maxNodeCount": self.max_nodes,
+                "nodeIdleTimeBeforeScaleDown": "PT0S",
+            },
+            "vmPriority": "Dedicated",
+            "vmSize": self._target.kind,
+        }
+
+    def __repr__(self) -> str:
+        return f"ComputeStatus({self.running_node_count} of {self.max_nodes} nodes running)"
+
+
+_CLASSES: dict[str, type[ComputeTarget]] = {"local": LocalCompute}
+
+
+def _class_of(name: str, kind: str) -> type[ComputeTarget]:
+    if kind not in _CLASSES:
+        known = ", ".join(sorted(_CLASSES))
+        raise ComputeTargetException(
+            f"compute target {name!r} is of kind {kind!r}, which this version of Traindock does not know ({known})"
+        )
+    return _CLASSES[kind]

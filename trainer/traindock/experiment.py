@@ -1,0 +1,144 @@
+"""An experiment: a named series of runs."""
+
+from __future__ import annotations
+
+import builtins
+from collections.abc import Iterator, Mapping
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from traindock.errors import UserErrorException
+from traindock.names import check_name
+from traindock.store import events
+from traindock.store.changes import Changes
+
+if TYPE_CHECKING:
+    from traindock.run import Run
+    from traindock.workspace import Workspace
+
+
+class Experiment:
+    """The experiment of this name in ``workspace``, made on first use.
+
+    Args:
+        workspace: where.
+        name: 3 to 36 letters, digits, ``_`` or ``-``, starting with a letter or digit.
+
+    Raises:
+        UserErrorException: the name is not allowed.
+    """
+
+    def __init__(self, workspace: Workspace, name: str) -> None:
+        self.name = check_name("experiment", name)
+        self.workspace = workspace
+        self._events = workspace.layout.experiment_events(name)
+        if not self._events.exists():
+            self._events.parent.mkdir(parents=True, exist_ok=True)
+            self._record(lambda before: [] if before else [{"type": "created"}])
+
+    def submit(self, config: Any, tags: Mapping[str, str] | None = None, **options: Any) -> Run:
+        """Submit a run and return it at once; it goes on without this process.
+
+        Args:
+            config: a ScriptRunConfig or an estimator such as PyTorch.
+            tags: free strings, to find the run again.
+            **options: for estimators "script_params" and "inputs"; for all "display_name".
+
+        Raises:
+            UserErrorException: something in ``config`` cannot be done; a subclass and its text say what.
+            StoreException: the disk is full or refuses.
+        """
+        from traindock.submit import submit
+
+        return submit(self, config, tags=tags, **options)
+
+    def get_runs(
+        self,
+        type: str | None = None,  # noqa: A002 (Azure ML's name)
+        tags: str | Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        include_children: bool = False,
+        status: str | None = None,
+    ) -> Iterator[Run]:
+        """Yield this experiment's runs, the newest first; see :meth:`Run.list`."""
+        from traindock.run import Run
+
+        yield from Run.list(
+            self, type=type, tags=tags, properties=properties, include_children=include_children, status=status
+        )
+
+    @staticmethod
+    def list(
+        workspace: Workspace, experiment_name: str | None = None, view_type: str = "ActiveOnly"
+    ) -> builtins.list[Experiment]:
+        """Return the experiments of a workspace, by name.
+
+        Args:
+            workspace: where.
+            experiment_name: only this one.
+            view_type: "ActiveOnly", "ArchivedOnly" or "All".
+        """
+        if view_type not in ("ActiveOnly", "ArchivedOnly", "All"):
+            raise UserErrorException(f"view_type is 'ActiveOnly', 'ArchivedOnly' or 'All', not {view_type!r}")
+        folder = workspace.layout.experiments
+        names = sorted(entry.name for entry in folder.iterdir() if (entry / "events.jsonl").exists())
+        found = [Experiment(workspace, name) for name in names if experiment_name in (None, name)]
+        if view_type == "All":
+            return found
+        return [experiment for experiment in found if experiment.archived == (view_type == "ArchivedOnly")]
+
+    @property
+    def archived(self) -> bool:
+        """Whether :meth:`archive` was called and :meth:`reactivate` was not."""
+        return any(event["type"] == "archived" and event.get("value") for event in self._last("archived"))
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Free strings."""
+        tags: dict[str, str] = {}
+        for event in events.read(self._events)[0]:
+            if event["type"] == "tags":
+                tags.update(event.get("set", {}))
+                for name in event.get("remove", ()):
+                    tags.pop(name, None)
+        return tags
+
+    def archive(self) -> None:
+        """Leave the experiment out of lists; its runs stay."""
+        self._record(lambda _: [{"type": "archived", "value": True}])
+
+    def reactivate(self) -> None:
+        """Undo :meth:`archive`."""
+        self._record(lambda _: [{"type": "archived", "value": False}])
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Add or replace tags."""
+        self._record(lambda _: [{"type": "tags", "set": dict(tags)}])
+
+    def remove_tags(self, tags: builtins.list[str]) -> None:
+        """Remove the tags of these names."""
+        self._record(lambda _: [{"type": "tags", "remove": builtins.list(tags)}])
+
+    def _last(self, kind: str) -> builtins.list[events.Event]:
+        return [event for event in events.read(self._events)[0] if event["type"] == kind][-1:]
+
+    def _record(self, decide: Any) -> None:
+        announce = Changes(self.workspace.layout.changes).announce
+        events.transact(self._events, decide, announce=lambda: announce(f"experiment/{self.name}"))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Experiment):
+            return NotImplemented
+        return (self.workspace.id, self.name) == (other.workspace.id, other.name)
+
+    def __hash__(self) -> int:
+        return hash((self.workspace.id, self.name))
+
+    def __repr__(self) -> str:
+        return f"Experiment(Name: {self.name},\nWorkspace: {self.workspace.name})"
+
+    def _repr_html_(self) -> str:
+        return (
+            "<table><tr><th>Experiment</th><th>Workspace</th></tr>"
+            f"<tr><td>{escape(self.name)}</td><td>{escape(self.workspace.name)}</td></tr></table>"
+        )

@@ -1,0 +1,116 @@
+"""``settings.toml`` of a workspace: what its owner may want otherwise.
+
+[snapshot]
+max_bytes = 2_000_000_000        # a larger source folder is refused
+max_files = 50_000
+
+[packages]                       # how environments are built; see images.venvs.BuildSettings
+index_url = "https://…"
+extra_index_urls = []
+proxy = ""
+ca_bundle = ""
+
+[jobs]
+grace_seconds = 10               # between SIGTERM and SIGKILL
+
+[dispatcher]
+idle_seconds = 60                # it leaves after so long without work
+"""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any
+
+from traindock.errors import StoreException
+
+
+@dataclass(frozen=True, slots=True)
+class SnapshotSettings:
+    """Limits on source folders."""
+
+    max_bytes: int = 2_000_000_000
+    max_files: int = 50_000
+
+
+@dataclass(frozen=True, slots=True)
+class PackageSettings:
+    """Where packages come from; empty means what uv finds by itself."""
+
+    index_url: str = ""
+    extra_index_urls: tuple[str, ...] = ()
+    proxy: str = ""
+    ca_bundle: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JobSettings:
+    """How jobs are treated; seconds."""
+
+    grace_seconds: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class DispatcherSettings:
+    """How the dispatcher behaves; seconds."""
+
+    idle_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """All settings of a workspace."""
+
+    snapshot: SnapshotSettings = field(default_factory=SnapshotSettings)
+    packages: PackageSettings = field(default_factory=PackageSettings)
+    jobs: JobSettings = field(default_factory=JobSettings)
+    dispatcher: DispatcherSettings = field(default_factory=DispatcherSettings)
+
+
+_SECTIONS: dict[str, type[Any]] = {
+    "snapshot": SnapshotSettings,
+    "packages": PackageSettings,
+    "jobs": JobSettings,
+    "dispatcher": DispatcherSettings,
+}
+
+
+def load(path: Path) -> Settings:
+    """Read the settings; a missing file means all defaults.
+
+    Raises:
+        StoreException: it is no TOML, or a section, a name or a value in it is not known; the text says which.
+    """
+    try:
+        document = tomllib.loads(path.read_text("utf-8"))
+    except FileNotFoundError:
+        return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise StoreException(f"{path} is no TOML: {error}") from None
+    sections = {}
+    for name, values in document.items():
+        if name not in _SECTIONS or not isinstance(values, dict):
+            raise StoreException(f"{path} has an unknown section {name!r}; known: {', '.join(_SECTIONS)}")
+        sections[name] = _section(path, name, values)
+    return Settings(**sections)
+
+
+def _section(path: Path, section: str, values: dict[str, Any]) -> Any:
+    known = {f.name: f.default for f in fields(_SECTIONS[section])}
+    taken = {}
+    for name, value in values.items():
+        if name not in known:
+            raise StoreException(f"{path}: [{section}] has no {name!r}; known: {', '.join(known)}")
+        default = known[name]
+        if isinstance(value, bool) or not isinstance(value, _accepted(default)):
+            raise StoreException(f"{path}: [{section}] {name} must be a {type(default).__name__}, not {value!r}")
+        taken[name] = tuple(value) if isinstance(value, list) else value
+    return _SECTIONS[section](**taken)
+
+
+def _accepted(default: Any) -> tuple[type, ...]:
+    if isinstance(default, float):
+        return (int, float)
+    return (list,) if isinstance(default, tuple) else (type(default),)

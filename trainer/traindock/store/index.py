@@ -1,0 +1,371 @@
+"""The index: a SQLite database that answers questions about many runs. It can be thrown away at any time.
+
+It remembers how far it has read ``changes.log`` and catches up whenever it is asked, inside one write transaction,
+so that of several processes none can put an older record over a newer one.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sqlite3
+import threading
+import time
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+from traindock.errors import StoreException, TraindockError
+from traindock.states import Reason, State
+from traindock.store import events
+from traindock.store.changes import Changes
+from traindock.store.identity import WorkspaceRecord
+from traindock.store.layout import WorkspaceLayout
+from traindock.store.metrics import MetricReader
+from traindock.store.migrations import migrate
+from traindock.store.run_records import RunFolder, RunRecord, run_ids
+from traindock.store.signing import Signature
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """What the index knows about a run; times are seconds since 1970."""
+
+    id: str
+    experiment: str
+    number: int
+    display_name: str
+    type: str
+    state: State
+    reason: Reason | None
+    detail: str
+    compute_target: str
+    user: str
+    parent: str | None
+    created: float
+    started: float | None
+    ended: float | None
+    signed: bool
+    tags: Mapping[str, str]
+    properties: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class RunQuery:
+    """Which runs, and in which order; every field left at its default does not matter.
+
+    Attributes:
+        tags: names with the value they must have, or None for any value.
+        properties: likewise.
+        metric: name of a metric that ``above`` and ``below`` bound and ``order`` may name.
+        above: its ``statistic`` is at least this.
+        below: its ``statistic`` is at most this.
+        statistic: "last", "min" or "max".
+        order: "created" (newest first), or the name of a metric.
+        descending: for an order by metric, the greatest first.
+        top_level: only runs without a parent.
+    """
+
+    experiment: str | None = None
+    parent: str | None = None
+    states: tuple[State, ...] = ()
+    type: str | None = None
+    compute_target: str | None = None
+    tags: Mapping[str, str | None] = field(default_factory=dict)
+    properties: Mapping[str, str | None] = field(default_factory=dict)
+    metric: str | None = None
+    above: float | None = None
+    below: float | None = None
+    statistic: str = "last"
+    order: str = "created"
+    descending: bool = True
+    top_level: bool = False
+    limit: int | None = None
+    offset: int = 0
+
+
+_COLUMNS = (
+    "id, experiment, number, display_name, type, state, reason, detail, compute_target, user, parent, created, "
+    "started, ended, signed, tags, properties"
+)
+_INSERT_RUN = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 18)})"
+
+
+class Index:
+    """The index of one workspace; may be shared by threads."""
+
+    def __init__(self, layout: WorkspaceLayout, identity: WorkspaceRecord) -> None:
+        self._layout = layout
+        self._identity = identity
+        self._changes = Changes(layout.changes)
+        self._lock = threading.RLock()
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+
+    def runs(self, query: RunQuery) -> list[RunRow]:
+        """Return the runs that ``query`` describes, the newest first unless it says otherwise."""
+        sql, values = _select(query)
+        return self._ask(lambda connection: [_row(row) for row in connection.execute(sql, values)])
+
+    def unfinished(self) -> list[str]:
+        """Return the ids of this user's runs that have no terminal state, oldest first."""
+        sql = "SELECT id FROM runs WHERE unfinished AND signed ORDER BY created, id"
+        return self._ask(lambda connection: [row[0] for row in connection.execute(sql)])
+
+    def experiments(self) -> dict[str, int]:
+        """Return the experiments that have runs, with how many."""
+        sql = "SELECT experiment, COUNT(*) FROM runs GROUP BY experiment ORDER BY experiment"
+        return self._ask(lambda connection: dict(connection.execute(sql).fetchall()))
+
+    def metrics(self, run_ids: Sequence[str]) -> dict[str, dict[str, tuple[float, float, float, int]]]:
+        """Return (last, min, max, count) of each scalar metric of the given runs."""
+
+        def ask(connection: sqlite3.Connection) -> dict[str, dict[str, tuple[float, float, float, int]]]:
+            found: dict[str, dict[str, tuple[float, float, float, int]]] = {run_id: {} for run_id in run_ids}
+            sql = (
+                "SELECT run, name, last, min, max, count FROM run_metrics WHERE run IN "
+                "(SELECT value FROM json_each(?))"
+            )
+            for run, name, *values in connection.execute(sql, [json.dumps(list(run_ids))]):
+                found[run][name] = (values[0], values[1], values[2], values[3])
+            return found
+
+        return self._ask(ask)
+
+    def put_metrics(self, run_id: str) -> None:
+        """Take over the present metrics of a run that is still going."""
+        with self._writing() as connection:
+            _write_metrics(connection, run_id, self._layout)
+
+    def catch_up(self) -> list[str]:
+        """Take over what was announced since the last time, and return the subjects.
+
+        Subjects that another process has taken over already are not among them; who needs all follows
+        ``changes.log`` by an offset of its own.
+        """
+        with self._lock:
+            connection = self._open()
+            offset = _offset(connection)
+            if not self._changes.grown(offset):
+                return []
+            with self._writing() as connection:
+                subjects, offset = self._changes.read(_offset(connection))
+                for subject in subjects:
+                    kind, _, name = subject.partition("/")
+                    if kind == "run":
+                        self._take_over(connection, name)
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('changes_offset', ?)", [offset])
+            return subjects
+
+    def rebuild(self) -> int:
+        """Throw the database away, read every folder, and return the number of runs found."""
+        with self._lock:
+            self.close()
+            with events.locked(self._layout.index.with_suffix(".rebuild")):
+                temporary = self._layout.index.with_suffix(".new")
+                _remove_database(temporary)
+                connection = _connect(temporary)
+                migrate(connection)
+                _, offset = self._changes.read(0)
+                found = run_ids(self._layout)
+                connection.execute("BEGIN IMMEDIATE")
+                for run_id in found:
+                    self._take_over(connection, run_id)
+                connection.execute("INSERT OR REPLACE INTO meta VALUES ('changes_offset', ?)", [offset])
+                connection.execute("COMMIT")
+                (count,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
+                connection.execute("PRAGMA journal_mode = DELETE")
+                connection.close()
+                _remove_database(self._layout.index)
+                temporary.replace(self._layout.index)
+                return int(count)
+
+    def close(self) -> None:
+        """Close the database; the next question opens it again."""
+        with self._lock:
+            if self._connection is not None:
+                self._connection.close()
+                self._connection = None
+
+    def _take_over(self, connection: sqlite3.Connection, run_id: str) -> None:
+        connection.execute("DELETE FROM run_tags WHERE run = ?", [run_id])
+        try:
+            folder = RunFolder(self._layout, self._identity, run_id)
+            events.read_settled(folder.layout.events)
+            record = folder.load()
+        except TraindockError:
+            connection.execute("DELETE FROM runs WHERE id = ?", [run_id])
+            connection.execute("DELETE FROM run_metrics WHERE run = ?", [run_id])
+            return
+        connection.execute(_INSERT_RUN, _values(record))
+        connection.executemany(
+            "INSERT OR REPLACE INTO run_tags VALUES (?, ?, ?)",
+            [(name, value, run_id) for name, value in record.tags.items()],
+        )
+        if record.state.terminal:
+            _write_metrics(connection, run_id, self._layout)
+
+    def _ask(self, question: Any) -> Any:
+        with self._lock:
+            try:
+                self.catch_up()
+                return question(self._open())
+            except sqlite3.OperationalError as error:
+                if "no such table" not in str(error) and "malformed" not in str(error):
+                    raise StoreException(f"the index {self._layout.index} cannot be used: {error}") from error
+                self._replace_damaged(error)
+            except sqlite3.DatabaseError as error:
+                self._replace_damaged(error)
+            return question(self._open())
+
+    def _replace_damaged(self, error: sqlite3.Error) -> None:
+        self.close()
+        with contextlib.suppress(FileNotFoundError):
+            self._layout.index.replace(self._layout.index.with_suffix(f".damaged-{int(time.time())}"))
+        warnings.warn(f"the index {self._layout.index} was damaged ({error}) and is rebuilt", stacklevel=4)
+        self.rebuild()
+
+    def _open(self) -> sqlite3.Connection:
+        """Open the database, again if a rebuild in another process has replaced the file."""
+        try:
+            inode = self._layout.index.stat().st_ino
+        except FileNotFoundError:
+            inode = 0
+        if self._connection is not None and inode == self._inode:
+            return self._connection
+        self.close()
+        if inode == 0 and run_ids(self._layout):
+            self.rebuild()
+        try:
+            self._connection = _connect(self._layout.index)
+            migrate(self._connection)
+        except sqlite3.DatabaseError:
+            self.close()
+            raise
+        self._inode = self._layout.index.stat().st_ino
+        return self._connection
+
+    @contextmanager
+    def _writing(self) -> Iterator[sqlite3.Connection]:
+        with self._lock:
+            connection = self._open()
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield connection
+                connection.execute("COMMIT")
+            except BaseException:
+                with contextlib.suppress(sqlite3.Error):
+                    connection.execute("ROLLBACK")
+                raise
+
+
+def _connect(path: Path) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+    connection.execute("PRAGMA journal_mode = WAL")
+    # The folders are the record: a power cut may take the last changes, and the next catch-up brings them back.
+    connection.execute("PRAGMA synchronous = NORMAL")
+    return connection
+
+
+def _remove_database(path: Path) -> None:
+    for suffix in ("", "-wal", "-shm"):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
+
+
+def _offset(connection: sqlite3.Connection) -> int:
+    row = connection.execute("SELECT value FROM meta WHERE key = 'changes_offset'").fetchone()
+    return int(row[0]) if row else 0
+
+
+def _write_metrics(connection: sqlite3.Connection, run_id: str, layout: WorkspaceLayout) -> None:
+    summary = MetricReader(layout.run(run_id).metrics).summary()
+    connection.execute("DELETE FROM run_metrics WHERE run = ?", [run_id])
+    connection.executemany(
+        "INSERT INTO run_metrics VALUES (?, ?, ?, ?, ?, ?)",
+        [(run_id, name, *values) for name, values in summary.items()],
+    )
+
+
+def _values(record: RunRecord) -> list[Any]:
+    signed = record.signature is not Signature.INVALID
+    ours = record.signature is Signature.VALID
+    return [
+        record.id,
+        record.experiment,
+        record.number,
+        record.display_name,
+        record.spec.type,
+        record.state.value,
+        record.reason.value if record.reason else None,
+        record.detail,
+        record.spec.compute_target,
+        record.user,
+        record.parent,
+        record.created,
+        record.started,
+        record.ended,
+        int(signed),
+        int(ours and not record.state.terminal),
+        json.dumps(record.tags),
+        json.dumps(record.properties),
+    ]
+
+
+def _row(row: Sequence[Any]) -> RunRow:
+    state, reason = State(row[5]), Reason(row[6]) if row[6] else None
+    tags, properties = json.loads(row[15]), json.loads(row[16])
+    return RunRow(*row[:5], state, reason, *row[7:14], bool(row[14]), tags, properties)
+
+
+def _select(query: RunQuery) -> tuple[str, list[Any]]:
+    statistic = {"last": "last", "min": "min", "max": "max"}[query.statistic]
+    source, where, values = "runs", ["1"], list[Any]()
+
+    def require(condition: str, *given: Any) -> None:
+        where.append(condition)
+        values.extend(given)
+
+    if query.metric is not None and (query.above is not None or query.below is not None):
+        source += " JOIN run_metrics m ON m.run = runs.id"
+        require("m.name = ?", query.metric)
+        if query.above is not None:
+            require(f"m.{statistic} >= ?", query.above)
+        if query.below is not None:
+            require(f"m.{statistic} <= ?", query.below)
+    order = "created DESC, runs.id"
+    if query.order != "created":
+        source += " JOIN run_metrics o ON o.run = runs.id"
+        require("o.name = ?", query.order)
+        order = f"o.{statistic} {'DESC' if query.descending else 'ASC'}, runs.id"
+    for column in ("experiment", "parent", "type", "compute_target"):
+        if (value := getattr(query, column)) is not None:
+            require(f"{column} = ?", value)
+    if query.top_level:
+        require("parent IS NULL")
+    if query.states:
+        require(f"state IN ({', '.join('?' * len(query.states))})", *(state.value for state in query.states))
+    for name, value in query.tags.items():
+        condition = "SELECT run FROM run_tags WHERE run_tags.name = ?"
+        if value is None:
+            require(f"runs.id IN ({condition})", name)
+        else:
+            require(f"runs.id IN ({condition} AND value = ?)", name, value)
+    for name, value in query.properties.items():
+        path = '$."' + name.replace('"', "") + '"'
+        if value is None:
+            require("json_extract(properties, ?) IS NOT NULL", path)
+        else:
+            require("json_extract(properties, ?) = ?", path, value)
+    columns = _prefixed(_COLUMNS.split(", "))
+    limit = -1 if query.limit is None else query.limit
+    sql = f"SELECT {columns} FROM {source} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+    return sql, [*values, limit, query.offset]
+
+
+def _prefixed(columns: Iterable[str]) -> str:
+    return ", ".join(f"runs.{column}" for column in columns)

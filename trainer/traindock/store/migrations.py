@@ -1,0 +1,71 @@
+"""Numbered steps that bring an index of any age to the present schema; ``PRAGMA user_version`` counts them."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+#: Never edit a step that was released: add one. A step that cannot convert may drop tables, since
+#: ``meta.changes_offset`` = 0 makes the next reader fill them again from the folders.
+STEPS: Final[tuple[str, ...]] = (
+    """
+    CREATE TABLE meta (key TEXT PRIMARY KEY, value) WITHOUT ROWID;
+    CREATE TABLE runs (
+        id TEXT PRIMARY KEY,
+        experiment TEXT NOT NULL,
+        number INTEGER NOT NULL,
+        display_name TEXT NOT NULL,
+        type TEXT NOT NULL,
+        state TEXT NOT NULL,
+        reason TEXT,
+        detail TEXT NOT NULL,
+        compute_target TEXT NOT NULL,
+        user TEXT NOT NULL,
+        parent TEXT,
+        created REAL NOT NULL,
+        started REAL,
+        ended REAL,
+        signed INTEGER NOT NULL,
+        unfinished INTEGER NOT NULL,
+        tags TEXT NOT NULL,
+        properties TEXT NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX runs_by_time ON runs (created DESC, id);
+    CREATE INDEX runs_by_experiment ON runs (experiment, created DESC, id);
+    CREATE INDEX runs_by_parent ON runs (parent, created DESC) WHERE parent IS NOT NULL;
+    CREATE INDEX runs_unfinished ON runs (id) WHERE unfinished;
+    CREATE TABLE run_tags (name TEXT, value TEXT, run TEXT, PRIMARY KEY (name, value, run)) WITHOUT ROWID;
+    CREATE INDEX run_tags_by_run ON run_tags (run);
+    CREATE TABLE run_metrics (
+        run TEXT, name TEXT, last REAL, min REAL, max REAL, count INTEGER NOT NULL, PRIMARY KEY (run, name)
+    ) WITHOUT ROWID;
+    CREATE INDEX run_metrics_by_last ON run_metrics (name, last, run);
+    CREATE INDEX run_metrics_by_min ON run_metrics (name, min, run);
+    CREATE INDEX run_metrics_by_max ON run_metrics (name, max, run);
+    """,
+)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the database to the present schema, in one transaction a step.
+
+    Raises:
+        sqlite3.DatabaseError: it is damaged, or made by a newer version.
+    """
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if version > len(STEPS):
+        raise sqlite3.DatabaseError(f"made by a newer version (schema {version}, known {len(STEPS)})")
+    while version < len(STEPS):
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            (version,) = connection.execute("PRAGMA user_version").fetchone()
+            if version < len(STEPS):
+                for statement in STEPS[version].split(";"):
+                    if statement.strip():
+                        connection.execute(statement)
+                version += 1
+                connection.execute(f"PRAGMA user_version = {version}")
+            connection.execute("COMMIT")
+        except BaseException:
+            connection.execute("ROLLBACK")
+            raise

@@ -1,0 +1,305 @@
+"""One run as its folder tells it: what was submitted, and what has happened since.
+
+``run.json`` never changes after the submit; everything that happens is an event. :func:`fold` turns both into a
+:class:`RunRecord`, and is the only place that knows what an event means.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from traindock.errors import InternalError, RunNotFoundException, RunNotSignedException, StoreException
+from traindock.names import check_name
+from traindock.spec import RunSpec
+from traindock.states import Reason, State, check_transition
+from traindock.store import events, signing
+from traindock.store.changes import Changes
+from traindock.store.events import Event
+from traindock.store.files import read_json, sync_folder, write_json
+from traindock.store.identity import WorkspaceRecord
+from traindock.store.layout import RunLayout, WorkspaceLayout
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class StateChange:
+    """A state, when it began (seconds since 1970), and what is known about it."""
+
+    state: State
+    time: float
+    reason: Reason | None = None
+    detail: str = ""
+
+
+@dataclass(slots=True)
+class RunRecord:
+    """Everything the record says about a run; times are seconds since 1970."""
+
+    id: str
+    experiment: str
+    number: int
+    created: float
+    user: str
+    spec: RunSpec
+    signature: signing.Signature
+    parent: str | None = None
+    properties: dict[str, str] = field(default_factory=dict)
+    tags: dict[str, str] = field(default_factory=dict)
+    display_name: str = ""
+    description: str = ""
+    history: list[StateChange] = field(default_factory=list)
+    detail: str = ""
+    cancel_requested_by: str | None = None
+    started: float | None = None
+    ended: float | None = None
+    exit: dict[str, Any] = field(default_factory=dict)
+    environment: dict[str, Any] = field(default_factory=dict)
+    warnings: list[str] = field(default_factory=list)
+
+    @property
+    def state(self) -> State:
+        """The current state; a run without any event has not started."""
+        return self.history[-1].state if self.history else State.NOT_STARTED
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the run ended, or None while it has not."""
+        return self.history[-1].reason if self.history else None
+
+    @property
+    def cancel_requested(self) -> bool:
+        """Whether somebody asked for the run to end."""
+        return self.cancel_requested_by is not None
+
+
+class RunFolder:
+    """The record of one run: reads it, and appends to it.
+
+    Args:
+        workspace: layout of the workspace.
+        identity: its ``workspace.json``, against which signatures are checked.
+        run_id: must name an existing run.
+    """
+
+    def __init__(self, workspace: WorkspaceLayout, identity: WorkspaceRecord, run_id: str) -> None:
+        self.id = check_name("run id", run_id)
+        self.layout = workspace.run(run_id)
+        self._workspace = workspace
+        self._identity = identity
+
+    def load(self) -> RunRecord:
+        """Read the whole record.
+
+        Raises:
+            RunNotFoundException: there is no such run.
+            StoreException: its ``run.json`` is damaged.
+        """
+        return fold(self.document(), events.read(self.layout.events)[0], self._identity, self.id)
+
+    def document(self) -> dict[str, Any]:
+        """Return the content of ``run.json``."""
+        try:
+            document = read_json(self.layout.run_json)
+        except (FileNotFoundError, NotADirectoryError):
+            raise RunNotFoundException(
+                f"there is no run {self.id!r} in workspace {self._identity.name!r} ({self._workspace.root})"
+            ) from None
+        if not isinstance(document, dict) or document.get("id") != self.id:
+            raise StoreException(f"{self.layout.run_json} is damaged: it does not describe run {self.id}")
+        return document
+
+    def append(self, *new: Event, durable: bool = False) -> None:
+        """Append events to the record.
+
+        Raises:
+            RunNotSignedException: the run is not this user's.
+        """
+        self.transact(lambda _: new, durable=durable)
+
+    def transact(self, decide: Callable[[RunRecord], Iterable[Event]], *, durable: bool = False) -> RunRecord:
+        """Append what ``decide`` makes of the record as it is, under its lock, and return the new record.
+
+        Raises:
+            RunNotSignedException: the run is not this user's.
+        """
+        document = self.document()
+        seen: list[Event] = []
+
+        def decide_on(before: list[Event]) -> list[Event]:
+            record = fold(document, before, self._identity, self.id)
+            if record.signature is signing.Signature.INVALID:
+                raise RunNotSignedException(
+                    f"run {self.id} was not submitted by you to this workspace (its signature does not match), "
+                    "so it is shown but never launched or changed"
+                )
+            seen.extend(before)
+            return list(decide(record))
+
+        new = events.transact(
+            self.layout.events,
+            decide_on,
+            durable=durable,
+            announce=lambda: Changes(self._workspace.changes).announce(f"run/{self.id}"),
+        )
+        return fold(document, seen + new, self._identity, self.id)
+
+    def advance(
+        self, state: State, *, reason: Reason | None = None, detail: str = "", also: Iterable[Event] = ()
+    ) -> RunRecord:
+        """Bring the run into ``state``, durably, together with the events ``also``.
+
+        Raises:
+            InvalidTransition: the table of transitions forbids it.
+        """
+
+        def decide(record: RunRecord) -> list[Event]:
+            check_transition(record.state, state, reason)
+            change: Event = {"type": "state", "state": state.value}
+            if reason is not None:
+                change["reason"] = reason.value
+            if detail:
+                change["detail"] = detail
+            return [*also, change]
+
+        return self.transact(decide, durable=True)
+
+
+def fold(document: dict[str, Any], happened: list[Event], identity: WorkspaceRecord, run_id: str) -> RunRecord:
+    """Make one record of ``run.json`` and the events; events that make no sense are left out, never raised."""
+    try:
+        record = RunRecord(
+            id=run_id,
+            experiment=document["experiment"],
+            number=int(document["number"]),
+            created=float(document["created"]),
+            user=str(document.get("user", "")),
+            spec=RunSpec.from_json(document["spec"]),
+            signature=signing.check(document, identity.id, identity.previous_ids),
+            parent=document.get("parent"),
+            properties=dict(document.get("properties", {})),
+            tags=dict(document.get("tags", {})),
+            display_name=str(document.get("display_name", "")),
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise StoreException(f"the run.json of run {run_id} is damaged: {error!r}") from None
+    for event in happened:
+        with contextlib.suppress(KeyError, TypeError, ValueError, AttributeError, InternalError):
+            _apply(record, event)
+    return record
+
+
+def _apply(record: RunRecord, event: Event) -> None:
+    kind, when = event["type"], float(event["t"])
+    if kind == "state":
+        state = State(event["state"])
+        reason = Reason(event["reason"]) if "reason" in event else None
+        check_transition(record.history[-1].state if record.history else None, state, reason)
+        record.detail = str(event.get("detail", ""))
+        record.history.append(StateChange(state, when, reason, record.detail))
+        if state is State.RUNNING:
+            record.started = when
+        elif state.terminal:
+            record.ended = when
+    elif kind == "detail":
+        record.detail = str(event["detail"])
+    elif kind == "cancel":
+        record.cancel_requested_by = record.cancel_requested_by or str(event.get("by") or "unknown")
+    elif kind == "tags":
+        for name in event.get("remove", ()):
+            record.tags.pop(name, None)
+        record.tags.update(event.get("set", {}))
+    elif kind == "properties":
+        for name, value in event["add"].items():
+            record.properties.setdefault(name, value)
+    elif kind in ("display_name", "description"):
+        setattr(record, kind, str(event["value"]))
+    elif kind == "environment":
+        record.environment = dict(event["value"])
+    elif kind == "exit":
+        record.exit = dict(event["value"])
+    elif kind == "warning":
+        record.warnings.append(str(event["text"]))
+
+
+def publish(
+    workspace: WorkspaceLayout,
+    identity: WorkspaceRecord,
+    *,
+    run_id: str,
+    fill: Callable[[RunLayout], None] | None = None,
+    **facts: Any,
+) -> RunFolder:
+    """Write a new run, signed, so that it appears whole or not at all.
+
+    Args:
+        workspace: where.
+        identity: the workspace's record.
+        run_id: must be new.
+        fill: called with the layout of the unfinished folder, to add files to it.
+        **facts: the fields of ``run.json`` besides format, id, workspace and signature; ``spec`` as JSON.
+
+    Raises:
+        StoreException: the disk is full or refuses; nothing is left behind.
+    """
+    document = {"format": FORMAT, "id": run_id, "workspace": identity.id, **facts}
+    document["signature"] = signing.sign(document)
+    layout = workspace.run(f".new-{run_id}")
+    try:
+        layout.root.mkdir(mode=0o700)
+        for folder in (layout.driver, layout.metrics, layout.requests, layout.uploads):
+            folder.mkdir()
+        write_json(layout.run_json, document)
+        if fill is not None:
+            fill(layout)
+        events.append(layout.events, {"type": "state", "state": State.NOT_STARTED.value}, durable=True)
+        sync_folder(layout.root)
+        Changes(workspace.changes).publish(f"run/{run_id}", lambda: _rename(layout.root, workspace.runs / run_id))
+        sync_folder(workspace.runs)
+    except BaseException as error:
+        shutil.rmtree(layout.root, ignore_errors=True)
+        if isinstance(error, OSError):
+            raise StoreException(f"cannot record the run in {workspace.runs}: {error.strerror}") from error
+        raise
+    return RunFolder(workspace, identity, run_id)
+
+
+def _rename(source: Path, target: Path) -> None:
+    os.rename(source, target)  # noqa: PTH104 (fails where a run of this id exists, unlike replace on files)
+
+
+def run_ids(workspace: WorkspaceLayout) -> list[str]:
+    """Return the ids of all runs that have a folder, in no particular order."""
+    try:
+        return [name for name in os.listdir(workspace.runs) if not name.startswith(".")]
+    except FileNotFoundError:
+        return []
+
+
+def take_number(workspace: WorkspaceLayout, experiment: str) -> int:
+    """Return the next run number of an experiment, 1 for its first run; never gives one twice."""
+    folder = workspace.experiments / experiment
+    folder.mkdir(parents=True, exist_ok=True)
+    counter = folder / "last_number"
+    with events.locked(folder / ".lock"):
+        try:
+            last = int(counter.read_text())
+        except (FileNotFoundError, ValueError):
+            last = _highest_number(workspace, experiment)
+        write_json(counter, last + 1, durable=False)
+    return last + 1
+
+
+def _highest_number(workspace: WorkspaceLayout, experiment: str) -> int:
+    highest = 0
+    for run_id in run_ids(workspace):
+        if run_id.rsplit("_", 2)[0] == experiment:
+            with contextlib.suppress(FileNotFoundError, StoreException, KeyError, TypeError, ValueError):
+                highest = max(highest, int(read_json(workspace.run(run_id).run_json)["number"]))
+    return highest
