@@ -1,0 +1,117 @@
+"""What a job asks of the dispatcher: request and reply files in ``requests/``.
+
+A request is ``<id>.json``, written under a temporary name and renamed, so that a reader never meets half of one:
+``{"request": "...", "id": "<id>", "t": <seconds>, …arguments}``. Where an answer is needed, the dispatcher writes
+``<id>.reply.json``: ``{"ok": true, "result": {...}}``, or ``{"ok": false, "error": {"type": "...", "message":
+"..."}}`` with the name of an exception class.
+
+Requests, their arguments and results:
+
+==================  ==============================================  ===============================================
+``tag``             tags: {key: text}                               no answer
+``remove_tags``     keys: [key]                                     no answer
+``properties``      properties: {key: text}                         no answer
+``display_name``    value: text                                     no answer
+``description``     value: text                                     no answer
+``register_model``  model_name, model_path, tags, properties,       name, version, id, and what else a model has
+                    description, model_framework, …
+``child_run``       name, run_id                                    environment: the child's ``TRAINDOCK_…``
+==================  ==============================================  ===============================================
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from contextlib import suppress
+
+from .errors import StoreException, TraindockError, from_reply
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
+
+#: Seconds between looks for a reply, at first and at most: no inotify in the standard library.
+_FIRST_LOOK, _LAST_LOOK = 0.005, 0.1
+
+
+def send(folder: str, request: str, **arguments: Any) -> str:
+    """Write one request and return its id.
+
+    Args:
+        folder: the run's ``requests`` folder.
+        request: what is asked, see the table above.
+        arguments: its arguments, JSON values.
+
+    Raises:
+        StoreException: it cannot be written, for instance because the disk is full.
+    """
+    import json
+
+    identifier = _new_id()
+    text = json.dumps({"request": request, "id": identifier, "t": time.time(), **arguments})
+    path = os.path.join(folder, identifier + ".json")
+    temporary = os.path.join(folder, "." + identifier + ".tmp")
+    try:
+        os.makedirs(folder, exist_ok=True)
+        with open(temporary, "x", encoding="utf-8") as file:
+            file.write(text)
+        os.rename(temporary, path)
+    except OSError as error:
+        with suppress(OSError):  # perhaps it was never made
+            os.unlink(temporary)
+        raise StoreException(f"the request {request!r} cannot be written to {folder}: {error}") from error
+    return identifier
+
+
+def ask(folder: str, request: str, timeout: float, **arguments: Any) -> Dict[str, Any]:
+    """Write one request, wait for its reply and return the result.
+
+    Args:
+        folder: the run's ``requests`` folder.
+        request: what is asked, see the table above.
+        timeout: how many seconds to wait.
+        arguments: its arguments, JSON values.
+
+    Raises:
+        StoreException: the request cannot be written.
+        TraindockError: the dispatcher refused, with the class it names, or did not answer in time.
+    """
+    import json
+
+    identifier = send(folder, request, **arguments)
+    path = os.path.join(folder, identifier + ".reply.json")
+    deadline = time.monotonic() + timeout
+    pause = _FIRST_LOOK
+    while True:
+        try:
+            with open(path, encoding="utf-8") as file:
+                reply = json.load(file)
+            break
+        except FileNotFoundError:
+            pass  # not yet
+        except ValueError as error:
+            raise TraindockError(f"the reply to {request!r} cannot be read: {error} ({path})") from error
+        if time.monotonic() >= deadline:
+            raise TraindockError(
+                f"no answer to {request!r} within {timeout:g} s: the workspace's dispatcher seems not to be "
+                "running. The request stays, and is served when the dispatcher is back."
+            )
+        time.sleep(pause)
+        pause = min(pause * 1.5, _LAST_LOOK)
+    if not isinstance(reply, dict) or reply.get("ok") is not True:
+        given = reply.get("error") if isinstance(reply, dict) else None
+        refusal = given if isinstance(given, dict) else {}
+        message = str(refusal.get("message", f"the dispatcher refused {request!r}"))
+        raise from_reply(str(refusal.get("type", "TraindockError")), message)
+    result = reply.get("result")
+    return result if isinstance(result, dict) else {"value": result}
+
+
+def _new_id() -> str:
+    # A random UUID, version 4, without the 8 ms that importing the module costs.
+    raw = bytearray(os.urandom(16))
+    raw[6] = raw[6] & 0x0F | 0x40
+    raw[8] = raw[8] & 0x3F | 0x80
+    text = raw.hex()
+    return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
