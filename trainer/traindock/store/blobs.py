@@ -279,9 +279,13 @@ class BlobStore:
         return sha256, size
 
     def _make_folder(self, folder: Path) -> None:
-        if not folder.is_dir():
+        if folder.is_dir():
+            return
+        try:
             folder.mkdir(parents=True, exist_ok=True)
             sync_folder(folder.parent)
+        except OSError as error:
+            raise storage_error(error, f"make {folder}") from error
 
     def _link_back(self, sha256: str, path: Path) -> None:
         """Replace ``path`` by a link to the content; by a read-only copy where the file system refuses links."""

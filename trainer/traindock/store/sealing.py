@@ -1,0 +1,387 @@
+"""Sealing: what a run leaves behind becomes final once its last process is gone.
+
+``outputs`` and ``logs`` move out of the job's working directory into the run's folder and the rest of that
+directory is dropped. Then each file of ``outputs/`` and ``uploads/`` is hashed and becomes a read-only link into
+the content store; no byte is copied, except of a file that somebody still has open for writing. Links are never
+followed; they, FIFOs, sockets and devices are left where they are and named. ``sealed.json`` is written last: a
+run that has it is sealed, and sealing one that was interrupted anywhere, again, gives the same.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import stat
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Final
+
+from traindock.errors import StoreException, UserErrorException
+from traindock.store.blobs import BlobStore
+from traindock.store.copying import open_regular, pump, storage_error
+from traindock.store.files import canonical_json, sync_folder, write_atomic
+from traindock.store.layout import RunLayout
+
+#: Names that the API gives to other files than the ones below ``uploads/``.
+_RESERVED: Final = ("outputs/", "logs/", "azureml-logs/")
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFile:
+    """A file that will not change any more.
+
+    Attributes:
+        sha256: hex.
+        size: in bytes.
+        mode: 0o755 if the script made it executable, else 0o644; on disk it is read-only.
+        ctime_ns: change time of the file in the run's folder, which any change of its content would move.
+        inode: likewise.
+    """
+
+    sha256: str
+    size: int
+    mode: int
+    ctime_ns: int
+    inode: int
+
+
+@dataclass(frozen=True, slots=True)
+class SealedFiles:
+    """The sealed files of a run by name, and what could not be sealed: ``{"name", "why"}`` each."""
+
+    files: Mapping[str, SealedFile]
+    left_out: tuple[Mapping[str, str], ...] = ()
+
+
+def read_sealed(run: RunLayout) -> SealedFiles | None:
+    """Return what sealing recorded, or None while the run is not sealed.
+
+    Raises:
+        StoreException: the record is damaged.
+    """
+    try:
+        document = json.loads(run.sealed_json.read_bytes())
+        if document["format"] != 1:
+            raise StoreException(
+                f"{run.sealed_json} has format {document['format']}, and this Traindock knows 1: update Traindock."
+            )
+        files = {name: SealedFile(**entry) for name, entry in document["files"].items()}
+        return SealedFiles(files, tuple(document["left_out"]))
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StoreException(f"{run.sealed_json} cannot be read: {error.strerror}") from error
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise StoreException(
+            f"{run.sealed_json} is damaged ({error}). Restore it from a backup; or delete it: the run's files are "
+            "then sealed again as they are now."
+        ) from error
+
+
+def seal(run: RunLayout, blobs: BlobStore, *, reached: Callable[[str], None] = lambda step: None) -> SealedFiles:
+    """Make a run's files final; for a sealed run, only return what is recorded.
+
+    Args:
+        run: a run none of whose processes is alive.
+        blobs: the workspace's content store.
+        reached: called with a step's name before each step, so that tests can interrupt there.
+
+    Raises:
+        StoreException: the disk is full or refuses; sealing again, later, goes on.
+    """
+    sealed = read_sealed(run)
+    if sealed is not None:
+        _notes(run).unlink(missing_ok=True)
+        return sealed
+    try:
+        return _Sealing(run, blobs, reached).perform()
+    except OSError as error:
+        raise storage_error(error, f"seal {run.root}") from error
+
+
+def verify_quick(run: RunLayout, name: str) -> str:
+    """Return the SHA-256 of a sealed file after making sure, as quickly as can be, that it still has it.
+
+    Size, change time and inode tell; only where they differ is the content read.
+
+    Args:
+        run: a sealed run.
+        name: such as ``outputs/model.pt``.
+
+    Raises:
+        UserErrorException: the run has no sealed file of this name.
+        StoreException: the file is gone, or its content was changed after the run was sealed.
+    """
+    sealed = read_sealed(run)
+    if sealed is None or name not in sealed.files:
+        raise UserErrorException(f"run {run.root.name} has no sealed file {name!r}")
+    return verify_sealed(run, name, sealed.files[name])
+
+
+def verify_sealed(run: RunLayout, name: str, expected: SealedFile) -> str:
+    """Do as :func:`verify_quick` with a record that was read before."""
+    path = sealed_path(run, name)
+    try:
+        found = os.lstat(path)
+        if (found.st_size, found.st_ctime_ns, found.st_ino) == (expected.size, expected.ctime_ns, expected.inode):
+            return expected.sha256
+        descriptor = open_regular(path)
+        try:
+            sha256, _size = pump(descriptor, None)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise StoreException(
+            f"{name!r} of run {run.root.name} is sealed but cannot be read: {path}: {error.strerror}. Its content "
+            f"may still be in the content store as blob {expected.sha256}."
+        ) from error
+    if sha256 != expected.sha256:
+        raise StoreException(
+            f"{name!r} of run {run.root.name} was changed after the run was sealed: {path} has SHA-256 {sha256}, "
+            f"and had {expected.sha256}. Restore it from a backup of the workspace."
+        )
+    return sha256
+
+
+def sealed_path(run: RunLayout, name: str) -> Path:
+    """Where a sealed file lies; ``name`` must come from :class:`SealedFiles`."""
+    return run.root / name if name.startswith("outputs/") else run.uploads / name
+
+
+class _Sealing:
+    def __init__(self, run: RunLayout, blobs: BlobStore, reached: Callable[[str], None]) -> None:
+        self._run = run
+        self._blobs = blobs
+        self._reached = reached
+        self._left_out: dict[str, str] = {}
+        # What sealing itself makes unknowable is noted on disk first, for the case that it is interrupted.
+        self._executable, self._replaced = _read_notes(run)
+
+    def perform(self) -> SealedFiles:
+        self._move_out("outputs")
+        self._move_out("logs")
+        self._reached("drop work")
+        self._drop_work()
+        names = dict(self._regular_files())
+        self._note(executable={name for name, path in names.items() if path.lstat().st_mode & stat.S_IXUSR})
+        hashes = {}
+        for name, path in names.items():
+            self._reached(f"store {name}")
+            try:
+                hashes[name] = self._store(path)
+            except OSError as error:
+                self._left_out[name] = f"cannot be read: {error.strerror}"
+        self._reached("sync")
+        self._blobs.flush(hashes.values())
+        # Only now: each further link to a content moves its change time.
+        files = {name: self._describe(name, names[name], sha256) for name, sha256 in hashes.items()}
+        self._reached("record")
+        left_out = self._replaced | self._left_out
+        sealed = SealedFiles(files, tuple({"name": name, "why": left_out[name]} for name in sorted(left_out)))
+        document = {
+            "format": 1,
+            "files": {name: asdict(file) for name, file in files.items()},
+            "left_out": list(sealed.left_out),
+        }
+        write_atomic(self._run.sealed_json, canonical_json(document))
+        self._reached("tidy")
+        _notes(self._run).unlink(missing_ok=True)
+        return sealed
+
+    def _move_out(self, name: str) -> None:
+        """Move one folder out of the working directory, whatever the script made of it."""
+        kept = self._run.root / name
+        made = self._run.work / name
+        if _kind(kept) == stat.S_IFLNK:
+            self._reached(f"unlink {name}")
+            kept.unlink()
+        elif _kind(kept) not in (stat.S_IFDIR, None):
+            # A script that replaced our link by something else: out of the way, but not away.
+            aside = self._run.root / f"{name}.replaced"
+            self._note(replaced={name: f"was replaced by the script; what it put there is {aside.name}"})
+            kept.rename(aside)
+        found = _kind(made) if _kind(self._run.work) == stat.S_IFDIR else None
+        self._reached(f"move {name}")
+        if found == stat.S_IFDIR and _kind(kept) is None:
+            made.rename(kept)
+        elif found == stat.S_IFDIR:
+            _merge(made, kept)
+        else:
+            kept.mkdir(exist_ok=True)
+            if found == stat.S_IFREG:
+                made.rename(kept / name)
+            elif found is not None:
+                self._note(replaced={name: f"the script replaced the folder by a {_kind_name(found)}"})
+        sync_folder(self._run.root)
+
+    def _drop_work(self) -> None:
+        work = self._run.work
+        kind = _kind(work)
+        if kind is None:
+            return
+        if kind != stat.S_IFDIR:
+            self._note(replaced={"work": f"the script replaced its working directory by a {_kind_name(kind)}"})
+            work.unlink()
+            return
+        shutil.rmtree(work, ignore_errors=True)
+        if _kind(work) is not None:
+            for folder, _folders, _files in os.walk(work):
+                _permit(Path(folder))
+            shutil.rmtree(work, ignore_errors=True)
+        if _kind(work) is not None:
+            self._left_out["work"] = "parts of the working directory could not be removed"
+
+    def _regular_files(self) -> Iterator[tuple[str, Path]]:
+        """Yield name and path of each file to seal; note the other things."""
+        for folder, prefix in ((self._run.outputs, "outputs/"), (self._run.uploads, "")):
+            if _kind(folder) != stat.S_IFDIR:
+                continue
+            for path in self._entries(folder):
+                name = prefix + path.relative_to(folder).as_posix()
+                kind = _kind(path)
+                if kind == stat.S_IFREG and (prefix or not name.startswith(_RESERVED)):
+                    yield name, path
+                elif kind == stat.S_IFREG:
+                    self._left_out[f"uploads/{name}"] = "its name belongs to another folder of the run"
+                elif kind is not None:
+                    self._left_out[name] = f"is a {_kind_name(kind)}"
+
+    def _entries(self, folder: Path) -> Iterator[Path]:
+        """Yield all entries below ``folder`` but folders, in a fixed order."""
+        pending = [folder]
+        while pending:
+            where = pending.pop()
+            _permit(where)
+            try:
+                entries = sorted(where.iterdir())
+            except OSError as error:
+                name = where.relative_to(self._run.root).as_posix()
+                self._left_out[f"{name}/"] = f"cannot be read: {error.strerror}"
+                continue
+            for entry in entries:
+                if _kind(entry) == stat.S_IFDIR:
+                    pending.append(entry)
+                else:
+                    yield entry
+
+    def _store(self, path: Path) -> str:
+        try:
+            path.chmod(0o444)  # from here on, only who has it open already can write to it
+        except PermissionError:  # somebody else's, such as a container's root: it cannot be made read-only
+            return self._blobs.adopt(path, exclusive=False, durable=False)
+        return self._blobs.adopt(path, exclusive=not is_open_for_writing(path), durable=False)
+
+    def _describe(self, name: str, path: Path, sha256: str) -> SealedFile:
+        found = path.lstat()
+        mode = 0o755 if name in self._executable else 0o644
+        return SealedFile(sha256, found.st_size, mode, found.st_ctime_ns, found.st_ino)
+
+    def _note(self, *, executable: Iterable[str] = (), replaced: Mapping[str, str] | None = None) -> None:
+        now = (self._executable | set(executable), self._replaced | dict(replaced or {}))
+        if now != (self._executable, self._replaced):
+            self._reached("note")
+            self._executable, self._replaced = now
+            document = {"executable": sorted(self._executable), "replaced": self._replaced}
+            write_atomic(_notes(self._run), canonical_json(document))
+
+
+def _notes(run: RunLayout) -> Path:
+    return run.sealed_json.with_suffix(".notes")
+
+
+def _read_notes(run: RunLayout) -> tuple[set[str], dict[str, str]]:
+    try:
+        document = json.loads(_notes(run).read_bytes())
+        return set(document["executable"]), dict(document["replaced"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return set(), {}
+
+
+def is_open_for_writing(path: Path) -> bool:
+    """Whether any process has a file open for writing; True where the system does not tell."""
+    if sys.platform != "linux":
+        return True
+    descriptor = open_regular(path)
+    try:
+        # Should somebody open the file while the lease is held, the kernel tells the holder by SIGIO, which would
+        # end the process; SIGURG is ignored unless asked for.
+        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
+    except BlockingIOError:
+        return True
+    except OSError:  # no leases on this file system, or somebody else's file
+        return _has_writer_in_proc(os.fstat(descriptor))
+    else:
+        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+        return False
+    finally:
+        os.close(descriptor)
+
+
+def _has_writer_in_proc(file: os.stat_result) -> bool:
+    """Look through the open files of all processes that may be looked into."""
+    for process in Path("/proc").glob("[0-9]*/fd"):
+        try:
+            descriptors = list(process.iterdir())
+        except OSError:
+            continue
+        for descriptor in descriptors:
+            try:
+                if not os.path.samestat(descriptor.stat(), file):
+                    continue
+                info = (process.parent / "fdinfo" / descriptor.name).read_text()
+            except OSError:
+                continue
+            flags = next((line.split()[1] for line in info.splitlines() if line.startswith("flags:")), "0")
+            if int(flags, 8) & os.O_ACCMODE != os.O_RDONLY:
+                return True
+    return False
+
+
+def _kind(path: Path) -> int | None:
+    """Type of what lies at ``path`` itself; None if there is nothing."""
+    try:
+        return stat.S_IFMT(path.lstat().st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _kind_name(kind: int) -> str:
+    return _KINDS.get(kind, "special file")
+
+
+def _permit(folder: Path) -> None:
+    """Let the owner into a folder that the script closed; somebody else's stays as it is."""
+    with contextlib.suppress(OSError):
+        if folder.lstat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            folder.chmod(0o700)
+
+
+def _merge(source: Path, target: Path) -> None:
+    """Move the entries of ``source`` into ``target``; where a name is taken, under a name with a number."""
+    for entry in sorted(source.iterdir()):
+        place = target / entry.name
+        number = 1
+        while _kind(place) is not None:
+            if _kind(place) == _kind(entry) == stat.S_IFDIR:
+                _merge(entry, place)
+                break
+            number += 1
+            place = target / f"{entry.stem} ({number}){entry.suffix}"
+        else:
+            entry.rename(place)
+
+
+_KINDS: Final = {
+    stat.S_IFLNK: "link",
+    stat.S_IFIFO: "FIFO",
+    stat.S_IFSOCK: "socket",
+    stat.S_IFCHR: "device",
+    stat.S_IFBLK: "device",
+}
