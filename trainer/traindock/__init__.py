@@ -1,1 +1,94 @@
-"""Traindock."""
+"""Traindock: send a PyTorch training script to a compute target, watch it live, keep and register the model.
+
+The public names are listed in ``__all__`` and imported when they are first used, so that ``import traindock`` costs
+next to nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from traindock._version import __version__ as __version__
+    from traindock.compute_target import ComputeTarget as ComputeTarget
+    from traindock.compute_target import LocalCompute as LocalCompute
+    from traindock.environment import CondaDependencies as CondaDependencies
+    from traindock.environment import Environment as Environment
+    from traindock.errors import ActivityFailedException as ActivityFailedException
+    from traindock.errors import ComputeTargetException as ComputeTargetException
+    from traindock.errors import Detached as Detached
+    from traindock.errors import EnvironmentBuildException as EnvironmentBuildException
+    from traindock.errors import ExperimentExecutionException as ExperimentExecutionException
+    from traindock.errors import InternalError as InternalError
+    from traindock.errors import ModelNotFoundException as ModelNotFoundException
+    from traindock.errors import ModelPathNotFoundException as ModelPathNotFoundException
+    from traindock.errors import RunConfigurationException as RunConfigurationException
+    from traindock.errors import RunEnvironmentException as RunEnvironmentException
+    from traindock.errors import RunNotFoundException as RunNotFoundException
+    from traindock.errors import RunNotSignedException as RunNotSignedException
+    from traindock.errors import SnapshotException as SnapshotException
+    from traindock.errors import StoreException as StoreException
+    from traindock.errors import TraindockError as TraindockError
+    from traindock.errors import TrainingException as TrainingException
+    from traindock.errors import UserErrorException as UserErrorException
+    from traindock.errors import WorkspaceException as WorkspaceException
+    from traindock.estimator import Estimator as Estimator
+    from traindock.estimator import PyTorch as PyTorch
+    from traindock.experiment import Experiment as Experiment
+    from traindock.model import Model as Model
+    from traindock.run import Run as Run
+    from traindock.script_run import ScriptRunConfig as ScriptRunConfig
+    from traindock.states import Reason as Reason
+    from traindock.states import State as State
+    from traindock.workspace import Workspace as Workspace
+
+_HOMES = {
+    "_version": ("__version__",),
+    "compute_target": ("ComputeTarget", "LocalCompute"),
+    "environment": ("CondaDependencies", "Environment"),
+    "errors": (
+        "ActivityFailedException",
+        "ComputeTargetException",
+        "Detached",
+        "EnvironmentBuildException",
+        "ExperimentExecutionException",
+        "InternalError",
+        "ModelNotFoundException",
+        "ModelPathNotFoundException",
+        "RunConfigurationException",
+        "RunEnvironmentException",
+        "RunNotFoundException",
+        "RunNotSignedException",
+        "SnapshotException",
+        "StoreException",
+        "TraindockError",
+        "TrainingException",
+        "UserErrorException",
+        "WorkspaceException",
+    ),
+    "estimator": ("Estimator", "PyTorch"),
+    "experiment": ("Experiment",),
+    "model": ("Model",),
+    "run": ("Run",),
+    "script_run": ("ScriptRunConfig",),
+    "states": ("Reason", "State"),
+    "workspace": ("Workspace",),
+}
+_HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = sorted(_HOME_OF)
+
+
+def __getattr__(name: str) -> Any:
+    module = _HOME_OF.get(name)
+    if module is None:
+        raise AttributeError(f"module 'traindock' has no attribute {name!r}; it has: {', '.join(__all__)}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"traindock.{module}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return [*globals(), *__all__]

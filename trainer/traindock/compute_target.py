@@ -67,9 +67,7 @@ class ComputeTarget:
         self._created: float
 
     @staticmethod
-    def create(
-        workspace: Workspace, name: str, provisioning_configuration: ProvisioningConfiguration
-    ) -> ComputeTarget:
+    def create(workspace: Workspace, name: str, provisioning_configuration: ProvisioningConfiguration) -> ComputeTarget:
         """Make a compute target; one of this name and kind with equal settings is returned as it is.
 
         Raises:
@@ -212,9 +210,7 @@ class LocalCompute(ComputeTarget):
         Raises:
             UserErrorException: a value is not allowed.
         """
-        if max_nodes is not None and (
-            isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 1
-        ):
+        if max_nodes is not None and (isinstance(max_nodes, bool) or not isinstance(max_nodes, int) or max_nodes < 1):
             raise UserErrorException(f"max_nodes is a number of 1 or more, not {max_nodes!r}")
         if gpu not in ("required", "optional"):
             raise UserErrorException(f"gpu is 'required' or 'optional', not {gpu!r}")

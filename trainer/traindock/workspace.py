@@ -17,8 +17,10 @@ from traindock.names import check_name
 from traindock.store import identity
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.locations import Locations
+from traindock.store.run_records import RunFolder, RunRecord
 
 if TYPE_CHECKING:
+    from traindock.compute.base import Job
     from traindock.compute_target import ComputeTarget
     from traindock.experiment import Experiment
     from traindock.model import Model
@@ -157,9 +159,7 @@ class Workspace:
             return found[0]
         if not found:
             names = ", ".join(sorted(known)) or "none yet"
-            raise WorkspaceException(
-                f"there is no workspace {name!r}; yours: {names}. Make one with Workspace.create"
-            )
+            raise WorkspaceException(f"there is no workspace {name!r}; yours: {names}. Make one with Workspace.create")
         places = ", ".join(str(workspace.layout.root) for workspace in found)
         raise WorkspaceException(
             f"there are {len(found)} workspaces named {name!r}: open one by Workspace(path): {places}"
@@ -299,6 +299,37 @@ class Workspace:
         from traindock.model import Model
 
         return {model.name: model for model in Model.list(self, latest=True)}
+
+    def run_folder(self, run_id: str) -> RunFolder:
+        """Return the record of a run, which need not exist.
+
+        Raises:
+            UserErrorException: ``run_id`` can be no run's id.
+        """
+        return RunFolder(self.layout, self._record, run_id)
+
+    def job(self, record: RunRecord) -> Job:
+        """Return a run as compute targets see it."""
+        from traindock.compute.base import Job
+
+        return Job(
+            run_id=record.id,
+            attempt=1,
+            spec=record.spec,
+            layout=self.layout.run(record.id),
+            workspace=self.layout,
+            settings=self.settings,
+            facts={
+                "workspace": self.name,
+                "workspace_id": self.id,
+                "experiment": record.experiment,
+                "number": record.number,
+                "parent": record.parent or "",
+                "display_name": record.display_name,
+                "tags": record.tags,
+                "properties": record.properties,
+            },
+        )
 
     def get_run(self, run_id: str) -> Run:
         """Return the run of this id.

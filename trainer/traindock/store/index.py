@@ -117,6 +117,10 @@ class Index:
         sql = "SELECT id FROM runs WHERE unfinished AND signed ORDER BY created, id"
         return self._ask(lambda connection: [row[0] for row in connection.execute(sql)])
 
+    def count(self) -> int:
+        """Return the number of runs."""
+        return int(self._ask(lambda connection: connection.execute("SELECT COUNT(*) FROM runs").fetchone()[0]))
+
     def experiments(self) -> dict[str, int]:
         """Return the experiments that have runs, with how many."""
         sql = "SELECT experiment, COUNT(*) FROM runs GROUP BY experiment ORDER BY experiment"
@@ -128,8 +132,7 @@ class Index:
         def ask(connection: sqlite3.Connection) -> dict[str, dict[str, tuple[float, float, float, int]]]:
             found: dict[str, dict[str, tuple[float, float, float, int]]] = {run_id: {} for run_id in run_ids}
             sql = (
-                "SELECT run, name, last, min, max, count FROM run_metrics WHERE run IN "
-                "(SELECT value FROM json_each(?))"
+                "SELECT run, name, last, min, max, count FROM run_metrics WHERE run IN (SELECT value FROM json_each(?))"
             )
             for run, name, *values in connection.execute(sql, [json.dumps(list(run_ids))]):
                 found[run][name] = (values[0], values[1], values[2], values[3])

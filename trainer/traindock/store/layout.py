@@ -111,6 +111,16 @@ class RunLayout:
         """The exception that ended a Python script: type, message, file and line."""
         return self.driver / "error.json"
 
+    @property
+    def lost_output(self) -> Path:
+        """How many bytes of output a full disk swallowed: 8 bytes, little-endian."""
+        return self.driver / "lost_output"
+
+    @property
+    def facts_json(self) -> Path:
+        """What the job is told about its run: display name, tags, properties, arguments."""
+        return self.driver / "facts.json"
+
 
 @dataclass(frozen=True)
 class WorkspaceLayout:

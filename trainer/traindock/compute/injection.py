@@ -1,0 +1,47 @@
+"""The folder put on a job's ``PYTHONPATH``: the standard-library-only ``traindock`` that scripts import there."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+import shutil
+from functools import cache
+from pathlib import Path
+
+from traindock import runtime
+from traindock.errors import StoreException
+from traindock.store.layout import WorkspaceLayout
+
+
+def injected_folder(workspace: WorkspaceLayout) -> Path:
+    """Return a folder that holds ``runtime`` as a package named ``traindock``, made once for each content.
+
+    Raises:
+        StoreException: the disk refuses.
+    """
+    source = Path(runtime.__file__).parent
+    target = workspace.runtime / _content_key(source)
+    if not (target / "traindock").is_dir():
+        temporary = workspace.runtime / f".new-{secrets.token_hex(4)}"
+        try:
+            (temporary / "traindock").mkdir(parents=True)
+            for file in source.glob("*.py"):
+                shutil.copyfile(file, temporary / "traindock" / file.name)
+            try:
+                os.rename(temporary, target)  # noqa: PTH104 (of several processes one wins; replace() would overwrite)
+            except OSError:
+                shutil.rmtree(temporary)
+                if not (target / "traindock").is_dir():
+                    raise
+        except OSError as error:
+            raise StoreException(f"cannot write {target}: {error.strerror}") from error
+    return target
+
+
+@cache
+def _content_key(source: Path) -> str:
+    digest = hashlib.sha256()
+    for file in sorted(source.glob("*.py")):
+        digest.update(file.name.encode() + b"\0" + file.read_bytes())
+    return digest.hexdigest()[:16]

@@ -1,0 +1,302 @@
+"""The "local" kind: each job a process of this machine, in a cached virtual environment or the caller's own Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any
+
+from traindock import runtime, snapshot
+from traindock.compute import processes
+from traindock.compute.base import Backend, Job, LaunchError, Outcome, Plan
+from traindock.compute.devices import list_gpus
+from traindock.compute.injection import injected_folder
+from traindock.errors import ComputeTargetException, StoreException
+from traindock.images import venvs
+from traindock.images.recipe import Recipe
+from traindock.images.uv import BuildSettings
+from traindock.spec import RunSpec
+from traindock.store.files import write_json
+from traindock.store.watch import Watcher
+
+_START_SECONDS = 60.0
+_ATTENDANCE_SECONDS = 0.5
+
+_PYTHON = "{python}"
+_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
+# What concerns the dispatcher itself and would only confuse a job.
+_NOT_INHERITED = ("TRAINDOCK_", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSAFEPATH", "INVOCATION_ID")
+
+
+class LocalBackend(Backend):
+    """Launches jobs as processes of this machine, under the launcher of ``runtime``."""
+
+    kind = "local"
+
+    @property
+    def max_nodes(self) -> int:
+        """``max_nodes`` of the settings, by default half the processor cores."""
+        return int(self.settings.get("max_nodes") or max(1, (os.cpu_count() or 1) // 2))
+
+    def check(self, spec: RunSpec) -> None:
+        """Check nodes, GPUs and, where the environment names a framework, the Python it needs."""
+        if spec.node_count > 1:
+            raise ComputeTargetException(
+                f"the run asks for {spec.node_count} nodes, and compute target {self.name!r} (local) runs a script on "
+                "one: use node_count=1"
+            )
+        if spec.gpus and not self._gpus_optional():
+            devices = len(list_gpus())
+            if spec.gpus > devices:
+                raise ComputeTargetException(
+                    f"the run asks for {spec.gpus} GPU{'s' if spec.gpus > 1 else ''} and this machine has {devices}: "
+                    "use use_gpu=False, or a compute target that may do without: "
+                    "LocalCompute.provisioning_configuration(gpu='optional')"
+                )
+        venvs.check_buildable(_recipe(spec), spec.interpreter)
+
+    def gpus_needed(self, spec: RunSpec) -> int:
+        """All that were asked for, or none where they are optional and not there."""
+        if spec.gpus and self._gpus_optional() and len(list_gpus()) < spec.gpus:
+            return 0
+        return spec.gpus
+
+    def plan(self, job: Job) -> Plan:
+        """Return the command line, the variables and the limits of the job."""
+        spec = job.spec
+        if spec.script is not None:
+            bootstrap = Path(runtime.__file__).with_name("bootstrap.py").name
+            command: tuple[str, ...] = (
+                _PYTHON,
+                str(injected_folder(job.workspace) / "traindock" / bootstrap),
+                "--error",
+                str(job.layout.error_json),
+                "--lost",
+                str(job.layout.lost_output),
+                spec.script,
+                *spec.arguments,
+            )
+        else:
+            command = spec.command
+        recipe = _recipe(spec)
+        return Plan(
+            kind=self.kind,
+            environment={"key": recipe.key(), "recipe": spec.environment},
+            command=command,
+            cwd=str(job.layout.work),
+            variables=self._variables(job),
+            gpus=self.gpus_needed(spec),
+            limits={"max_seconds": spec.max_run_duration_seconds, "grace_seconds": job.settings.jobs.grace_seconds},
+        )
+
+    def prepare(self, job: Job, plan: Plan, cancelled: Callable[[], bool]) -> Plan:
+        """Find or build the environment, and put its interpreter into the plan."""
+        packages = job.settings.packages
+        prepared = venvs.prepare(
+            _recipe(job.spec),
+            environments=job.workspace.environments,
+            caller=job.spec.interpreter,
+            log=job.layout.build_log,
+            cancelled=cancelled,
+            settings=BuildSettings(
+                index_url=packages.index_url or None,
+                extra_index_urls=packages.extra_index_urls,
+                proxy=packages.proxy or None,
+                ca_bundle=packages.ca_bundle or None,
+            ),
+        )
+        environment = {
+            "key": prepared.key,
+            "action": prepared.how,
+            "why": prepared.why,
+            "python": prepared.python,
+            "seconds": prepared.seconds,
+            "packages": dict(prepared.packages),
+            "warnings": list(prepared.warnings),
+        }
+        folder = str(Path(prepared.python).parent)
+        variables = {**plan.variables, "PATH": f"{folder}:{os.environ.get('PATH', os.defpath)}"}
+        if (Path(folder).parent / "pyvenv.cfg").exists():
+            variables["VIRTUAL_ENV"] = str(Path(folder).parent)
+        command = tuple(prepared.python if word == _PYTHON else word for word in plan.command[:1])
+        return replace(plan, environment=environment, command=command + plan.command[1:], variables=variables)
+
+    def launch(self, job: Job, plan: Plan, lease_fds: Sequence[int] = ()) -> None:
+        """Lay out the working directory and start the launcher, which records its own start."""
+        layout = job.layout
+        if not processes.lock_is_held(layout.launch_lock):
+            self._lay_out(job)
+        environment = _job_environment(plan)
+        write_json(
+            layout.launch_json,
+            {
+                "run_id": job.run_id,
+                "attempt": job.attempt,
+                "argv": [_expand(word, environment) for word in plan.command],
+                "cwd": plan.cwd,
+                "env": environment,
+                "stdout": str(layout.stdout),
+                "lock": str(layout.launch_lock),
+                "started": str(layout.started_json),
+                "exit": str(layout.exit_json),
+                "error": str(layout.error_json),
+                "lost": str(layout.lost_output),
+                "grace_seconds": plan.limits["grace_seconds"],
+                "max_seconds": plan.limits["max_seconds"],
+                "held_fds": list(lease_fds),
+            },
+        )
+        launcher = Path(runtime.__file__).with_name("launcher.py")
+        try:
+            process = subprocess.Popen(
+                [sys.executable, "-I", "-S", str(launcher), str(layout.launch_json)],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                cwd="/",
+                start_new_session=True,
+                pass_fds=tuple(lease_fds),
+            )
+        except OSError as error:
+            raise LaunchError(f"the launcher could not be started: {error}") from error
+        _children[job.run_id] = process
+        self._wait_for_start(job, process)
+
+    def started(self, job: Job) -> bool:
+        """Whether the launcher's mark is there."""
+        return job.layout.started_json.exists()
+
+    def follow(self, job: Job, tick: Callable[[], None]) -> Outcome:
+        """Wait for the exit record, or for the launcher's lock to be free without one."""
+        layout = job.layout
+        with Watcher([layout.exit_json, layout.requests]) as watcher:
+            while processes.lock_is_held(layout.launch_lock):
+                watcher.wait(_ATTENDANCE_SECONDS)
+                tick()
+        _reap(job.run_id)
+        found = processes.read_exit(layout.exit_json)
+        if found is None:
+            # Its launcher was killed, and could not end what it had started.
+            processes.kill_job(job.run_id, job.attempt)
+            return Outcome(None)
+        return Outcome(asdict(found))
+
+    def cancel(self, job: Job) -> None:
+        """Tell the launcher to end the job."""
+        started = processes.read_started(job.layout.started_json)
+        if started is not None:
+            processes.signal_launcher(started.launcher)
+
+    def describe(self) -> dict[str, Any]:
+        """Return nodes and devices."""
+        return {
+            "max_nodes": self.max_nodes,
+            "gpu": self.settings.get("gpu", "required"),
+            "devices": [{"uuid": gpu.uuid, "name": gpu.name} for gpu in list_gpus()],
+        }
+
+    def _gpus_optional(self) -> bool:
+        return self.settings.get("gpu") == "optional"
+
+    def _variables(self, job: Job) -> dict[str, str]:
+        layout, facts = job.layout, job.facts
+        return {
+            "PYTHONPATH": str(injected_folder(job.workspace)),
+            "TRAINDOCK_RUN_ID": job.run_id,
+            "TRAINDOCK_ATTEMPT": str(job.attempt),
+            "TRAINDOCK_RUN_NUMBER": str(facts["number"]),
+            "TRAINDOCK_EXPERIMENT": str(facts["experiment"]),
+            "TRAINDOCK_WORKSPACE": str(facts["workspace"]),
+            "TRAINDOCK_WORKSPACE_ID": str(facts["workspace_id"]),
+            "TRAINDOCK_PARENT_RUN_ID": str(facts["parent"]),
+            "TRAINDOCK_METRICS_DIR": str(layout.metrics),
+            "TRAINDOCK_REQUESTS_DIR": str(layout.requests),
+            "TRAINDOCK_OUTPUTS_DIR": str(layout.work / "outputs"),
+            "TRAINDOCK_LOGS_DIR": str(layout.work / "logs"),
+            "TRAINDOCK_UPLOADS_DIR": str(layout.uploads),
+            "TRAINDOCK_RUN_JSON": str(layout.facts_json),
+            "AZUREML_RUN_ID": job.run_id,
+            "AZUREML_OUTPUT_DIRECTORY": "./outputs",
+            **job.spec.environment_variables,
+        }
+
+    def _lay_out(self, job: Job) -> None:
+        """Make the working directory anew: a fresh copy of the snapshot, with ``outputs`` and ``logs``."""
+        layout = job.layout
+        try:
+            if layout.work.exists():
+                shutil.rmtree(layout.work)
+            snapshot.materialise(job.spec.snapshot, layout.work, layout=job.workspace)
+            for folder, link in ((layout.work / "outputs", layout.outputs), (layout.work / "logs", layout.logs)):
+                folder.mkdir(exist_ok=True)
+                if not link.is_symlink():
+                    link.symlink_to(folder.relative_to(layout.root))
+            write_json(
+                layout.facts_json,
+                {
+                    "display_name": job.facts["display_name"],
+                    "tags": dict(job.facts["tags"]),
+                    "properties": dict(job.facts["properties"]),
+                    "arguments": list(job.spec.arguments),
+                },
+                durable=False,
+            )
+            layout.stdout.touch(mode=0o600)
+        except OSError as error:
+            raise StoreException(f"cannot lay out the working directory of {job.run_id}: {error}") from error
+
+    def _wait_for_start(self, job: Job, process: subprocess.Popen[bytes]) -> None:
+        deadline = time.monotonic() + _START_SECONDS
+        with Watcher([job.layout.started_json]) as watcher:
+            while not self.started(job):
+                code = process.poll()
+                if code is not None and not self.started(job):
+                    if processes.lock_is_held(job.layout.launch_lock):
+                        return  # another launcher, of a dispatcher that died, has the job
+                    raise LaunchError(f"the launcher ended with code {code} at once: {_errors_of(process)}")
+                if time.monotonic() > deadline:
+                    process.kill()
+                    raise LaunchError(f"the launcher did not start the job within {_START_SECONDS:.0f} s")
+                watcher.wait(0.05)
+
+
+# Launchers that this process started, to be reaped when they end.
+_children: dict[str, subprocess.Popen[bytes]] = {}
+
+
+def _reap(run_id: str) -> None:
+    process = _children.pop(run_id, None)
+    if process is not None:
+        process.wait()
+        if process.stderr is not None:
+            process.stderr.close()
+
+
+def _errors_of(process: subprocess.Popen[bytes]) -> str:
+    text = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr is not None else ""
+    return text[-500:] or "without a word"
+
+
+def _recipe(spec: RunSpec) -> Recipe:
+    return Recipe.from_json(json.dumps(spec.environment))
+
+
+def _job_environment(plan: Plan) -> dict[str, str]:
+    """The dispatcher's environment without what is its own, and with what the plan says."""
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
+    # A run that was given no device must not take one that another run holds.
+    devices = {"CUDA_VISIBLE_DEVICES": ",".join(plan.devices)}
+    return {**inherited, **devices, **plan.variables}
+
+
+def _expand(word: str, variables: Mapping[str, str]) -> str:
+    """Replace ``$NAME`` and ``${NAME}`` where the job has such a variable, and leave all else as it is."""
+    return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], match[0]), word)

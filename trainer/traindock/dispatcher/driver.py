@@ -1,0 +1,250 @@
+"""One run on its way from NotStarted to its terminal state, on a thread of its own.
+
+Every step may be the last one this process makes: whoever comes next finds the run's state and the job's own marks,
+and goes on from there. So a step is recorded after it was made, except for the launch, which the launcher records
+itself before the script starts.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+from traindock import faultpoints
+from traindock.compute.base import Backend, Job, LaunchError
+from traindock.compute.devices import list_gpus
+from traindock.compute.kinds import backend as make_backend
+from traindock.dispatcher.endings import Ending, ending_of
+from traindock.dispatcher.queue import Demand, NodeQueue, Withdrawn
+from traindock.dispatcher.requests import RequestServer
+from traindock.errors import ComputeTargetException, EnvironmentBuildException, StoreException, TraindockError
+from traindock.states import Reason, State
+from traindock.store import computes
+from traindock.store.blobs import BlobStore
+from traindock.store.files import write_json
+from traindock.store.run_records import RunRecord
+from traindock.store.sealing import seal
+from traindock.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+_RETRY_SECONDS = 1.0
+
+
+class Stopped(Exception):
+    """The dispatcher leaves; the run stays as it is for the next one."""
+
+
+class RunDriver(threading.Thread):
+    """Takes one run through its states.
+
+    Args:
+        workspace: where the run is.
+        run_id: a run of this user that has no terminal state.
+        queue: the workspace's queues.
+        done: called when the thread ends.
+    """
+
+    def __init__(self, workspace: Workspace, run_id: str, queue: NodeQueue, done: Callable[[], None]) -> None:
+        super().__init__(name=f"run {run_id}", daemon=True)
+        self.folder = workspace.run_folder(run_id)
+        self._workspace = workspace
+        self._queue = queue
+        self._done = done
+        self._cancel = threading.Event()
+        self._stop = threading.Event()
+        self._backend: Backend | None = None
+        self._job: Job | None = None
+        self._target = ""
+        self._metrics_indexed = 0.0
+
+    def notice(self) -> None:
+        """Look whether the run is to be canceled; called whenever its record has grown, from any thread."""
+        record = self.folder.load()
+        if record.cancel_requested and not record.state.terminal and not self._cancel.is_set():
+            self._cancel.set()
+            self.folder.transact(_request_cancel, durable=True)
+            self._queue.wake()
+            if self._backend is not None and self._job is not None:
+                self._backend.cancel(self._job)
+
+    def stop(self) -> None:
+        """Leave the run as it is, soon."""
+        self._stop.set()
+        self._queue.wake()
+
+    def run(self) -> None:
+        """Drive; whatever goes wrong ends the run or is tried again, and never this process."""
+        try:
+            self._persist(self._drive)
+        except Stopped:
+            log.info("left %s as it is", self.folder.id)
+        except Exception:
+            log.exception("a fault of Traindock while driving %s", self.folder.id)
+        finally:
+            self._queue.release(self._target, self.folder.id)
+            self._done()
+
+    def _drive(self) -> None:
+        record = self.folder.load()
+        if record.state.terminal:
+            return
+        self._target = record.spec.compute_target
+        try:
+            ending = self._perform(record)
+        except Withdrawn:
+            if self._stop.is_set():
+                raise Stopped from None
+            ending = Ending(Reason.CANCELED_BY_USER, "canceled before the script was started")
+        except EnvironmentBuildException as error:
+            if self._stop.is_set():
+                raise Stopped from None
+            reason = Reason.CANCELED_BY_USER if self._cancel.is_set() else Reason.ENVIRONMENT_FAILED
+            ending = Ending(reason, str(error))
+        except LaunchError as error:
+            ending = Ending(Reason(error.reason), str(error))
+        except StoreException:
+            raise
+        except TraindockError as error:
+            ending = Ending(Reason.LAUNCH_FAILED, str(error))
+        except Exception as error:
+            log.exception("a fault of Traindock while driving %s", self.folder.id)
+            ending = Ending(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}; see dispatcher.log")
+        self._end(ending)
+
+    def _perform(self, record: RunRecord) -> Ending:
+        """Bring the job to its end, from wherever an earlier dispatcher left it, and say how it ended."""
+        job = self._job = self._workspace.job(record)
+        backend = self._backend = self._backend_of(record)
+        if record.cancel_requested:
+            self._cancel.set()
+        if not backend.started(job):
+            self._launch(backend, job, record)
+        else:
+            log.info("adopted %s", job.run_id)
+            self._queue.occupy(self._target, job.run_id, job.spec.node_count)
+        self._advance(State.RUNNING, since=State.QUEUED)
+        faultpoints.reached("dispatcher:running")
+        if self._cancel.is_set():
+            backend.cancel(job)
+        requests = RequestServer(self._workspace, self.folder)
+        outcome = backend.follow(job, lambda: self._tick(requests))
+        requests.serve()
+        return ending_of(outcome, self.folder.load(), job.layout)
+
+    def _launch(self, backend: Backend, job: Job, record: RunRecord) -> None:
+        self._check_withdrawn()
+        backend.check(job.spec)
+        plan = backend.plan(job)
+        write_json(job.layout.plan_json, plan.to_json())
+        self._advance(State.PREPARING, since=State.NOT_STARTED)
+        plan = backend.prepare(job, plan, self._withdrawn)
+        self._check_withdrawn()
+        environment = dict(plan.environment)
+        self.folder.append(
+            *({"type": "warning", "text": text} for text in environment.pop("warnings", ())),
+            {"type": "environment", "value": environment},
+        )
+        self._advance(State.QUEUED, since=State.PREPARING)
+        demand = self._demand(backend, job, record)
+        lease = self._queue.acquire(demand, self._withdrawn, self._tell)
+        try:
+            self._check_withdrawn()
+            plan = replace(plan, devices=tuple(lease.uuids) if lease else ())
+            write_json(job.layout.plan_json, plan.to_json())
+            faultpoints.reached("dispatcher:before-launch")
+            backend.launch(job, plan, lease.fds if lease else ())
+            faultpoints.reached("dispatcher:after-launch")
+        finally:
+            # From here on the job's launcher holds the devices, if it was started.
+            if lease is not None:
+                lease.release()
+
+    def _end(self, ending: Ending) -> None:
+        """Seal what the job left and record the end; both may have been done by an earlier dispatcher."""
+        record = self.folder.load()
+        if record.state.terminal:
+            return
+        if record.state in (State.RUNNING, State.CANCEL_REQUESTED):
+            self.folder.advance(State.FINALIZING)
+        faultpoints.reached("dispatcher:before-seal")
+        seal(self.folder.layout, BlobStore(self._workspace.layout.blobs))
+        faultpoints.reached("dispatcher:after-seal")
+        if record.state is State.CANCEL_REQUESTED and ending.reason is Reason.LOST:
+            ending = Ending(Reason.CANCELED_BY_USER, "canceled; its launcher had to be killed", ending.exit)
+        also: list[dict[str, Any]] = [{"type": "exit", "value": ending.exit}] if ending.exit else []
+        self.folder.advance(ending.state, reason=ending.reason, detail=ending.detail, also=also)
+        log.info("%s: %s (%s)", self.folder.id, ending.state, ending.reason)
+
+    def _backend_of(self, record: RunRecord) -> Backend:
+        found = computes.load(self._workspace.layout).get(self._target)
+        if found is None:
+            raise ComputeTargetException(f"the compute target {self._target!r} was deleted")
+        return make_backend(self._target, found["kind"], found["settings"])
+
+    def _demand(self, backend: Backend, job: Job, record: RunRecord) -> Demand:
+        return Demand(
+            run_id=job.run_id,
+            target=self._target,
+            order=record.created,
+            nodes=job.spec.node_count,
+            max_nodes=lambda: self._backend_of(record).max_nodes,
+            gpus=backend.gpus_needed(job.spec),
+            devices=lambda: [gpu.uuid for gpu in list_gpus()],
+            holder={
+                "run": job.run_id,
+                "workspace": self._workspace.name,
+                "workspace_id": self._workspace.id,
+                "user": record.user,
+            },
+        )
+
+    def _tick(self, requests: RequestServer) -> None:
+        if self._stop.is_set():
+            raise Stopped
+        requests.serve()
+        # Lists that are ordered by a metric should move while a run is going, but not at every point.
+        now = time.monotonic()
+        if now - self._metrics_indexed > 2:
+            self._workspace.index.put_metrics(self.folder.id)
+            self._metrics_indexed = time.monotonic()
+
+    def _advance(self, state: State, *, since: State) -> None:
+        """Go on to ``state`` if the run is in ``since``: else it is there already, or its end was asked for."""
+        if self.folder.load().state is since:
+
+            def decide(record: RunRecord) -> list[dict[str, Any]]:
+                return [{"type": "state", "state": state.value}] if record.state is since else []
+
+            self.folder.transact(decide, durable=True)
+
+    def _tell(self, detail: str) -> None:
+        self.folder.append({"type": "detail", "detail": detail})
+
+    def _withdrawn(self) -> bool:
+        return self._cancel.is_set() or self._stop.is_set()
+
+    def _check_withdrawn(self) -> None:
+        if self._withdrawn():
+            raise Withdrawn
+
+    def _persist(self, step: Callable[[], None]) -> None:
+        """Perform ``step``, again and again while the disk refuses: a full disk ends no run."""
+        while True:
+            try:
+                step()
+                return
+            except StoreException as error:
+                log.warning("%s waits for the disk: %s", self.folder.id, error)
+                if self._stop.wait(_RETRY_SECONDS):
+                    raise Stopped from None
+
+
+def _request_cancel(record: RunRecord) -> list[dict[str, Any]]:
+    if record.state.terminal or record.state in (State.CANCEL_REQUESTED, State.FINALIZING):
+        return []
+    return [{"type": "state", "state": State.CANCEL_REQUESTED.value}]

@@ -1,0 +1,84 @@
+"""From how a job ended to the run's terminal state, its reason and a sentence for people."""
+
+from __future__ import annotations
+
+import signal
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from traindock.compute.base import Outcome
+from traindock.states import Reason, State, outcome
+from traindock.store.layout import RunLayout
+from traindock.store.run_records import RunRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ends: the reason decides the state."""
+
+    reason: Reason
+    detail: str = ""
+    exit: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def state(self) -> State:
+        """The terminal state."""
+        return outcome(self.reason)
+
+
+def ending_of(job: Outcome, record: RunRecord, layout: RunLayout) -> Ending:
+    """Judge a job's exit record in the light of what was asked of the run. Unknown is never success."""
+    found = job.exit
+    if found is None:
+        return Ending(
+            Reason.LOST,
+            "the job and its launcher vanished without a trace of how they ended (killed, or the machine went down); "
+            f"what it wrote until then was kept, see {layout.stdout}",
+        )
+    reason, detail = _judge(found, record)
+    return Ending(reason, detail, found)
+
+
+def _judge(found: Mapping[str, Any], record: RunRecord) -> tuple[Reason, str]:
+    seconds = float(found.get("seconds") or 0.0)
+    if found.get("launch_error"):
+        return Reason.LAUNCH_FAILED, f"the job could not be started: {found['launch_error']}"
+    if found.get("canceled"):
+        if record.cancel_requested:
+            return Reason.CANCELED_BY_USER, f"canceled by {record.cancel_requested_by} after {seconds:.1f} s"
+        return Reason.KILLED_BY_SIGNAL, "the job's launcher was told to end by a signal from outside Traindock"
+    if found.get("timed_out"):
+        limit = record.spec.max_run_duration_seconds
+        return Reason.TIMED_OUT, f"ended after {seconds:.1f} s: max_run_duration_seconds={limit}"
+    if found.get("oom_killed"):
+        peak = int(found.get("peak_memory_bytes") or 0) / 1e9
+        return (
+            Reason.OUT_OF_MEMORY,
+            f"a process of the job was killed for memory by the system (peak of the script: {peak:.1f} GB)",
+        )
+    number = found.get("signal")
+    if number is not None:
+        return Reason.KILLED_BY_SIGNAL, f"the script was killed by signal {number} ({_signal_name(number)})"
+    code = found.get("exit_code")
+    if code == 0:
+        return Reason.FINISHED, ""
+    if code is None:
+        return Reason.LOST, "the job's exit record names neither an exit code nor a signal"
+    return Reason.EXITED_NONZERO, f"the script ended with exit code {code}{_error_text(found)}"
+
+
+def _error_text(found: Mapping[str, Any]) -> str:
+    error = found.get("error")
+    if not isinstance(error, dict):
+        return ""
+    place = f" ({error.get('file')}, line {error.get('line')})" if error.get("file") else ""
+    message = str(error.get("message") or "")
+    return f": {error.get('type')}{': ' if message else ''}{message[:500]}{place}"
+
+
+def _signal_name(number: Any) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return "unknown"

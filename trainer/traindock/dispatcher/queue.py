@@ -1,0 +1,152 @@
+"""Who may run: nodes of a compute target, first come, first served, and GPUs of the machine."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from traindock.compute.base import LaunchError
+from traindock.compute.leases import Lease, Leases
+
+# GPUs are also leased by other workspaces, which cannot wake us.
+_GPU_POLL_SECONDS = 0.5
+
+
+class Withdrawn(Exception):
+    """The run was canceled, or the dispatcher stops, while it waited."""
+
+
+@dataclass(frozen=True, slots=True)
+class Demand:
+    """What a run waits for.
+
+    Attributes:
+        run_id: the run.
+        target: name of its compute target.
+        order: when it was submitted; the earlier goes first.
+        nodes: how many nodes.
+        max_nodes: returns how many the target has now; raises if it is gone.
+        gpus: how many GPUs.
+        devices: returns the UUIDs to choose from.
+        holder: what to tell others who find a GPU taken.
+    """
+
+    run_id: str
+    target: str
+    order: float
+    nodes: int
+    max_nodes: Callable[[], int]
+    gpus: int
+    devices: Callable[[], list[str]]
+    holder: dict[str, Any]
+
+    @property
+    def rank(self) -> tuple[float, str]:
+        """Position in the queue."""
+        return self.order, self.run_id
+
+
+@dataclass(slots=True)
+class _Target:
+    holders: dict[str, int] = field(default_factory=dict)
+    waiting: list[Demand] = field(default_factory=list)
+
+
+class NodeQueue:
+    """The queues of all compute targets of a workspace."""
+
+    def __init__(self, leases: Leases) -> None:
+        self._leases = leases
+        self._condition = threading.Condition()
+        self._targets: dict[str, _Target] = {}
+
+    def occupy(self, target: str, run_id: str, nodes: int) -> None:
+        """Count the nodes of a run that is running already, whatever the limit says."""
+        with self._condition:
+            self._of(target).holders[run_id] = nodes
+
+    def acquire(self, demand: Demand, withdrawn: Callable[[], bool], tell: Callable[[str], None]) -> Lease | None:
+        """Wait until the run may start; then it holds its nodes until :meth:`release`.
+
+        Args:
+            demand: what it needs.
+            withdrawn: asked whenever something changes; True ends the wait.
+            tell: gets a sentence that says what is waited for and who holds it, whenever that changes.
+
+        Returns:
+            The lease of its GPUs, to be handed to the job and then released here; None if it needs none.
+
+        Raises:
+            Withdrawn: ``withdrawn`` said so.
+            LaunchError: the target has fewer nodes, or the machine fewer GPUs, than it needs.
+        """
+        told = ""
+        with self._condition:
+            target = self._of(demand.target)
+            target.waiting.append(demand)
+            target.waiting.sort(key=lambda waiting: waiting.rank)
+            try:
+                while True:
+                    if withdrawn():
+                        raise Withdrawn
+                    why, lease = self._try(target, demand)
+                    if not why:
+                        target.holders[demand.run_id] = demand.nodes
+                        return lease
+                    if why != told:
+                        told = why
+                        tell(why)
+                    self._condition.wait(_GPU_POLL_SECONDS if demand.gpus else 5.0)
+            finally:
+                target.waiting.remove(demand)
+                self._condition.notify_all()
+
+    def release(self, target: str, run_id: str) -> None:
+        """Give the nodes of a run back."""
+        with self._condition:
+            self._of(target).holders.pop(run_id, None)
+            self._condition.notify_all()
+
+    def wake(self) -> None:
+        """Let everybody look again: a run was canceled, or a target changed."""
+        with self._condition:
+            self._condition.notify_all()
+
+    def _of(self, target: str) -> _Target:
+        return self._targets.setdefault(target, _Target())
+
+    def _try(self, target: _Target, demand: Demand) -> tuple[str, Lease | None]:
+        """Return what stands in the way, and the lease if nothing does."""
+        limit = demand.max_nodes()
+        if demand.nodes > limit:
+            raise LaunchError(
+                f"the run needs {demand.nodes} nodes and compute target {demand.target!r} has {limit} at most"
+            )
+        ahead = [waiting.run_id for waiting in target.waiting if waiting.rank < demand.rank]
+        used = sum(target.holders.values())
+        if used + demand.nodes > limit:
+            holders = ", ".join(target.holders) or "nobody"
+            behind = f", after {len(ahead)} other run{'s' if len(ahead) > 1 else ''}" if ahead else ""
+            return f"waiting for a node of {demand.target!r}: {used} of {limit} held by {holders}{behind}", None
+        if ahead:
+            return f"waiting for its turn on {demand.target!r}, after {', '.join(ahead)}", None
+        if not demand.gpus:
+            return "", None
+        devices = demand.devices()
+        if len(devices) < demand.gpus:
+            raise LaunchError(f"the run needs {demand.gpus} GPUs and this machine has {len(devices)}", reason="no_gpu")
+        lease = self._leases.try_acquire(demand.gpus, devices, demand.holder)
+        if lease is None:
+            return self._held(demand, devices), None
+        return "", lease
+
+    def _held(self, demand: Demand, devices: list[str]) -> str:
+        holders = self._leases.holders()
+        held = [
+            f"{device} by run {holder.get('run', '?')} of {holder.get('user', '?')}"
+            for device, holder in holders.items()
+            if holder is not None and device in devices
+        ]
+        return f"waiting for {demand.gpus} of {len(devices)} GPUs; held: {'; '.join(held) or 'by others'}"

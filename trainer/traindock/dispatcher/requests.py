@@ -1,0 +1,121 @@
+"""Serving what a running job asks for: see ``runtime.requests`` for the requests and their forms.
+
+A request is data from a script, so it is checked like any user's input, and it can only concern the job's own run.
+It stays in its folder until it was carried out; each is carried out once, though a dispatcher may die in between:
+records that a request makes carry the request's id.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from traindock.errors import StoreException, TraindockError, UserErrorException
+from traindock.model import Model
+from traindock.run import Run
+from traindock.store.files import write_json
+from traindock.store.run_records import RunFolder
+from traindock.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,100}\.json")
+_MAX_BYTES = 1_000_000
+
+
+class RequestServer:
+    """Serves the requests of one run."""
+
+    def __init__(self, workspace: Workspace, folder: RunFolder) -> None:
+        self._run = Run.get(workspace, folder.id)
+        self._requests = folder.layout.requests
+        self._handlers: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
+            "tag": self._tag,
+            "remove_tags": self._remove_tags,
+            "properties": self._properties,
+            "display_name": self._display_name,
+            "description": self._description,
+            "register_model": self._register_model,
+        }
+
+    def serve(self) -> None:
+        """Carry out every request that is waiting, in the order in which they were made."""
+        for path in self._waiting():
+            try:
+                self._answer(path, self._carry_out(self._read(path)))
+            except StoreException:
+                raise
+            except TraindockError as error:
+                log.warning("%s asked for what cannot be done: %s", self._run.id, error)
+                self._answer(path, {"ok": False, "error": {"type": type(error).__name__, "message": str(error)}})
+
+    def _waiting(self) -> list[Path]:
+        found = []
+        try:
+            with os.scandir(self._requests) as entries:
+                for entry in entries:
+                    if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
+                        found.append((entry.stat(follow_symlinks=False).st_mtime_ns, Path(entry.path)))
+        except FileNotFoundError:
+            return []
+        return [path for _, path in sorted(found)]
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        if path.stat().st_size > _MAX_BYTES:
+            raise UserErrorException(f"the request {path.name} is longer than {_MAX_BYTES} bytes")
+        try:
+            request = json.loads(path.read_bytes())
+        except ValueError as error:
+            raise UserErrorException(f"the request {path.name} is no JSON: {error}") from None
+        if not isinstance(request, dict):
+            raise UserErrorException(f"the request {path.name} is no JSON object")
+        return {**request, "id": path.stem}
+
+    def _carry_out(self, request: dict[str, Any]) -> dict[str, Any] | None:
+        handler = self._handlers.get(str(request.get("request")))
+        if handler is None:
+            known = ", ".join(self._handlers)
+            raise UserErrorException(f"a job cannot ask for {request.get('request')!r} here; it can for: {known}")
+        try:
+            result = handler(request)
+        except (KeyError, TypeError, AttributeError, ValueError) as error:
+            if isinstance(error, TraindockError):
+                raise
+            raise UserErrorException(f"the request {request.get('request')!r} is not of its form: {error!r}") from None
+        return None if result is None else {"ok": True, "result": result}
+
+    def _answer(self, path: Path, reply: dict[str, Any] | None) -> None:
+        if reply is not None:
+            write_json(path.with_name(f"{path.stem}.reply.json"), reply, durable=False)
+        path.unlink(missing_ok=True)
+
+    def _tag(self, request: dict[str, Any]) -> None:
+        self._run.set_tags(request["tags"])
+
+    def _remove_tags(self, request: dict[str, Any]) -> None:
+        self._run.remove_tags(request["keys"])
+
+    def _properties(self, request: dict[str, Any]) -> None:
+        self._run.add_properties(request["properties"])
+
+    def _display_name(self, request: dict[str, Any]) -> None:
+        self._run.display_name = request["value"]
+
+    def _description(self, request: dict[str, Any]) -> None:
+        self._run.description = request["value"]
+
+    def _register_model(self, request: dict[str, Any]) -> dict[str, Any]:
+        known = ("tags", "properties", "description", "model_framework", "model_framework_version")
+        model: Model = Model.register_from_run(
+            self._run,
+            request["model_name"],
+            request.get("model_path"),
+            request_id=request["id"],
+            **{name: request[name] for name in known if request.get(name) is not None},
+        )
+        return model.serialize()

@@ -1,0 +1,155 @@
+"""The dispatcher of one workspace: finds runs that need driving and gives each a driver."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+from traindock._version import __version__
+from traindock.compute.leases import Leases
+from traindock.compute.processes import Identity
+from traindock.dispatcher.driver import RunDriver
+from traindock.dispatcher.queue import NodeQueue
+from traindock.errors import TraindockError
+from traindock.store.changes import Changes
+from traindock.store.files import write_json
+from traindock.store.run_records import run_ids
+from traindock.store.signing import Signature
+from traindock.store.watch import Watcher
+from traindock.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+# Another process that only looks whether the lock is free holds it for microseconds; an older dispatcher
+# that was asked to leave needs a little longer.
+_LOCK_PATIENCE_SECONDS = 5.0
+_LOOK_SECONDS = 5.0
+_STALE_SECONDS = 3600.0
+
+
+class Service:
+    """The dispatcher of the workspace in ``root``."""
+
+    def __init__(self, root: Path) -> None:
+        self._workspace = Workspace(root)
+        self._layout = self._workspace.layout
+        self._changes = Changes(self._layout.changes)
+        self._queue = NodeQueue(Leases())
+        self._drivers: dict[str, RunDriver] = {}
+        self._ended = threading.Event()
+        self._stop = threading.Event()
+        self._offset = 0
+        self._lock = -1
+
+    def serve(self) -> int:
+        """Work until there has been nothing to do for a while, or until SIGTERM; return the exit code."""
+        if not self._take_lock():
+            return 0
+        signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
+        signal.signal(signal.SIGINT, lambda *_: self._stop.set())
+        log.info("traindock %s (%s) at work in %s", __version__, sys.executable, self._layout.root)
+        own = Identity.of(os.getpid())
+        assert own is not None
+        write_json(self._layout.dispatcher_json, {"version": __version__, "process": asdict(own), "since": time.time()})
+        self._recover()
+        with Watcher([self._layout.changes]) as watcher:
+            idle_since = time.monotonic()
+            while not self._stop.is_set():
+                self._look()
+                if self._drivers:
+                    idle_since = time.monotonic()
+                elif self._idle_for(time.monotonic() - idle_since):
+                    log.info("nothing to do: leaving")
+                    return 0
+                watcher.wait(_LOOK_SECONDS if self._drivers else 1.0)
+        self._leave()
+        return 0
+
+    def _idle_for(self, seconds: float) -> bool:
+        """Give the lock back if there was no work for long enough and none has come in this very moment."""
+        patience = self._workspace.settings.dispatcher.idle_seconds
+        return seconds > patience and self._changes.unless_changed(self._offset, self._release_lock)
+
+    def _look(self) -> None:
+        """Take in what has changed, and give each new run a driver."""
+        for run_id in [run_id for run_id, driver in self._drivers.items() if not driver.is_alive()]:
+            del self._drivers[run_id]
+        subjects, self._offset = self._changes.read(self._offset)
+        if not subjects:
+            return
+        self._workspace.index.catch_up()
+        for subject in subjects:
+            kind, _, name = subject.partition("/")
+            if kind == "run":
+                self._consider(name)
+            elif kind == "computes":
+                self._queue.wake()
+
+    def _consider(self, run_id: str) -> None:
+        try:
+            driver = self._drivers.get(run_id)
+            if driver is not None:
+                driver.notice()
+                return
+            record = self._workspace.run_folder(run_id).load()
+        except TraindockError as error:
+            log.warning("left %s alone: %s", run_id, error)
+            return
+        if record.state.terminal or record.signature is not Signature.VALID:
+            return
+        driver = RunDriver(self._workspace, run_id, self._queue, self._driver_ended)
+        self._drivers[run_id] = driver
+        driver.start()
+        driver.notice()
+
+    def _driver_ended(self) -> None:
+        """Wake the main loop, which waits for the log of changes, by a change that concerns nobody."""
+        self._changes.announce("dispatcher/")
+
+    def _recover(self) -> None:
+        """Find the runs that an earlier dispatcher, or a submitter that died, left unfinished."""
+        for entry in self._layout.runs.glob(".new-*"):
+            with contextlib.suppress(OSError):
+                if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
+                    shutil.rmtree(entry, ignore_errors=True)
+        _, self._offset = self._changes.read(0)
+        if self._workspace.index.count() != len(run_ids(self._layout)):
+            self._workspace.rebuild_index()
+        for run_id in self._workspace.index.unfinished():
+            self._consider(run_id)
+
+    def _take_lock(self) -> bool:
+        fd = os.open(self._layout.dispatcher_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                self._lock = fd
+                return True
+            except BlockingIOError:
+                if time.monotonic() > deadline:
+                    os.close(fd)
+                    return False
+                time.sleep(0.02)
+
+    def _release_lock(self) -> None:
+        os.close(self._lock)
+        self._lock = -1
+
+    def _leave(self) -> None:
+        """Stop driving; jobs go on, and the next dispatcher adopts them."""
+        log.info("asked to leave with %d runs unfinished", len(self._drivers))
+        for driver in self._drivers.values():
+            driver.stop()
+        for driver in self._drivers.values():
+            driver.join(timeout=5.0)
+        self._release_lock()

@@ -1,0 +1,592 @@
+"""A run as the user sees it: what it is, what it does now, what it has left."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from traindock import run_details
+from traindock.errors import UserErrorException
+from traindock.runtime.context import Run as JobRun
+from traindock.states import Reason, State
+from traindock.store import run_files
+from traindock.store.index import RunQuery
+from traindock.store.metrics import MetricReader
+from traindock.store.run_records import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from traindock.environment import Environment
+    from traindock.experiment import Experiment
+    from traindock.model import Model
+    from traindock.workspace import Workspace
+
+PathLike: TypeAlias = str | os.PathLike[str]
+
+
+class Run:
+    """The run of this id.
+
+    Every property is read from the run's folder when it is asked for, so a Run is never out of date.
+
+    Args:
+        experiment: the experiment it belongs to; its workspace is where the run is looked for.
+        run_id: as :attr:`id` gives it.
+
+    Raises:
+        RunNotFoundException: there is none.
+    """
+
+    def __init__(self, experiment: Experiment, run_id: str) -> None:
+        self.experiment = experiment
+        self._folder = experiment.workspace.run_folder(run_id)
+        self._folder.document()
+
+    # -- finding runs ---------------------------------------------------------------------------------------
+
+    @staticmethod
+    def get_context(allow_offline: bool = True) -> JobRun:
+        """Return the run that this code is part of.
+
+        Outside of a job that is an offline run, whose every call prints or does nothing, so that a training
+        script works the same without Traindock.
+
+        Raises:
+            RunEnvironmentException: there is no job around, and ``allow_offline`` is False.
+        """
+        return JobRun.get_context(allow_offline=allow_offline)
+
+    @staticmethod
+    def get(workspace: Workspace, run_id: str) -> Run:
+        """Return the run of this id.
+
+        Raises:
+            RunNotFoundException: there is none.
+        """
+        from traindock.experiment import Experiment
+
+        document = workspace.run_folder(run_id).document()
+        return Run(Experiment(workspace, str(document.get("experiment"))), run_id)
+
+    @staticmethod
+    def list(
+        experiment: Experiment | Workspace,
+        type: str | None = None,  # noqa: A002 (Azure ML's name)
+        tags: str | Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        status: str | None = None,
+        include_children: bool = False,
+        *,
+        compute_target: str | None = None,
+        metric: str | None = None,
+        above: float | None = None,
+        below: float | None = None,
+        order: str = "created",
+        statistic: str = "last",
+        descending: bool = True,
+        limit: int | None = None,
+        offset: int = 0,
+    ) -> Iterator[Run]:
+        """Yield runs, the newest first unless ``order`` says otherwise.
+
+        Args:
+            experiment: whose runs; a workspace stands for all of its experiments.
+            type: only runs of this type.
+            tags: only runs with this tag, or with these tags and values.
+            properties: only runs with these properties.
+            status: only runs in this state.
+            include_children: also runs that have a parent.
+            compute_target: only runs on this compute target.
+            metric: name of a scalar metric that ``above`` and ``below`` bound.
+            above: the metric's ``statistic`` is at least this.
+            below: the metric's ``statistic`` is at most this.
+            order: "created", or the name of a metric to order by.
+            statistic: "last", "min" or "max" of the metrics meant.
+            descending: for an order by metric, the greatest first.
+            limit: how many at most.
+            offset: how many to leave out first.
+
+        Raises:
+            UserErrorException: ``status`` or ``statistic`` is not one of the known ones.
+        """
+        from traindock.experiment import Experiment
+
+        workspace = experiment.workspace if isinstance(experiment, Experiment) else experiment
+        if statistic not in ("last", "min", "max"):
+            raise UserErrorException(f"statistic is 'last', 'min' or 'max', not {statistic!r}")
+        query = RunQuery(
+            experiment=experiment.name if isinstance(experiment, Experiment) else None,
+            type=type,
+            tags={tags: None} if isinstance(tags, str) else dict(tags or {}),
+            properties=dict(properties or {}),
+            states=(_state(status),) if status else (),
+            top_level=not include_children,
+            compute_target=compute_target,
+            metric=metric,
+            above=above,
+            below=below,
+            order=order,
+            statistic=statistic,
+            descending=descending,
+            limit=limit,
+            offset=offset,
+        )
+        for row in workspace.index.runs(query):
+            yield Run(Experiment(workspace, row.experiment), row.id)
+
+    # -- what it is -----------------------------------------------------------------------------------------
+
+    @property
+    def id(self) -> str:
+        """``<experiment>_<unix time>_<8 hex digits>``."""
+        return self._folder.id
+
+    @property
+    def workspace(self) -> Workspace:
+        """Where the run is."""
+        return self.experiment.workspace
+
+    @property
+    def record(self) -> RunRecord:
+        """Everything the run's folder says, read now."""
+        return self._folder.load()
+
+    @property
+    def path(self) -> Path:
+        """The run's folder."""
+        return self._folder.layout.root
+
+    @property
+    def number(self) -> int:
+        """1 for the first run of the experiment."""
+        return self.record.number
+
+    @property
+    def type(self) -> str:
+        """What kind of run."""
+        return self.record.spec.type
+
+    @property
+    def display_name(self) -> str:
+        """A name for people; the id until it is set."""
+        return self.record.display_name or self.id
+
+    @display_name.setter
+    def display_name(self, value: str) -> None:
+        self._folder.append({"type": "display_name", "value": _text("display_name", value, 256)})
+
+    @property
+    def name(self) -> str:
+        """The same as :attr:`display_name`."""
+        return self.display_name
+
+    @property
+    def description(self) -> str:
+        """Free text."""
+        return self.record.description
+
+    @description.setter
+    def description(self, value: str) -> None:
+        self._folder.append({"type": "description", "value": _text("description", value, 5000)})
+
+    @property
+    def parent(self) -> Run | None:
+        """The run that this one is a child of."""
+        parent = self.record.parent
+        return Run.get(self.workspace, parent) if parent else None
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Free strings that may change."""
+        return self.record.tags
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Strings that never change once they are there."""
+        return self.record.properties
+
+    @property
+    def status(self) -> str:
+        """The same as :meth:`get_status`."""
+        return self.get_status()
+
+    @property
+    def reason(self) -> Reason | None:
+        """Why the run ended; None while it has not."""
+        return self.record.reason
+
+    def get_status(self) -> str:
+        """Return the state's name, for example "Running"."""
+        return self.record.state.value
+
+    def get_detailed_status(self) -> dict[str, str | None]:
+        """Return the state, its reason, and a sentence that says more, such as what the run waits for."""
+        record = self.record
+        reason = record.reason.value if record.reason else None
+        return {"status": record.state.value, "reason": reason, "details": record.detail or None}
+
+    def get_details(self) -> dict[str, Any]:
+        """Return what is known about the run, under Azure ML's keys; log files by name and path."""
+        return run_details.details(self)
+
+    def get_details_with_logs(self) -> dict[str, Any]:
+        """Return :meth:`get_details` with the logs' content (the last 1 MB of each) in place of their paths."""
+        return run_details.details(self, with_logs=True)
+
+    def get_tags(self) -> dict[str, str]:
+        """Return the tags."""
+        return self.tags
+
+    def get_properties(self) -> dict[str, str]:
+        """Return the properties."""
+        return self.properties
+
+    def get_snapshot_id(self) -> str:
+        """Return the id of the snapshot of the source folder."""
+        return self.record.spec.snapshot
+
+    def get_environment(self) -> Environment:
+        """Return the environment the run was submitted with."""
+        from traindock.environment import Environment
+        from traindock.images.recipe import Recipe
+
+        spec = self.record.spec
+        return Environment.from_recipe(
+            spec.environment_name or "environment", Recipe.from_json(json.dumps(spec.environment))
+        )
+
+    def restore_snapshot(self, path: PathLike) -> str:
+        """Write the source folder as it was submitted into ``path``, and return that.
+
+        Raises:
+            UserErrorException: ``path`` exists and is not empty.
+            StoreException: the snapshot is damaged, or the disk refuses.
+        """
+        from traindock.snapshot import materialise
+
+        target = Path(path)
+        if target.exists() and (not target.is_dir() or any(target.iterdir())):
+            raise UserErrorException(f"{target} exists already: name a new or empty folder for the snapshot")
+        materialise(self.get_snapshot_id(), target, layout=self.workspace.layout)
+        return str(target)
+
+    # -- changing it ----------------------------------------------------------------------------------------
+
+    def tag(self, key: str, value: str | None = None) -> None:
+        """Add a tag, or replace its value."""
+        self.set_tags({key: "" if value is None else value})
+
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Add tags, or replace their values.
+
+        Raises:
+            UserErrorException: a name is empty or too long.
+        """
+        self._folder.append({"type": "tags", "set": _strings("tag", tags)})
+
+    def remove_tags(self, tags: Sequence[str]) -> None:
+        """Remove the tags of these names; names that are not there do not matter."""
+        names = [tags] if isinstance(tags, str) else [str(name) for name in tags]
+        self._folder.append({"type": "tags", "remove": names})
+
+    def add_properties(self, properties: Mapping[str, str]) -> None:
+        """Add properties, which can never be changed or removed.
+
+        Raises:
+            UserErrorException: one is there already with another value; nothing is added then.
+        """
+        new = _strings("property", properties)
+
+        def decide(record: RunRecord) -> list[dict[str, Any]]:
+            for name, value in new.items():
+                if record.properties.get(name, value) != value:
+                    raise UserErrorException(
+                        f"property {name!r} of run {self.id} is {record.properties[name]!r} and can never be "
+                        f"changed to {value!r}: use a tag for what may change"
+                    )
+            return [{"type": "properties", "add": new}]
+
+        self._folder.transact(decide)
+
+    def cancel(self) -> None:
+        """Ask for the run to end: SIGTERM to its processes, SIGKILL after a grace time. Returns at once.
+
+        A run that has ended is left as it is.
+        """
+        from traindock.dispatcher import start
+
+        def decide(record: RunRecord) -> list[dict[str, Any]]:
+            if record.state.terminal or record.cancel_requested:
+                return []
+            return [{"type": "cancel", "by": run_details.user_name()}]
+
+        record = self._folder.transact(decide, durable=True)
+        if not record.state.terminal:
+            start.ensure(self.workspace.layout)
+
+    # -- metrics --------------------------------------------------------------------------------------------
+
+    def get_metrics(
+        self, name: str | None = None, recursive: bool = False, run_type: str | None = None, populate: bool = False
+    ) -> dict[str, Any]:
+        """Return the metrics: logged once, a value; more often, a list; tables as dicts of lists.
+
+        Args:
+            name: only this metric.
+            recursive: also those of all descendants, as ``{run id: metrics}``.
+            run_type: with ``recursive``, only of runs of this type.
+            populate: accepted for old notebooks.
+        """
+        if recursive:
+            family = [self, *self.get_children(recursive=True)]
+            return {run.id: run.get_metrics(name) for run in family if run_type in (None, run.type)}
+        found = self.metrics.as_azure()
+        return {name: found[name]} if name in found else {} if name is not None else found
+
+    @property
+    def metrics(self) -> MetricReader:
+        """The run's metrics, to read whole, in buckets, or as they come."""
+        return MetricReader(self._folder.layout.metrics)
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all points of all scalar metrics as a table with columns name, time, step and value.
+
+        Raises:
+            UserErrorException: pandas is not installed.
+        """
+        return run_details.metrics_frame(self.metrics)
+
+    # -- files ----------------------------------------------------------------------------------------------
+
+    def get_file_names(self) -> list[str]:
+        """Return the names of the run's files: ``outputs/…``, ``logs/…``, and uploads under their own names."""
+        return run_files.list_files(self._folder.layout)
+
+    def download_file(self, name: str, output_file_path: PathLike | None = None) -> None:
+        """Copy one file out of the run.
+
+        Args:
+            name: as :meth:`get_file_names` gives it.
+            output_file_path: where to; a folder gets the file under its own name; default: the current folder.
+                Missing folders are made.
+
+        Raises:
+            UserErrorException: there is no such file, or the name leads out of the run.
+        """
+        run_files.download(self._folder.layout, name, output_file_path)
+
+    def download_files(
+        self,
+        prefix: str | None = None,
+        output_directory: PathLike | None = None,
+        output_paths: Sequence[PathLike] | None = None,
+        batch_size: int = 100,
+        append_prefix: bool = True,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """Copy all files whose names begin with ``prefix``; see :meth:`download_file`.
+
+        Args:
+            prefix: all files if it is None.
+            output_directory: default: the current folder.
+            output_paths: a path for each file, in the order of :meth:`get_file_names`.
+            batch_size: accepted for old notebooks.
+            append_prefix: keep the prefix in the paths.
+            timeout_seconds: accepted for old notebooks.
+        """
+        run_files.download_files(
+            self._folder.layout, prefix, output_directory, output_paths=output_paths, append_prefix=append_prefix
+        )
+
+    def get_all_logs(self, destination: PathLike | None = None) -> list[str]:
+        """Copy all logs into ``destination`` (default: the current folder), and return their paths."""
+        target = Path(destination if destination is not None else ".")
+        names = [name for name in self.get_file_names() if name.startswith("logs/")]
+        for name in names:
+            self.download_file(name, target / name)
+        return [str(target / name) for name in names]
+
+    def upload_file(self, name: str, path_or_stream: Any, datastore_name: str | None = None) -> None:
+        """Add a file to a run that has not ended.
+
+        Args:
+            name: what it is called in the run.
+            path_or_stream: a path, or an object with ``read``.
+            datastore_name: accepted for old notebooks.
+
+        Raises:
+            UserErrorException: the run has ended, the name is taken or not allowed, or there is no such file.
+        """
+        run_files.upload(self._folder.layout, name, path_or_stream)
+
+    def register_model(
+        self,
+        model_name: str,
+        model_path: str | None = None,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        model_framework: str | None = None,
+        model_framework_version: str | None = None,
+        description: str | None = None,
+        **ignored: object,
+    ) -> Model:
+        """Make a file or a folder of this run the next version of a model.
+
+        Args:
+            model_name: 1 to 255 letters, digits, ``-``, ``.`` or ``_``.
+            model_path: a name, or the beginning of names, as :meth:`get_file_names` gives them; default: the
+                model's name.
+            tags: free strings.
+            properties: strings that never change.
+            model_framework: for example "PyTorch".
+            model_framework_version: its version.
+            description: free text.
+            **ignored: accepted for old notebooks.
+
+        Raises:
+            UserErrorException: the name is not allowed.
+            ModelPathNotFoundException: nothing lies under ``model_path``; the text lists what there is.
+        """
+        from traindock.model import Model
+
+        return Model.register_from_run(
+            self,
+            model_name,
+            model_path,
+            tags=tags,
+            properties=properties,
+            model_framework=model_framework,
+            model_framework_version=model_framework_version,
+            description=description,
+        )
+
+    # -- family ---------------------------------------------------------------------------------------------
+
+    def submit_child(self, config: Any, tags: Mapping[str, str] | None = None, **options: Any) -> Run:
+        """Submit a run that has this one as its parent; see :meth:`Experiment.submit`."""
+        from traindock.submit import submit
+
+        return submit(self.experiment, config, tags=tags, parent=self.id, **options)
+
+    def get_children(
+        self,
+        recursive: bool = False,
+        tags: str | Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        type: str | None = None,  # noqa: A002 (Azure ML's name)
+        status: str | None = None,
+    ) -> Iterator[Run]:
+        """Yield the runs that have this one as their parent, the newest first.
+
+        Args:
+            recursive: also their children, and so on.
+            tags: see :meth:`list`.
+            properties: see :meth:`list`.
+            type: see :meth:`list`.
+            status: see :meth:`list`.
+        """
+        from traindock.experiment import Experiment
+
+        query = RunQuery(
+            parent=self.id,
+            type=type,
+            tags={tags: None} if isinstance(tags, str) else dict(tags or {}),
+            properties=dict(properties or {}),
+            states=(_state(status),) if status else (),
+        )
+        for row in self.workspace.index.runs(query):
+            child = Run(Experiment(self.workspace, row.experiment), row.id)
+            yield child
+            if recursive:
+                yield from child.get_children(True, tags, properties, type, status)
+
+    # -- waiting --------------------------------------------------------------------------------------------
+
+    def wait_for_completion(
+        self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
+    ) -> dict[str, Any]:
+        """Wait for the run's end and return :meth:`get_details`. In a notebook, ``await run`` does the same.
+
+        Args:
+            show_output: print states and logs as they come.
+            wait_post_processing: accepted for old notebooks; outputs are always there when the run has ended.
+            raise_on_error: raise if the run failed.
+
+        Raises:
+            ActivityFailedException: it failed; the text has the reason, the last lines of its log and what to do.
+            Detached: waiting was interrupted. The run goes on.
+            RunNotSignedException: the run has not ended, and never will here, since it was not submitted here.
+        """
+        from traindock import waiting
+
+        return waiting.wait(self, show_output=show_output, raise_on_error=raise_on_error)
+
+    def __await__(self) -> Generator[Any, None, dict[str, Any]]:
+        from traindock import waiting
+
+        return waiting.wait_async(self, show_output=True, raise_on_error=True).__await__()
+
+    # -- display --------------------------------------------------------------------------------------------
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and (self.workspace.id, self.id) == (other.workspace.id, other.id)
+
+    def __hash__(self) -> int:
+        return hash((self.workspace.id, self.id))
+
+    def __repr__(self) -> str:
+        record = self.record
+        return (
+            f"Run(Experiment: {self.experiment.name},\nId: {self.id},\n"
+            f"Type: {record.spec.type},\nStatus: {record.state.value})"
+        )
+
+    def _repr_html_(self) -> str:
+        record = self.record
+        cells = {
+            "Experiment": self.experiment.name,
+            "Run": f"{record.number}: {record.display_name or self.id}",
+            "Id": self.id,
+            "Type": record.spec.type,
+            "Status": record.state.value,
+            "Reason": record.reason.value if record.reason else record.detail,
+            "Started": _local_time(record.started),
+            "Folder": str(self.path),
+        }
+        heads = "".join(f"<th>{escape(name)}</th>" for name in cells)
+        return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{escape(v)}</td>' for v in cells.values())}</tr></table>"
+
+
+def _state(status: str) -> State:
+    try:
+        return State(str(status))
+    except ValueError:
+        known = ", ".join(state.value for state in State)
+        raise UserErrorException(f"{status!r} is no state of a run; known: {known}") from None
+
+
+def _text(what: str, value: object, limit: int) -> str:
+    if not isinstance(value, str) or len(value) > limit:
+        raise UserErrorException(f"{what} is a text of at most {limit} characters, not {str(value)[:80]!r}")
+    return value
+
+
+def _strings(what: str, values: Mapping[str, Any]) -> dict[str, str]:
+    strings = {}
+    for name, value in values.items():
+        if not isinstance(name, str) or not 0 < len(name) <= 500:
+            raise UserErrorException(f"the name of a {what} is a text of 1 to 500 characters, not {str(name)[:80]!r}")
+        strings[name] = value if isinstance(value, str) else str(value)
+    return strings
+
+
+def _local_time(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")

@@ -1,0 +1,132 @@
+"""What a run's details consist of, and tables made of its metrics."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from traindock.errors import UserErrorException
+from traindock.states import Reason, State
+from traindock.store import run_files
+from traindock.store.layout import RunLayout
+from traindock.store.metrics import MetricReader
+from traindock.store.run_records import RunRecord
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from traindock.run import Run
+
+_LOG_BYTES = 1_000_000
+_TAIL_LINES = 20
+_TAIL_BYTES = 64_000
+
+#: What to do next, by the reason a run failed for.
+HINTS: Mapping[Reason, str] = {
+    Reason.EXITED_NONZERO: "Mend the script and submit again; the run's outputs up to then were kept.",
+    Reason.KILLED_BY_SIGNAL: "Look what sent the signal; if nobody did, the machine may have been short of memory.",
+    Reason.OUT_OF_MEMORY: "Use a smaller batch or model, fewer workers, or a machine with more memory.",
+    Reason.TIMED_OUT: "Raise max_run_duration_seconds, or let the script do less.",
+    Reason.ENVIRONMENT_FAILED: "Mend the packages the environment asks for; logs/build.txt has all that was tried.",
+    Reason.LAUNCH_FAILED: "Mend what the text names and submit again.",
+    Reason.NO_GPU: "Submit with use_gpu=False, or to a compute target with gpu='optional'.",
+    Reason.LOST: "Submit again; if it happens again, look into the system's log for what ended the processes.",
+    Reason.INTERNAL_ERROR: "Please report this with dispatcher.log from the workspace's folder.",
+}
+
+
+def details(run: Run, *, with_logs: bool = False) -> dict[str, Any]:
+    """Return what :meth:`Run.get_details` returns."""
+    record, layout = run.record, run.workspace.layout.run(run.id)
+    logs = log_files(layout)
+    metrics = MetricReader(layout.metrics)
+    found: dict[str, Any] = {
+        "runId": run.id,
+        "target": record.spec.compute_target,
+        "status": record.state.value,
+        "reason": record.reason.value if record.reason else None,
+        "statusDetails": record.detail or None,
+        "startTimeUtc": _utc(record.started),
+        "endTimeUtc": _utc(record.ended),
+        "properties": dict(record.properties),
+        "tags": dict(record.tags),
+        "inputDatasets": [],
+        "outputDatasets": [],
+        "runDefinition": record.spec.to_json(),
+        "environment": dict(record.environment),
+        "exit": dict(record.exit),
+        "lostMetricPoints": metrics.lost(),
+        "lostOutputBytes": int(record.exit.get("lost_output_bytes") or 0),
+        "logFiles": {name: tail_text(path, _LOG_BYTES) if with_logs else str(path) for name, path in logs.items()},
+        "submittedBy": record.user,
+    }
+    warnings = [*record.warnings, *_losses(found)]
+    if warnings:
+        found["warnings"] = [{"message": text} for text in warnings]
+    if record.state is State.FAILED:
+        found["error"] = {
+            "code": record.reason.value if record.reason else "unknown",
+            "message": record.detail,
+            "details": dict(record.exit.get("error") or {}),
+        }
+    return found
+
+
+def log_files(layout: RunLayout) -> dict[str, Path]:
+    """Return the paths of a run's logs by name, the build log first."""
+    names = [name for name in run_files.list_files(layout) if name.startswith("logs/")]
+    names.sort(key=lambda name: (name not in ("logs/build.txt", "logs/stdout.txt"), name))
+    return {name: run_files.resolve(layout, name) for name in names}
+
+
+def failure_log(record: RunRecord, layout: RunLayout) -> tuple[Path, list[str]]:
+    """Return the log that explains a failure, and its last lines."""
+    path = layout.build_log if record.reason is Reason.ENVIRONMENT_FAILED else layout.stdout
+    lines = tail_text(path, _TAIL_BYTES).splitlines() if path.exists() else []
+    return path, [line[:2000] for line in lines[-_TAIL_LINES:]]
+
+
+def tail_text(path: Path, limit: int) -> str:
+    """Return the last ``limit`` bytes of a text file, or "" where there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - limit))
+            return file.read().decode("utf-8", "replace")
+    except FileNotFoundError:
+        return ""
+
+
+def metrics_frame(metrics: MetricReader) -> pd.DataFrame:
+    """Return what :meth:`Run.to_pandas` returns."""
+    try:
+        import pandas as pd
+    except ImportError:
+        raise UserErrorException("to_pandas needs pandas: pip install pandas") from None
+    return pd.DataFrame(metrics.to_frame_columns())
+
+
+def user_name() -> str:
+    """Return who runs this process, for people to read."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+def _losses(found: Mapping[str, Any]) -> list[str]:
+    texts = []
+    if found["lostMetricPoints"]:
+        texts.append(f"{found['lostMetricPoints']} metric points were lost because the disk was full")
+    if found["lostOutputBytes"]:
+        texts.append(f"{found['lostOutputBytes']} bytes of output were lost because the disk was full")
+    return texts
+
+
+def _utc(seconds: float | None) -> str | None:
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")

@@ -1,0 +1,220 @@
+"""From a configuration to a published run. Whatever can never work is refused here, before anything is written."""
+
+from __future__ import annotations
+
+import json
+import re
+import secrets
+import subprocess
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from traindock import faultpoints, run_details, snapshot
+from traindock.compute.kinds import backend
+from traindock.compute_target import ComputeTarget
+from traindock.errors import ExperimentExecutionException, UserErrorException
+from traindock.names import check_relative
+from traindock.spec import RunSpec
+from traindock.store import run_records
+
+if TYPE_CHECKING:
+    from traindock.environment import Environment
+    from traindock.experiment import Experiment
+    from traindock.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What any configuration object boils down to.
+
+    Attributes:
+        source_directory: the folder that is snapshot.
+        environment: what the script needs.
+        compute_target: name of the compute target.
+        script: path of a Python script in the folder, or None where ``command`` is given.
+        command: a whole command line.
+        arguments: what follows the script.
+        environment_variables: added to the job's environment.
+        gpus: devices for each node.
+        node_count: nodes that run the script together.
+        max_run_duration_seconds: after which the job is ended, or None.
+    """
+
+    source_directory: str
+    environment: Environment
+    compute_target: str
+    script: str | None = None
+    command: tuple[str, ...] = ()
+    arguments: tuple[str, ...] = ()
+    environment_variables: Mapping[str, str] = field(default_factory=dict)
+    gpus: int = 0
+    node_count: int = 1
+    max_run_duration_seconds: float | None = None
+
+
+class Submittable(Protocol):
+    """A configuration object that can be submitted."""
+
+    def to_request(self, **options: Any) -> Request:
+        """Return what is to be run; ``options`` are the extra arguments of :meth:`Experiment.submit`."""
+
+
+def submit(
+    experiment: Experiment,
+    config: Submittable,
+    *,
+    tags: Mapping[str, str] | None = None,
+    parent: str | None = None,
+    display_name: str = "",
+    **options: Any,
+) -> Run:
+    """Publish a run and start the dispatcher; see :meth:`Experiment.submit`."""
+    from traindock.dispatcher import start
+    from traindock.run import Run
+
+    if not callable(getattr(config, "to_request", None)):
+        raise UserErrorException(
+            f"{type(config).__name__} cannot be submitted: use a ScriptRunConfig, an Estimator or PyTorch"
+        )
+    workspace = experiment.workspace
+    request = config.to_request(**options)
+    spec = _spec(experiment, request)
+    target = ComputeTarget(workspace, request.compute_target)
+    backend(target.name, target.kind, target.settings).check(spec)
+    taken = snapshot.take(Path(request.source_directory), layout=workspace.layout, limits=workspace.settings.snapshot)
+    faultpoints.reached("submit:after-snapshot")
+    created = time.time()
+    run_id = f"{experiment.name}_{int(created)}_{secrets.token_hex(4)}"
+    folder = run_records.publish(
+        workspace.layout,
+        workspace.record,
+        run_id=run_id,
+        experiment=experiment.name,
+        number=run_records.take_number(workspace.layout, experiment.name),
+        created=created,
+        user=run_details.user_name(),
+        parent=parent,
+        display_name=str(display_name),
+        tags={str(name): str(value) for name, value in (tags or {}).items()},
+        properties=_git_properties(Path(request.source_directory)),
+        spec={**spec.to_json(), "snapshot": taken.id},
+        fill=lambda _: faultpoints.reached("submit:after-event"),
+    )
+    faultpoints.reached("submit:after-publish")
+    workspace.index.catch_up()
+    faultpoints.reached("submit:after-index")
+    if taken.warnings:
+        folder.append(*({"type": "warning", "text": text} for text in taken.warnings))
+        for text in taken.warnings:
+            print(f"Warning: {text}")  # noqa: T201
+    start.ensure(workspace.layout)
+    return Run(experiment, run_id)
+
+
+def flatten_arguments(values: Sequence[Any], what: str = "arguments") -> tuple[str, ...]:
+    """Return a command line's words as strings; lists within it are flattened.
+
+    Raises:
+        UserErrorException: a value is None or of a kind that cannot be an argument; the text names it.
+    """
+    words: list[str] = []
+    for value in values:
+        if isinstance(value, (list, tuple)):
+            words.extend(flatten_arguments(value, what))
+        elif isinstance(value, (str, int, float, Path)):
+            text = str(value)
+            if "\0" in text:
+                raise UserErrorException(f"{text!r} among the {what} holds a NUL character")
+            words.append(text)
+        else:
+            raise UserErrorException(
+                f"{value!r} ({type(value).__name__}) cannot be one of the {what}: use strings, numbers or paths"
+            )
+    return tuple(words)
+
+
+def _spec(experiment: Experiment, request: Request) -> RunSpec:
+    source = Path(request.source_directory)
+    if not source.is_dir():
+        raise ExperimentExecutionException(
+            f"the source folder {str(source)!r} {'is no folder' if source.exists() else 'does not exist'} "
+            f"(looked for in {Path.cwd()})"
+        )
+    if (request.script is None) == (not request.command):
+        raise ExperimentExecutionException("give either a script or a command to run")
+    script = _script(source, request.script) if request.script is not None else None
+    limit = request.max_run_duration_seconds
+    if limit is not None and not limit > 0:
+        raise UserErrorException(f"max_run_duration_seconds is a number of seconds above 0, not {limit!r}")
+    recipe = request.environment.to_recipe()
+    return RunSpec(
+        snapshot="",
+        script=script,
+        command=request.command,
+        arguments=request.arguments,
+        compute_target=request.compute_target,
+        environment=json.loads(recipe.to_json()),
+        environment_name=request.environment.name,
+        environment_variables=_variables(request.environment_variables),
+        interpreter=sys.executable,
+        gpus=request.gpus,
+        node_count=request.node_count,
+        max_run_duration_seconds=limit,
+    )
+
+
+def _script(source: Path, script: str) -> str:
+    name = check_relative(script, "script")
+    if not (source / name).is_file():
+        scripts = sorted(str(path.relative_to(source)) for path in source.glob("*.py"))
+        there = f"; there are: {', '.join(scripts[:10])}" if scripts else ""
+        raise ExperimentExecutionException(f"there is no script {name!r} in the source folder {str(source)!r}{there}")
+    return name
+
+
+def _variables(given: Mapping[str, Any]) -> dict[str, str]:
+    variables = {}
+    for name, value in given.items():
+        if not isinstance(name, str) or not re.fullmatch(r"[^=\0]+", name) or "\0" in str(value):
+            raise UserErrorException(f"{name!r} = {value!r} cannot be an environment variable")
+        variables[name] = str(value)
+    return variables
+
+
+def _git_properties(source: Path) -> dict[str, str]:
+    """Return what Git knows about the source folder, under Azure ML's names; {} where it knows nothing."""
+    root = next(
+        (folder for folder in (source.resolve(), *source.resolve().parents) if (folder / ".git").exists()), None
+    )
+    if root is None:
+        return {}
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(
+                ["git", "-C", str(source), *arguments], capture_output=True, text=True, timeout=2, check=False
+            )
+        except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
+            return None
+        return done.stdout.strip() if done.returncode == 0 else None
+
+    status = git("status", "--porcelain=v2", "--branch", "--untracked-files=no", "--no-ahead-behind")
+    if status is None:
+        return {}
+    heads = dict(re.findall(r"^# branch\.(oid|head) (.+)$", status, re.MULTILINE))
+    dirty = any(not line.startswith("#") for line in status.splitlines())
+    found = {
+        "azureml.git.commit": heads.get("oid", ""),
+        "azureml.git.branch": heads.get("head", ""),
+        "azureml.git.dirty": str(dirty),
+        "azureml.git.repository_uri": _without_secret(git("config", "--get", "remote.origin.url") or ""),
+    }
+    return {name: value for name, value in found.items() if value}
+
+
+def _without_secret(url: str) -> str:
+    return re.sub(r"//[^/@]*@", "//", url)

@@ -1,0 +1,180 @@
+"""Waiting for a run: blocking or awaited, silent or with its states and logs printed as they come."""
+
+from __future__ import annotations
+
+import asyncio
+import codecs
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from traindock import run_details
+from traindock.dispatcher import start
+from traindock.errors import ActivityFailedException, Detached, RunNotSignedException
+from traindock.states import Reason, State
+from traindock.store.run_records import RunRecord
+from traindock.store.signing import Signature
+from traindock.store.watch import Watcher
+
+if TYPE_CHECKING:
+    from traindock.run import Run
+
+_CHUNK = 1 << 16
+_PAUSE_SECONDS = 1.0
+_DISPATCHER_CHECK_SECONDS = 2.0
+
+
+def wait(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
+    """Wait, blocking; see :meth:`Run.wait_for_completion`."""
+    try:
+        with _Follower(run, show_output) as follower:
+            while not follower.step():
+                follower.pause()
+            return follower.finish(raise_on_error)
+    except KeyboardInterrupt:
+        raise _detached(run) from None
+
+
+async def wait_async(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
+    """Wait without blocking the event loop; see :meth:`Run.wait_for_completion`."""
+    try:
+        with _Follower(run, show_output) as follower:
+            while not follower.step():
+                await asyncio.to_thread(follower.pause)
+            return follower.finish(raise_on_error)
+    except (KeyboardInterrupt, asyncio.CancelledError) as error:
+        if isinstance(error, asyncio.CancelledError):
+            raise
+        raise _detached(run) from None
+
+
+def _detached(run: Run) -> Detached:
+    return Detached(
+        f"Stopped watching run {run.id}; the run goes on ({run.get_status()}). "
+        "Wait for it again with run.wait_for_completion(show_output=True), or end it with run.cancel()"
+    )
+
+
+class _Follower:
+    """Prints what is new about a run, step by step."""
+
+    def __init__(self, run: Run, show_output: bool) -> None:
+        self._run = run
+        self._show = show_output
+        layout = run.workspace.layout.run(run.id)
+        self._logs = [
+            _Log("logs/build.txt", layout.build_log),
+            _Log("logs/stdout.txt", layout.stdout),
+        ]
+        paths = [layout.events]
+        if show_output:
+            paths += [log.path for log in self._logs]
+            print(f"RunId: {run.id}\nFolder: {run.path}")  # noqa: T201
+        self._watcher = Watcher(paths)
+        self._told: tuple[State, str] | None = None
+        self._dispatcher_checked = 0.0
+
+    def __enter__(self) -> _Follower:
+        self._watcher.__enter__()
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self._watcher.__exit__(*exc)
+
+    def step(self) -> bool:
+        """Print what is new, and return whether the run has ended."""
+        # The state first: once it is terminal, the logs are complete when they are read after it.
+        record = self._run.record
+        if self._show:
+            self._print_state(record)
+            for log in self._logs:
+                log.print_new()
+        if record.state.terminal:
+            return True
+        if record.signature is not Signature.VALID:
+            raise RunNotSignedException(
+                f"run {record.id} is {record.state} and will stay so: it was not submitted by you to this workspace"
+                + (" (which is a copy of the one it belongs to)" if record.signature is Signature.COPIED else "")
+            )
+        if time.monotonic() - self._dispatcher_checked > _DISPATCHER_CHECK_SECONDS:
+            start.ensure(self._run.workspace.layout)
+            self._dispatcher_checked = time.monotonic()
+        return False
+
+    def pause(self) -> None:
+        """Wait until something may be new."""
+        self._watcher.wait(_PAUSE_SECONDS)
+
+    def finish(self, raise_on_error: bool) -> dict[str, Any]:
+        """Print the summary; return the details, or raise if the run failed."""
+        record, details = self._run.record, self._run.get_details()
+        if self._show:
+            self._print_summary(record, details)
+        if record.state is State.FAILED and raise_on_error:
+            reason = record.reason or Reason.INTERNAL_ERROR
+            path, tail = run_details.failure_log(record, self._run.workspace.layout.run(record.id))
+            raise ActivityFailedException(
+                record.id,
+                reason.value,
+                record.detail,
+                exit_code=record.exit.get("exit_code"),
+                log_tail=tail,
+                log_path=str(path),
+                hint=run_details.HINTS.get(reason, ""),
+            )
+        return details
+
+    def _print_state(self, record: RunRecord) -> None:
+        told = (record.state, record.detail)
+        if told != self._told and not record.state.terminal:
+            self._told = told
+            for log in self._logs:
+                log.end_line()
+            print(f"[{record.state}]{' ' if record.detail else ''}{record.detail}", flush=True)  # noqa: T201
+
+    def _print_summary(self, record: RunRecord, details: dict[str, Any]) -> None:
+        for log in self._logs:
+            log.end_line()
+        seconds = f" after {record.ended - record.started:.1f} s" if record.ended and record.started else ""
+        lines = ["", "Execution Summary", "=================", f"RunId: {record.id}"]
+        lines.append(f"Status: {record.state}{seconds}{f' ({record.reason})' if record.reason else ''}")
+        if record.detail:
+            lines.append(record.detail)
+        lines += [f"Warning: {warning['message']}" for warning in details.get("warnings", [])]
+        lines += [f"Folder: {self._run.path}", ""]
+        print("\n".join(lines), flush=True)  # noqa: T201
+
+
+class _Log:
+    """One log file, printed from where the last look ended."""
+
+    def __init__(self, name: str, path: Path) -> None:
+        self.name = name
+        self.path = path
+        self._offset = 0
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self._in_line = False
+
+    def print_new(self) -> None:
+        """Print what was appended since the last time, in pieces, however much it is."""
+        try:
+            file = open(self.path, "rb")  # noqa: SIM115
+        except FileNotFoundError:
+            return
+        with file:
+            file.seek(self._offset)
+            while chunk := file.read(_CHUNK):
+                if self._offset == 0:
+                    print(f"\nStreaming {self.name}\n{'=' * (len(self.name) + 10)}\n")  # noqa: T201
+                self._offset += len(chunk)
+                text = self._decoder.decode(chunk)
+                sys.stdout.write(text)
+                self._in_line = bool(text) and not text.endswith("\n")
+            sys.stdout.flush()
+
+    def end_line(self) -> None:
+        """Begin a new line if the log stopped within one."""
+        if self._in_line:
+            sys.stdout.write("\n")
+            self._in_line = False
