@@ -1,0 +1,141 @@
+"""What all tests share: nobody touches the developer's own folders, and no process outlives its test."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import psutil
+import pytest
+
+if TYPE_CHECKING:
+    from traindock import Run, Workspace
+
+REPOSITORY = Path(__file__).parent.parent
+WAIT_SECONDS = 60.0
+
+
+def wait_for(condition: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:
+    """Return the first true value of ``condition``; fail with ``what`` if there is none in time."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        value = condition()
+        if value:
+            return value
+        time.sleep(0.01)
+    pytest.fail(f"waited {seconds:.0f} s in vain for {what}")
+
+
+@pytest.fixture(autouse=True)
+def private_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep data, configuration and leases of each test apart; packages may be shared."""
+    # A parallel worker's tests share uv's cache with the developer: wheels need not be fetched again.
+    cache = os.environ.get("UV_CACHE_DIR") or str(
+        Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
+    )
+    monkeypatch.setenv("UV_CACHE_DIR", cache)
+    for name in ("DATA", "CONFIG", "CACHE", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name.lower()))
+    monkeypatch.setenv("TRAINDOCK_LEASE_DIR", str(tmp_path / "leases"))
+    for name in ("TRAINDOCK_WORKSPACE", "TRAINDOCK_RUN_ID", "TRAINDOCK_FAULT", "TRAINDOCK_GPU_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Iterator[Workspace]:
+    """An empty workspace; whatever was started in it is ended afterwards."""
+    yield (made := make_workspace(tmp_path / "workspace"))
+    end_everything_in(made)
+
+
+def make_workspace(root: Path, **settings: float) -> Workspace:
+    """Make a workspace whose dispatcher leaves soon and whose jobs get little grace."""
+    from traindock import Workspace
+
+    made = Workspace.create("test", path=root, show_output=False)
+    values = {"idle_seconds": 10.0, "grace_seconds": 2.0, **settings}
+    made.layout.settings.write_text(
+        f"[dispatcher]\nidle_seconds = {values['idle_seconds']}\n[jobs]\ngrace_seconds = {values['grace_seconds']}\n"
+    )
+    return made
+
+
+def end_everything_in(workspace: Workspace) -> None:
+    """Kill the workspace's dispatcher, launchers and jobs."""
+    for process in processes_of(workspace):
+        try:
+            process.kill()
+            process.wait(10)
+        except psutil.Error:
+            pass
+
+
+def processes_of(workspace: Workspace) -> list[psutil.Process]:
+    """Return the dispatcher, launchers and jobs of a workspace, dispatchers first."""
+    root = str(workspace.layout.root)
+    found = []
+    for process in psutil.process_iter(["cmdline", "pid"]):
+        words = process.info["cmdline"] or []
+        try:
+            mine = any(word.startswith(root) for word in words) or (
+                process.environ().get("TRAINDOCK_WORKSPACE_ID") == workspace.id
+            )
+        except psutil.Error:
+            continue
+        if mine and process.pid != os.getpid():
+            found.append(process)
+    return sorted(found, key=lambda process: "traindock.dispatcher" not in (process.info["cmdline"] or []))
+
+
+def dispatcher_of(workspace: Workspace) -> psutil.Process:
+    """Return the process that holds the workspace's dispatcher lock."""
+    document = wait_for(lambda: _read(workspace.layout.dispatcher_json), "dispatcher.json")
+    return psutil.Process(document["process"]["pid"])
+
+
+def _read(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+Submit = Callable[..., "Run"]
+
+
+@pytest.fixture
+def submit(workspace: Workspace, tmp_path: Path) -> Submit:
+    """Submit a script given as text, in this test's own interpreter."""
+    return submitter(workspace, tmp_path)
+
+
+def submitter(workspace: Workspace, folder: Path) -> Submit:
+    """Return a function that submits scripts given as text to ``workspace``."""
+    from traindock import Experiment, ScriptRunConfig
+
+    count = iter(range(1_000_000))
+
+    def submit(script: str, *arguments: Any, experiment: str = "tests", tags: Any = None, **options: Any) -> Run:
+        source = folder / f"source-{os.getpid()}-{next(count)}"
+        source.mkdir()
+        (source / "train.py").write_text(textwrap.dedent(script), "utf-8")
+        config = ScriptRunConfig(source, "train.py", list(arguments), **options)
+        return Experiment(workspace, experiment).submit(config, tags=tags)
+
+    return submit
+
+
+def kill(process: psutil.Process) -> None:
+    """SIGKILL, and wait for the process to be gone."""
+    process.send_signal(signal.SIGKILL)
+    process.wait(10)
+
+
+PYTHON = sys.executable
