@@ -1,0 +1,218 @@
+"""``Environment``: what a job needs to run, under a name, as notebooks define it."""
+
+from __future__ import annotations
+
+import copy
+import shutil
+import sys
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from traindock.conda_dependencies import CondaDependencies
+from traindock.errors import UserErrorException
+from traindock.images.conda import parse_conda
+from traindock.images.pip_lists import read_requirements
+from traindock.images.recipe import Recipe, parse_requirement
+
+__all__ = ["CondaDependencies", "DockerSection", "Environment", "PythonSection"]
+
+_NAME_LIMIT: Final = 255
+
+
+@dataclass(slots=True)
+class PythonSection:
+    """Which Python a job runs on, and with which packages.
+
+    Attributes:
+        user_managed_dependencies: use the interpreter as it is, install nothing.
+        interpreter_path: the interpreter to use as it is, or to build upon; None is the submitter's.
+        conda_dependencies: the packages.
+    """
+
+    user_managed_dependencies: bool = False
+    interpreter_path: str | None = None
+    conda_dependencies: CondaDependencies = field(default_factory=CondaDependencies)
+
+
+@dataclass(slots=True)
+class DockerSection:
+    """What container compute targets start from; others leave it aside.
+
+    Attributes:
+        enabled: kept for old notebooks; the compute target decides.
+        base_image: image to build upon.
+        base_dockerfile: text of a Dockerfile, or path of one, in place of ``base_image``.
+        shm_size: size of the shared memory, such as "2g".
+        arguments: further arguments for the container engine.
+        gpu_support: kept for old notebooks; the run decides.
+    """
+
+    enabled: bool = False
+    base_image: str | None = None
+    base_dockerfile: str | None = None
+    shm_size: str = "2g"
+    arguments: list[str] = field(default_factory=list)
+    gpu_support: bool | None = None
+
+
+class Environment:
+    """A named definition of what a job needs. Two are equal if their definitions are, whatever their names.
+
+    Args:
+        name: any text of up to 255 characters; it has no part in what is built.
+
+    Attributes:
+        python: interpreter and packages.
+        docker: what container compute targets start from.
+        environment_variables: for the job.
+
+    Raises:
+        UserErrorException: the name is empty, too long, or has control characters.
+    """
+
+    def __init__(self, name: str) -> None:
+        if not isinstance(name, str) or not name.strip() or len(name) > _NAME_LIMIT or not name.isprintable():
+            raise UserErrorException(
+                f"{name!r:.80} is no environment name: use 1 to {_NAME_LIMIT} printable characters"
+            )
+        self._name = name
+        self.python = PythonSection()
+        self.docker = DockerSection()
+        self.environment_variables: dict[str, str] = {}
+
+    @property
+    def name(self) -> str:
+        """What the user calls it."""
+        return self._name
+
+    @classmethod
+    def from_conda_specification(cls, name: str, file_path: str | Path) -> Environment:
+        """Make an environment of a conda environment file.
+
+        Raises:
+            UserErrorException: the file is missing, no YAML, or no conda environment file; the text names it.
+        """
+        made = cls(name)
+        made.python.conda_dependencies = CondaDependencies(file_path)
+        made.environment_variables = made.python.conda_dependencies.variables
+        return made
+
+    @classmethod
+    def from_pip_requirements(cls, name: str, file_path: str | Path, pip_version: str | None = None) -> Environment:
+        """Make an environment of a requirements file.
+
+        Args:
+            name: what to call it.
+            file_path: the requirements file.
+            pip_version: accepted for old notebooks; packages are installed by uv.
+
+        Raises:
+            UserErrorException: the file is missing, or a line of it is not understood; the text names both.
+        """
+        made = cls(name)
+        made.python.conda_dependencies._take(read_requirements(Path(file_path)))
+        return made
+
+    @classmethod
+    def from_existing_interpreter(cls, name: str, interpreter_path: str | Path | None = None) -> Environment:
+        """Make an environment of an interpreter and what is installed for it; nothing is built.
+
+        Args:
+            name: what to call it.
+            interpreter_path: path of the interpreter; None is the one that runs this call.
+        """
+        made = cls(name)
+        made.python.user_managed_dependencies = True
+        made.python.interpreter_path = str(interpreter_path or sys.executable)
+        return made
+
+    def clone(self, new_name: str) -> Environment:
+        """A copy under another name; changing one does not change the other."""
+        made = Environment(new_name)
+        made.python = copy.deepcopy(self.python)
+        made.docker = copy.deepcopy(self.docker)
+        made.environment_variables = dict(self.environment_variables)
+        return made
+
+    def to_recipe(self, framework: str | None = None) -> Recipe:
+        """The definition as a value, for building.
+
+        Packages of the Azure ML SDK are left out with a notice: Traindock's own part of a job takes their place.
+
+        Args:
+            framework: such as "torch==2.1.*", see :func:`traindock.images.frameworks.resolve`.
+
+        Raises:
+            UserErrorException: the interpreter is missing, or a package or version is malformed.
+        """
+        packages = self.python.conda_dependencies
+        interpreter = self._interpreter()
+        if self.python.user_managed_dependencies:
+            listed = [*packages.conda_packages, *packages.pip_packages]
+            notice = (f"{', '.join(listed)} are not installed: the interpreter is used as it is",) if listed else ()
+            return Recipe(
+                interpreter=interpreter,
+                user_managed=True,
+                environment_variables=self.environment_variables,
+                notices=notice,
+            )
+        notices: list[str] = []
+        conda = [c for c in packages.conda_packages if parse_conda(c).name != "python"]
+        return Recipe(
+            python=packages.get_python_version(),
+            interpreter=interpreter,
+            pip=tuple(_without_azure(packages.pip_packages, notices)),
+            conda=tuple(_without_azure(conda, notices)),
+            channels=tuple(packages.conda_channels),
+            pip_options=tuple(packages.pip_options),
+            index_url=packages.pip_index_url,
+            framework=framework,
+            environment_variables=self.environment_variables,
+            notices=tuple(notices),
+        )
+
+    def _interpreter(self) -> str | None:
+        path = self.python.interpreter_path
+        if path is None:
+            return None
+        found = shutil.which(str(Path(path).expanduser()))
+        if found is None:
+            raise UserErrorException(f"interpreter_path {str(path)!r} does not exist or cannot be executed")
+        return str(Path(found).absolute())
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Environment) and self._definition() == other._definition()
+
+    __hash__ = None  # type: ignore[assignment]  # it can be edited
+
+    def _definition(self) -> tuple[Any, ...]:
+        python = self.python
+        return (
+            python.user_managed_dependencies,
+            python.interpreter_path,
+            python.conda_dependencies._definition(),
+            asdict(self.docker),
+            {name: str(value) for name, value in self.environment_variables.items()},
+        )
+
+    def __repr__(self) -> str:
+        return f"Environment({self._name!r}, {self.python.conda_dependencies!r})"
+
+
+def _without_azure(packages: Iterable[str], notices: list[str]) -> list[str]:
+    kept = []
+    for text in packages:
+        try:
+            requirement = parse_requirement(text)
+        except UserErrorException:  # a conda requirement has its own spelling
+            name = parse_conda(text).name
+        else:
+            name = requirement.name if requirement is not None else ""
+        name = name.lower().replace("_", "-")
+        if name in ("azureml", "traindock") or name.startswith("azureml-"):
+            notices.append(f"{text} is left out: Traindock's own part of every job takes its place")
+        else:
+            kept.append(text)
+    return kept

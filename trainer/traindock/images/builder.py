@@ -1,0 +1,224 @@
+"""Building one environment into one folder, by uv, or by conda where only conda has a package."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Final, Literal, NoReturn
+
+from traindock.errors import EnvironmentBuildException, UserErrorException
+from traindock.images import pythons
+from traindock.images.conda import Translation, create_command, environment_yaml, find_conda, missing_text
+from traindock.images.interpreters import Interpreter
+from traindock.images.recipe import Recipe, canonical_requirement, parse_requirement
+from traindock.images.relax import culprits, relaxed
+from traindock.images.uv import BuildLog, BuildSettings, Outcome, find_uv, run_program
+
+#: What uv says of a name that no index knows.
+_NOT_FOUND: Final = ("was not found in the package registry", "was not found in the provided package locations")
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """What was built.
+
+    Attributes:
+        how: by uv or by conda.
+        python: what it was built upon, for people.
+        builder: the program that built it.
+        requirements: the pip requirements as they were installed in the end.
+        warnings: which of them were changed.
+        packages: "name==version" of all that is installed.
+    """
+
+    how: Literal["built", "conda"]
+    python: str
+    builder: str
+    requirements: tuple[str, ...]
+    warnings: tuple[str, ...]
+    packages: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    """One build: what is needed to run programs for it."""
+
+    recipe: Recipe
+    translation: Translation
+    folder: Path
+    log: BuildLog
+    cancelled: Callable[[], bool]
+    settings: BuildSettings
+    lock: int
+
+    @property
+    def python(self) -> str:
+        return str(self.folder / "bin" / "python")
+
+    def run(self, command: Sequence[str]) -> Outcome:
+        self.log.say(f"$ {' '.join(command)}")
+        extra = [o.split(" ", 1)[1] for o in self.recipe.pip_options if o.startswith("--extra-index-url ")]
+        env = self.settings.environment(self.recipe.index_url, extra)
+        return run_program(command, log=self.log, cancelled=self.cancelled, env=env, keep_open=(self.lock,))
+
+    def sources(self) -> list[str]:
+        """Arguments of uv that say where packages come from, as far as they are no secrets."""
+        arguments = [part for place in self.settings.find_links for part in ("--find-links", place)]
+        for option in self.recipe.pip_options:
+            name, _, value = option.partition(" ")
+            if name == "--pre":
+                arguments.append("--prerelease=allow")
+            elif name == "--trusted-host":
+                arguments += ["--allow-insecure-host", value]
+            elif name in ("--find-links", "--no-binary", "--only-binary"):
+                arguments += [name, value]
+        return arguments
+
+
+def build(
+    recipe: Recipe,
+    requirements: tuple[str, ...],
+    translation: Translation,
+    base: Interpreter | None,
+    folder: Path,
+    log: BuildLog,
+    cancelled: Callable[[], bool],
+    settings: BuildSettings,
+    lock: int,
+) -> Built:
+    """Build an environment into ``folder``, which does not exist; the caller wipes it if this raises.
+
+    Args:
+        recipe: the definition.
+        requirements: all its pip requirements.
+        translation: its conda requirements in PyPI's words.
+        base: the submitter's interpreter.
+        folder: where to.
+        log: gets all that the builder says, live.
+        cancelled: true ends the build at once.
+        settings: where packages come from.
+        lock: descriptor of the lock that the builder's programs are to hold too.
+
+    Raises:
+        BuildCanceled: ``cancelled`` said so.
+        EnvironmentBuildException: it cannot be built.
+        UserErrorException: a Python or a conda package cannot be had.
+    """
+    job = _Job(recipe, translation, folder, log, cancelled, settings, lock)
+    if translation.unknown:
+        return _by_conda(job, translation.unknown)
+    assert base is not None
+    want = pythons.wanted(recipe, translation.pip, translation.python)
+    found = pythons.find(want, base)
+    uv = find_uv()
+    log.say(f"Building it with {_uv_version(uv)} upon {found.words}.")
+    quiet = [] if found.how == "fetch" else ["--quiet"]
+    made = job.run(
+        [uv, "venv", *quiet, "--no-project", "--python", found.request, "--prompt", "traindock", str(folder)]
+    )
+    if made.code:
+        raise EnvironmentBuildException(f"no virtual environment could be made upon {found.words}:", made.tail)
+    changed: list[str] = []
+    if found.warnings != want.warnings:
+        changed += found.warnings[len(want.warnings) :]
+    outcome, installed, relaxations = _install(job, uv, requirements)
+    if outcome.code:
+        if missing := _missing_from_pypi(job, uv, outcome):
+            log.say(f"PyPI has no counterpart of {', '.join(missing)}.")
+            return _by_conda(job, missing)
+        _fail(outcome, relaxations)
+    changed += relaxations
+    return Built("built", found.words, _uv_version(uv), installed, tuple(changed), _freeze(job, uv))
+
+
+def _install(job: _Job, uv: str, requirements: tuple[str, ...]) -> tuple[Outcome, tuple[str, ...], list[str]]:
+    """Install, relaxing one exact pin after the other that no longer installs."""
+    wanted = [canonical_requirement(text) for text in requirements]
+    # what belongs to a framework version was chosen by Traindock to fit it, so it is no pin to relax
+    own = {canonical_requirement(text) for text in (*job.recipe.pip, *job.translation.pip)}
+    warnings: list[str] = []
+    if not wanted:
+        return Outcome(0, ()), (), warnings
+    file = job.folder / "requirements.txt"
+    command = [uv, "pip", "install", "--python", job.python, "--compile-bytecode", *job.sources(), "-r", str(file)]
+    while True:
+        file.write_text("".join(f"{text}\n" for text in wanted), "utf-8")
+        outcome = job.run(command)
+        blamed = culprits([text for text in wanted if text in own], outcome.output) if outcome.code else ()
+        if not blamed:
+            return outcome, tuple(wanted), warnings
+        for pin in blamed:
+            loose = relaxed(pin)
+            wanted[wanted.index(pin)] = loose
+            warnings.append(f"{pin} no longer installs on this Python, so {loose} is used in its place")
+            job.log.say(f"WARNING: {warnings[-1]}.")
+
+
+def _missing_from_pypi(job: _Job, uv: str, outcome: Outcome) -> tuple[str, ...]:
+    """Those of the conda requirements whose name no index knows, if that is why the install failed."""
+    text = " ".join(outcome.output)
+    if not any(words in text for words in _NOT_FOUND):
+        return ()
+    missing = []
+    for name in {r.name for t in job.translation.pip if (r := parse_requirement(t)) is not None}:
+        command = [uv, "pip", "install", "--python", job.python, "--dry-run", "--no-deps", *job.sources(), name]
+        answer = job.run(command)
+        if answer.code and any(words in " ".join(answer.output) for words in _NOT_FOUND):
+            missing.append(name)
+    return tuple(sorted(missing))
+
+
+def _fail(outcome: Outcome, relaxations: Iterable[str]) -> NoReturn:
+    notes = "".join(f" ({text})" for text in relaxations)
+    how = f"ended by signal {-outcome.code}" if outcome.code < 0 else f"exit code {outcome.code}"
+    raise EnvironmentBuildException(
+        f"the packages cannot be installed{notes}; uv's last words ({how}):", outcome.tail or ["(it said nothing)"]
+    )
+
+
+def _by_conda(job: _Job, needed: tuple[str, ...]) -> Built:
+    """Build the whole environment with conda; what pip is asked for is installed by the pip it brings."""
+    import shutil
+
+    from traindock.images.frameworks import requirements_of
+
+    program = find_conda()
+    if program is None:
+        raise UserErrorException(missing_text(needed))
+    job.log.say(f"Building it with {program}, which has {', '.join(needed)}.")
+    shutil.rmtree(job.folder, ignore_errors=True)
+    want = pythons.wanted(job.recipe, job.translation.pip, job.translation.python)
+    pip = requirements_of(job.recipe)
+    file = job.folder.with_suffix(".yml")
+    file.write_text(environment_yaml(job.recipe, str(want.specifier), pip), "utf-8")
+    try:
+        made = job.run(create_command(program, str(job.folder), str(file)))
+    finally:
+        file.unlink(missing_ok=True)
+    if made.code or not Path(job.python).exists():
+        raise EnvironmentBuildException(f"{program} could not build the environment:", made.tail)
+    return Built("conda", f"Python {want.specifier}", program, pip, (), _freeze(job, find_uv()))
+
+
+def _freeze(job: _Job, uv: str) -> tuple[str, ...]:
+    answer = subprocess.run(
+        [uv, "pip", "freeze", "--python", job.python],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        errors="replace",
+        cwd="/",
+        check=False,
+    )
+    if answer.returncode:
+        raise EnvironmentBuildException("what was installed cannot be listed:", answer.stderr.splitlines()[-10:])
+    return tuple(line for line in answer.stdout.splitlines() if line and not line.startswith("#"))
+
+
+@lru_cache(maxsize=4)
+def _uv_version(uv: str) -> str:
+    answer = subprocess.run([uv, "--version"], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
+    return " ".join(answer.stdout.split()[:2]) or "uv"

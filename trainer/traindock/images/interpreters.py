@@ -1,0 +1,265 @@
+"""What a Python interpreter is, and whether what is installed for it satisfies a list of requirements."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from traindock.errors import EnvironmentBuildException
+
+if TYPE_CHECKING:
+    from importlib.metadata import Distribution
+
+    from packaging.requirements import Requirement
+
+#: Prints what an interpreter is as one line of JSON. Runs on any Python 3.
+_PROBE: Final = r"""
+import json, os, platform, sys
+full = "%d.%d.%d" % sys.version_info[:3]
+level = {"alpha": "a", "beta": "b", "candidate": "rc"}.get(sys.version_info[3], "")
+full += level + str(sys.version_info[4]) if level else ""
+print("traindock:" + json.dumps({
+    "version": full,
+    "flavour": platform.python_implementation() + getattr(sys, "abiflags", ""),
+    "executable": sys.executable,
+    "path": [p for p in sys.path if p and os.path.isdir(p)],
+    "markers": {
+        "implementation_name": sys.implementation.name,
+        "implementation_version": full,
+        "os_name": os.name,
+        "platform_machine": platform.machine(),
+        "platform_release": platform.release(),
+        "platform_system": platform.system(),
+        "platform_version": platform.version(),
+        "python_full_version": full,
+        "platform_python_implementation": platform.python_implementation(),
+        "python_version": "%d.%d" % sys.version_info[:2],
+        "sys_platform": sys.platform,
+    },
+}))
+"""
+
+_known: dict[str, tuple[list[Any], Interpreter]] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Interpreter:
+    """One interpreter.
+
+    Attributes:
+        executable: its path as it was named.
+        version: such as "3.11.7".
+        flavour: "CPython", with its ABI flags, such as "CPythont" where it runs without the global lock, or "PyPy".
+        path: the folders it imports from.
+        markers: its values of the markers in requirements.
+    """
+
+    executable: str
+    version: str
+    flavour: str
+    path: tuple[str, ...]
+    markers: dict[str, str]
+
+    @property
+    def minor(self) -> tuple[int, int]:
+        """Such as (3, 11)."""
+        major, minor = self.version.split(".")[:2]
+        return int(major), int(minor)
+
+    @property
+    def words(self) -> str:
+        """For people: path and version."""
+        return f"{self.executable} (Python {self.version})"
+
+
+@dataclass(frozen=True, slots=True)
+class Satisfaction:
+    """Whether an interpreter satisfies a list of requirements.
+
+    Attributes:
+        found: "name version" of each distribution that satisfies one.
+        missing: for each requirement that is not satisfied, why not.
+    """
+
+    found: tuple[str, ...]
+    missing: tuple[str, ...]
+
+    def __bool__(self) -> bool:
+        return not self.missing
+
+
+def probe(executable: str, cache: Path | None = None) -> Interpreter:
+    """Find out about an interpreter.
+
+    This process's own needs no work; any other is started once and remembered until it, or a folder that it imports
+    from, changes.
+
+    Args:
+        executable: absolute path.
+        cache: folder in which to remember; None remembers in this process only.
+
+    Raises:
+        EnvironmentBuildException: it is missing, or is no Python 3 that starts.
+    """
+    if executable == sys.executable:
+        return _own()
+    if executable in _known and _known[executable][0] == _stamp(_known[executable][1].path, executable):
+        return _known[executable][1]
+    file = cache / f"{hashlib.sha256(os.fsencode(executable)).hexdigest()[:24]}.json" if cache else None
+    data = _read(file, executable) if file else None
+    if data is None:
+        data = _ask(executable)
+        if file:
+            _remember(file, data, executable)
+    found = Interpreter(executable, data["version"], data["flavour"], tuple(data["path"]), data["markers"])
+    _known[executable] = (_stamp(found.path, executable), found)
+    return found
+
+
+def satisfies(interpreter: Interpreter, requirements: Iterable[str]) -> Satisfaction:
+    """Compare what is installed for an interpreter with pip requirements; reads metadata, runs nothing.
+
+    Args:
+        interpreter: the one to look at.
+        requirements: pip requirements; a URL is never satisfied, since nothing says what it holds today.
+    """
+    from traindock.images.recipe import parse_requirement
+
+    found: dict[str, str] = {}
+    missing: list[str] = []
+    for text in requirements:
+        requirement = parse_requirement(text)
+        if requirement is None:
+            missing.append(f"{text} is asked for by address")
+        else:
+            _check(interpreter, requirement, "", found, missing, set())
+    return Satisfaction(tuple(f"{name} {version}" for name, version in found.items()), tuple(missing))
+
+
+def _check(
+    interpreter: Interpreter,
+    requirement: Requirement,
+    extra: str,
+    found: dict[str, str],
+    missing: list[str],
+    seen: set[str],
+) -> None:
+    from packaging.version import InvalidVersion
+
+    if requirement.marker is not None and not requirement.marker.evaluate({**interpreter.markers, "extra": extra}):
+        return
+    if requirement.url:
+        missing.append(f"{requirement.name} is asked for by address")
+        return
+    distribution = _distribution(interpreter, requirement.name)
+    version = distribution.metadata["Version"] if distribution else None
+    if distribution is None or version is None:
+        missing.append(f"{requirement.name} is not installed")
+        return
+    try:
+        fits = requirement.specifier.contains(version, prereleases=True)
+    except InvalidVersion:
+        fits = False
+    if not fits:
+        missing.append(f"{requirement.name} {version} is not {requirement.specifier}")
+        return
+    found.setdefault(requirement.name, version)
+    for name in requirement.extras - seen:
+        _check_extra(interpreter, distribution, name, found, missing, seen | {name})
+
+
+def _check_extra(
+    interpreter: Interpreter,
+    distribution: Distribution,
+    extra: str,
+    found: dict[str, str],
+    missing: list[str],
+    seen: set[str],
+) -> None:
+    """Check what an extra adds; the distribution's own requirements are its installer's concern."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
+    for text in distribution.requires or ():
+        try:
+            dependency = Requirement(text)
+        except InvalidRequirement:
+            continue
+        if dependency.marker is not None and "extra" in str(dependency.marker):
+            _check(interpreter, dependency, extra, found, missing, seen)
+
+
+def _distribution(interpreter: Interpreter, name: str) -> Distribution | None:
+    from importlib.metadata import distributions
+
+    return next(iter(distributions(name=name, path=list(interpreter.path))), None)
+
+
+def _own() -> Interpreter:
+    import platform
+
+    from packaging.markers import default_environment
+
+    return Interpreter(
+        executable=sys.executable,
+        version=platform.python_version().rstrip("+"),
+        flavour=platform.python_implementation() + getattr(sys, "abiflags", ""),
+        path=tuple(folder for folder in sys.path if folder),
+        markers={name: str(value) for name, value in default_environment().items()},
+    )
+
+
+def _ask(executable: str) -> dict[str, Any]:
+    if not Path(executable).exists():
+        raise EnvironmentBuildException(f"the interpreter {executable!r} does not exist")
+    try:
+        answer = subprocess.run(
+            [executable, "-c", _PROBE], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, cwd="/", check=False
+        )
+    except (OSError, subprocess.TimeoutExpired) as error:
+        raise EnvironmentBuildException(f"the interpreter {executable!r} does not start: {error}") from error
+    for line in answer.stdout.decode("utf-8", "replace").splitlines():
+        if line.startswith("traindock:"):
+            data: dict[str, Any] = json.loads(line.removeprefix("traindock:"))
+            return data
+    lines = answer.stderr.decode("utf-8", "replace").splitlines()[-10:]
+    raise EnvironmentBuildException(f"{executable!r} is no Python 3 interpreter that works:", lines)
+
+
+def _stamp(path: Iterable[str], executable: str) -> list[Any]:
+    """What changes whenever the answer may: the program, the folders it imports from, and what adds to these."""
+    places = [executable, str(Path(executable).parent.parent / "pyvenv.cfg"), *path]
+    stamp: list[Any] = [os.environ.get("PYTHONPATH", "")]
+    for place in places:
+        try:
+            status = Path(place).stat()
+            stamp.append([place, status.st_mtime_ns, status.st_ino])
+        except OSError:
+            stamp.append([place, None, None])
+    return stamp
+
+
+def _read(file: Path, executable: str) -> dict[str, Any] | None:
+    try:
+        document = json.loads(file.read_bytes())
+        data: dict[str, Any] = document["interpreter"]
+        return data if document["stamp"] == _stamp(data["path"], executable) else None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _remember(file: Path, data: dict[str, Any], executable: str) -> None:
+    from traindock.errors import StoreException
+    from traindock.store.files import write_json
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        write_json(file, {"stamp": _stamp(data["path"], executable), "interpreter": data}, durable=False)
+    except (OSError, StoreException):
+        return  # it is asked again next time

@@ -1,0 +1,255 @@
+"""Which Python an environment is built upon: the submitter's where it will do, else one that uv knows or can fetch."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, Literal
+
+from traindock.errors import TrainingException, UserErrorException
+from traindock.images.frameworks import OLDEST_JOB_PYTHON, FrameworkPackages, of_recipe
+from traindock.images.interpreters import Interpreter, probe
+from traindock.images.recipe import Recipe, python_specifier
+from traindock.images.uv import find_uv
+
+if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
+#: Minor versions of Python 3 to think of, and patch versions of each.
+_MINORS: Final = range(OLDEST_JOB_PYTHON[1], 30)
+_PATCHES: Final = range(60)
+
+_EXACT: Final = re.compile(r"==(3\.\d+)\.\d+")
+_OLD: Final = re.compile(r"={2,3}(2(?:\.\d+)*|3\.[0-7](?:\.\d+)?)(?:\.\*)?")
+
+
+@dataclass(frozen=True, slots=True)
+class PythonWanted:
+    """What a recipe asks of its Python.
+
+    Attributes:
+        specifier: the bounds.
+        framework: what is known of the framework, or None.
+        warnings: what was changed, because jobs cannot run on what was asked for.
+    """
+
+    specifier: SpecifierSet
+    framework: FrameworkPackages | None
+    warnings: tuple[str, ...] = ()
+
+    def allows(self, version: str) -> bool:
+        """Whether a version such as "3.11.7" will do."""
+        return self.specifier.contains(version, prereleases=True)
+
+    @property
+    def minors(self) -> list[int]:
+        """Minor versions of Python 3 that will do, newest first."""
+        return [m for m in reversed(_MINORS) if any(self.allows(f"3.{m}.{p}") for p in _PATCHES)]
+
+    @property
+    def relaxed(self) -> PythonWanted | None:
+        """The same with any patch release, where exactly one was asked for; else None."""
+        exact = [m for s in self.specifier if (m := _EXACT.fullmatch(str(s)))]
+        if not exact:
+            return None
+        others = ",".join(str(s) for s in self.specifier if not _EXACT.fullmatch(str(s)))
+        specifier = python_specifier(",".join(filter(None, (others, f"=={exact[0][1]}.*"))))
+        warning = f"Python {exact[0][0].removeprefix('==')} cannot be had; another release of {exact[0][1]} is used"
+        return replace(self, specifier=specifier, warnings=(*self.warnings, warning))
+
+
+@dataclass(frozen=True, slots=True)
+class PythonFound:
+    """The Python to build upon.
+
+    Attributes:
+        request: for ``uv venv --python``: a path, or a version to fetch.
+        how: whose it is.
+        warnings: as in :class:`PythonWanted`.
+    """
+
+    request: str
+    how: Literal["caller", "found", "fetch"]
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def words(self) -> str:
+        """For people."""
+        return {
+            "caller": f"the submitter's {self.request}",
+            "found": f"{self.request}, found on this machine",
+            "fetch": f"Python {self.request}, which uv fetches",
+        }[self.how]
+
+
+def wanted(recipe: Recipe, pip: tuple[str, ...] = (), python: str | None = None) -> PythonWanted:
+    """What a recipe, its framework, and jobs as such ask of the Python; reads tables only.
+
+    Args:
+        recipe: what is to be built.
+        pip: pip requirements translated from its conda requirements.
+        python: the Python that its conda requirements ask for, where the recipe itself asks for none.
+
+    Raises:
+        UserErrorException: no Python will do; the text says why.
+    """
+    framework = of_recipe(recipe, pip)
+    text = recipe.python or python
+    bounds = [f">={OLDEST_JOB_PYTHON[0]}.{OLDEST_JOB_PYTHON[1]}"]
+    warnings: tuple[str, ...] = ()
+    if text is not None:
+        asked = str(python_specifier(text))
+        if _OLD.fullmatch(asked):
+            warnings = (f"Python {text} is too old for jobs, which need {bounds[0][2:]} or newer; a newer one is used",)
+        else:
+            bounds.append(asked)
+    if framework is not None:
+        bounds.append(f">=3.{framework.oldest[1]}")
+        if framework.newest is not None:
+            bounds.append(f"<3.{framework.newest[1] + 1}")
+    result = PythonWanted(python_specifier(",".join(bounds)), framework, warnings)
+    if not result.minors:
+        _refuse(result, text)
+    return result
+
+
+def find(want: PythonWanted, caller: Interpreter) -> PythonFound:
+    """Find a Python that will do, without a network.
+
+    Raises:
+        TrainingException: the framework has no wheels for any Python that is here or that uv can fetch.
+        UserErrorException: the same, where no framework is involved.
+    """
+    if want.allows(caller.version):
+        return PythonFound(caller.executable, "caller", want.warnings)
+    specifier = str(want.specifier)
+    for attempt in filter(None, (want, want.relaxed)):
+        specifier = str(attempt.specifier)
+        if path := _on_this_machine(specifier):
+            return PythonFound(path, "found", attempt.warnings)
+        for version in _fetchable():
+            if attempt.allows(version):
+                return PythonFound(version, "fetch", attempt.warnings)
+    return _refuse(want, None)
+
+
+def check_buildable(recipe: Recipe, python: str, cache: Path | None = None) -> PythonFound | None:
+    """Check, at submit, that there is or can be a Python for a recipe: quick, and without a network.
+
+    Args:
+        recipe: what is to be built.
+        python: path of the submitter's interpreter.
+        cache: where to remember facts about interpreters, see :func:`traindock.images.interpreters.probe`.
+
+    Returns:
+        The Python to build upon; None for an interpreter that is used as it is, or an environment that conda makes.
+
+    Raises:
+        TrainingException: the framework version needs a Python that is not here and that uv cannot fetch.
+        UserErrorException: conda packages without a counterpart on PyPI, and no conda; or no Python will do.
+        EnvironmentBuildException: the submitter's interpreter does not work.
+    """
+    from traindock.images.conda import check_conda
+
+    if recipe.user_managed:
+        return None
+    translation = check_conda(recipe.conda)
+    want = wanted(recipe, translation.pip, translation.python)
+    if translation.unknown:
+        return None
+    return find(want, probe(recipe.interpreter or python, cache))
+
+
+def _refuse(want: PythonWanted, text: str | None) -> PythonFound:
+    framework = want.framework
+    if framework is None:
+        raise UserErrorException(
+            f"no Python that jobs can run on satisfies {text!r}: they need 3.8 or newer"
+            if text
+            else f"Python {want.specifier} is neither on this machine nor known to uv: install it, for example with "
+            f"`uv python install 3.{want.minors[0]}`, or ask for another python_version"
+        )
+    if framework.newest is not None and framework.newest < framework.oldest:
+        raise TrainingException(
+            f"{framework.framework} has wheels for Python 3.{framework.newest[1]} and older only, and jobs need "
+            f"3.{OLDEST_JOB_PYTHON[1]} or newer: use 1.4 or newer"
+        )
+    if text is not None:
+        raise TrainingException(
+            f"{framework.framework} needs Python {framework.python}, and Python {text} was asked for"
+        )
+    raise TrainingException(
+        f"{framework.framework} needs Python {framework.python}, which is neither on this machine nor known to uv: "
+        f"install it, for example with `uv python install 3.{want.minors[0]}`, or use a newer framework_version"
+    )
+
+
+_found: dict[str, str] = {}
+
+
+def _on_this_machine(specifier: str) -> str | None:
+    """Path of an interpreter that satisfies ``specifier``, as uv or pyenv has it.
+
+    What was found is remembered while it is there; what was not is looked for again, for somebody may install it.
+    """
+    path = _found.get(specifier)
+    if path is None or not os.access(path, os.X_OK):
+        path = _by_uv(specifier) or _in_pyenv(specifier)
+        if path is not None:
+            _found[specifier] = path
+    return path
+
+
+def _by_uv(specifier: str) -> str | None:
+    # --system: not the virtual environment that happens to be active; uv's warnings go to stderr and mean nothing
+    command = [find_uv(), "python", "find", "--no-python-downloads", "--no-project", "--system", specifier]
+    answer = subprocess.run(
+        command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace", cwd="/", check=False
+    )
+    if answer.returncode == 0:
+        for line in reversed(answer.stdout.splitlines()):
+            if Path(line.strip()).is_absolute() and os.access(line.strip(), os.X_OK):
+                return line.strip()
+    return None
+
+
+def _in_pyenv(specifier: str) -> str | None:
+    """What pyenv has: its shims hide that from uv, unless it is switched on for the folder uv runs in."""
+    from packaging.version import InvalidVersion, Version
+
+    root = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv") / "versions"
+    bounds = python_specifier(specifier)
+    found: list[tuple[Version, str]] = []
+    try:
+        folders = sorted(root.iterdir())
+    except OSError:
+        return None
+    for folder in folders:
+        try:
+            version = Version(folder.name)
+        except InvalidVersion:
+            continue  # "pypy3.9-7.3", "miniconda3-latest"
+        program = folder / "bin" / "python"
+        if version in bounds and os.access(program, os.X_OK):
+            found.append((version, str(program)))
+    return max(found)[1] if found else None
+
+
+@lru_cache(maxsize=1)
+def _fetchable() -> tuple[str, ...]:
+    """Versions of CPython that uv can fetch for this machine, newest first; () where it may not."""
+    if os.environ.get("UV_PYTHON_DOWNLOADS", "").lower() in ("never", "manual", "false", "0"):
+        return ()
+    command = [find_uv(), "python", "list", "--only-downloads", "--all-versions", "--output-format", "json"]
+    answer = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, cwd="/", check=False)
+    try:
+        rows = json.loads(answer.stdout)
+    except ValueError:
+        return ()
+    plain = [r for r in rows if r.get("implementation") == "cpython" and r.get("variant", "default") == "default"]
+    return tuple(r["version"] for r in plain if re.fullmatch(r"3\.\d+\.\d+", r["version"]))
