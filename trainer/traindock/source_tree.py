@@ -154,7 +154,7 @@ class Scanner:
             path = base + name
             try:
                 folder = entry.is_dir(follow_symlinks=False)
-                verdict = self._verdict(rules, f"{path}/" if folder else path)
+                verdict = self._verdict(rules, path, folder=folder)
                 if verdict is Verdict.LEFT_OUT:
                     continue
                 if verdict is Verdict.UNSAID and left_out_by_default(name, top=not base):
@@ -210,20 +210,16 @@ class Scanner:
         return isinstance(document, dict) and isinstance(document.get("format"), int)
 
     def _own_rules(self, base: str, rules: IgnoreRules, names: dict[str, os.DirEntry[str]]) -> IgnoreRules:
-        if rules.kind not in names:
-            return rules
-        content = self._read(names[rules.kind].path)
-        own = rules.within(base, content)
-        for line in own.faults if own is not rules else ():
-            self.tree.warnings.append(f"{base}{rules.kind} has a line that is no pattern, passed over: {line!r}")
-        return own
+        content = self._read(names[rules.kind].path) if rules.kind in names else None
+        return rules if content is None else rules.within(base, content)
 
-    def _verdict(self, rules: IgnoreRules, path: str) -> Verdict:
+    def _verdict(self, rules: IgnoreRules, path: str, *, folder: bool) -> Verdict:
         if not rules.digest:
             return Verdict.UNSAID
-        remembered = self._known.get(rules.digest, {}).get(path)
-        verdict = Verdict(remembered) if remembered is not None else rules.verdict(path)
-        self.verdicts.setdefault(rules.digest, {})[path] = verdict.value
+        key = f"{path}/" if folder else path
+        remembered = self._known.get(rules.digest, {}).get(key)
+        verdict = Verdict(remembered) if remembered is not None else rules.verdict(path, folder=folder)
+        self.verdicts.setdefault(rules.digest, {})[key] = verdict.value
         return verdict
 
     def _names(self, base: str) -> dict[str, os.DirEntry[str]]:
@@ -245,9 +241,7 @@ class Scanner:
         try:
             descriptor = open_regular(path, follow=True)
         except PermissionError as error:
-            raise SnapshotException(
-                f"{path!r} cannot be read: {error.strerror}. Correct its permissions."
-            ) from error
+            raise SnapshotException(f"{path!r} cannot be read: {error.strerror}. Correct its permissions.") from error
         except OSError:
             return None
         with open(descriptor, "rb") as file:
