@@ -175,7 +175,7 @@ class Training:
 def usual_rate(pretrained: bool, fixed: bool) -> float:
     """Learning rate to begin with: gentle with weights that know something already."""
     if pretrained:
-        return 0.005 if fixed else 0.002
+        return 0.01 if fixed else 0.002
     return 0.01
 
 
