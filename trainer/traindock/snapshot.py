@@ -26,7 +26,7 @@ from traindock.errors import SnapshotException, StoreException, UserErrorExcepti
 from traindock.names import check_relative
 from traindock.settings import SnapshotSettings
 from traindock.source_tree import Scanner, SourceFile, SourceTree, size_text
-from traindock.store.blobs import BlobStore
+from traindock.store.blobs import BlobStore, FileRecord
 from traindock.store.copying import open_regular, storage_error
 from traindock.store.files import canonical_json, write_atomic
 from traindock.store.layout import WorkspaceLayout
@@ -36,15 +36,6 @@ WARN_FILES: Final = 2_000
 #: A file changed so shortly before it was looked at may change again without its time changing.
 _RACY_NS: Final = 2_000_000_000
 _READS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class FileRecord:
-    """A stored file: SHA-256 (hex), size in bytes, and permission bits (0o755 or 0o644)."""
-
-    sha256: str
-    size: int
-    mode: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ import stat
 import sys
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -35,6 +36,15 @@ from traindock.store.files import sync_folder
 _SHA256: Final = re.compile(r"[0-9a-f]{64}")
 #: From this many new contents on, one syncfs is cheaper than an fsync for each (0.5 to 5 ms apiece).
 _SYNC_ALL_FROM: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class FileRecord:
+    """A file whose content is stored: SHA-256 (hex), size in bytes, and permission bits (0o755 or 0o644)."""
+
+    sha256: str
+    size: int
+    mode: int
 
 
 class BlobStore:

@@ -29,7 +29,9 @@ from traindock.store.files import canonical_json, sync_folder, write_atomic
 from traindock.store.layout import RunLayout
 
 #: Names that the API gives to other files than the ones below ``uploads/``.
-_RESERVED: Final = ("outputs/", "logs/", "azureml-logs/")
+_RESERVED: Final = ("outputs/", "logs/")
+#: Start of the names of files that a job had not finished writing.
+UNFINISHED: Final = ".traindock-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,7 +247,9 @@ class _Sealing:
             for path in self._entries(folder):
                 name = prefix + path.relative_to(folder).as_posix()
                 kind = _kind(path)
-                if kind == stat.S_IFREG and (prefix or not name.startswith(_RESERVED)):
+                if path.name.startswith(UNFINISHED):
+                    self._left_out[name] = "was never finished"
+                elif kind == stat.S_IFREG and (prefix or not name.startswith(_RESERVED)):
                     yield name, path
                 elif kind == stat.S_IFREG:
                     self._left_out[f"uploads/{name}"] = "its name belongs to another folder of the run"

@@ -1,0 +1,317 @@
+"""The files of a run under the names of the API, while it runs and after it was sealed.
+
+``outputs/…`` and ``logs/…`` are the script's own folders, ``logs/stdout.txt`` and ``logs/build.txt`` the logs that
+Traindock keeps where the script cannot reach them (a script's own files of these two names are hidden by them), and
+every other name is an upload. Azure ML's old names of the two logs are understood too.
+
+No link is ever followed: each step of a path is opened by itself, from the run's folder on. The two links that stand
+for ``outputs`` and ``logs`` while the job runs are Traindock's own, and are taken for what they should be.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any, Final
+
+from traindock.errors import ModelPathNotFoundException, StoreException, UserErrorException
+from traindock.names import check_relative
+from traindock.store.copying import BLOCK, copy_checked, open_regular, storage_error, temporary_name, write_all
+from traindock.store.layout import RunLayout
+from traindock.store.sealing import UNFINISHED, read_sealed
+
+ALIASES: Final = MappingProxyType(
+    {
+        "azureml-logs/70_driver_log.txt": "logs/stdout.txt",
+        "azureml-logs/20_image_build_log.txt": "logs/build.txt",
+    }
+)
+_DRIVER: Final = MappingProxyType({"logs/stdout.txt": "stdout.txt", "logs/build.txt": "build.txt"})
+_LISTED: Final = 50
+#: Sealing moves folders; a file that was looked for just then is found at its new place.
+_ATTEMPTS: Final = 3
+
+
+def list_files(run: RunLayout) -> list[str]:
+    """Return the names of all files of the run, sorted; links and special files are no files.
+
+    Raises:
+        StoreException: the record of the sealed files is damaged.
+    """
+    sealed = read_sealed(run)
+    names = {f"logs/{name}" for name in _names_below(_existing(run, "logs"))}
+    if sealed is not None:
+        names.update(sealed.files)
+    else:
+        names.update(f"outputs/{name}" for name in _names_below(_existing(run, "outputs")))
+        names.update(name for name in _names_below(run.uploads) if not name.startswith(("outputs/", "logs/")))
+    names.update(name for name, file in _DRIVER.items() if (run.driver / file).is_file())
+    return sorted(names)
+
+
+def resolve(run: RunLayout, name: str) -> Path:
+    """Return where a file of the run lies, a regular file that no link leads to.
+
+    Raises:
+        UserErrorException: the name is absolute, leads out by "..", or a link lies on its way.
+        ModelPathNotFoundException: there is no such file; the text lists those there are.
+    """
+    descriptor, path = _open(run, name)
+    os.close(descriptor)
+    return path
+
+
+def open_file(run: RunLayout, name: str) -> int:
+    """Return a descriptor for reading a file of the run; raises as :func:`resolve` does."""
+    return _open(run, name)[0]
+
+
+def download(run: RunLayout, name: str, output_file_path: str | os.PathLike[str] | None = None) -> Path:
+    """Copy a file out of the run, all at once; a sealed file is verified by its hash.
+
+    Args:
+        run: the run.
+        name: as :func:`list_files` gives it.
+        output_file_path: where to; an existing folder, or a path that ends with a slash, gets the file under its
+            own name; default: the current folder. Missing folders are made.
+
+    Returns:
+        The path of the copy.
+
+    Raises:
+        UserErrorException: as :func:`resolve`.
+        StoreException: the sealed file was changed, or the disk refuses.
+    """
+    source, path = _open(run, name)
+    try:
+        target = _target(path.name if name not in ALIASES else name.rpartition("/")[2], output_file_path)
+        sealed = read_sealed(run)
+        expected = sealed.files.get(_clean(name)) if sealed is not None else None
+        mode = expected.mode if expected else 0o755 if os.fstat(source).st_mode & stat.S_IXUSR else 0o644
+
+        def damaged() -> StoreException:
+            return StoreException(
+                f"{name!r} of run {run.root.name} was changed after the run was sealed: {path} no longer has the "
+                f"SHA-256 it had. Restore it from a backup of the workspace."
+            )
+
+        copy_checked(source, target, mode, expected=expected.sha256 if expected else None, damaged=damaged)
+    finally:
+        os.close(source)
+    return target
+
+
+def download_files(
+    run: RunLayout,
+    prefix: str | None = None,
+    output_directory: str | os.PathLike[str] | None = None,
+    *,
+    output_paths: Sequence[str | os.PathLike[str]] | None = None,
+    append_prefix: bool = True,
+) -> list[Path]:
+    """Copy all files whose names begin with ``prefix`` out of the run; see :func:`download`.
+
+    Args:
+        run: the run.
+        prefix: all files if None or empty.
+        output_directory: default: the current folder.
+        output_paths: a path for each file, in the order of :func:`list_files`; below ``output_directory`` if given.
+        append_prefix: keep the whole names below the folder; else drop ``prefix`` from them.
+
+    Returns:
+        The paths of the copies.
+
+    Raises:
+        ModelPathNotFoundException: no name begins so; the text lists those there are.
+        UserErrorException: there are not as many ``output_paths`` as files.
+        StoreException: a sealed file was changed, or the disk refuses.
+    """
+    start = "" if not prefix else f"{_clean(prefix)}{'/' if prefix.endswith('/') else ''}"
+    names = [name for name in list_files(run) if name.startswith(start)]
+    if not names:
+        raise ModelPathNotFoundException(f"run {run.root.name} has no file under {prefix!r}. {_inventory(run)}")
+    folder = Path(output_directory if output_directory is not None else ".")
+    if output_paths is None:
+        kept = names if append_prefix else [name[len(start) :].lstrip("/") or name.rpartition("/")[2] for name in names]
+        output_paths = kept
+    if len(output_paths) != len(names):
+        raise UserErrorException(
+            f"{len(output_paths)} output_paths for {len(names)} files: {', '.join(names[:_LISTED])}"
+        )
+    return [download(run, name, folder / path) for name, path in zip(names, output_paths, strict=True)]
+
+
+def upload(run: RunLayout, name: str, path_or_stream: Any) -> Path:
+    """Add a file to a run that is not sealed, and return where it lies.
+
+    Args:
+        run: the run.
+        name: what it is to be called.
+        path_or_stream: a path, or an object with ``read`` that gives bytes.
+
+    Raises:
+        UserErrorException: the run is sealed, the name is taken or not allowed, or there is no file to upload.
+        StoreException: the disk refuses; nothing half written stays.
+    """
+    clean = _clean(name)
+    if read_sealed(run) is not None:
+        raise UserErrorException(f"run {run.root.name} has ended and its files are sealed: nothing can be added")
+    if clean in _DRIVER or clean in list_files(run):
+        raise UserErrorException(f"run {run.root.name} has a file {clean!r} already: choose another name")
+    head, _, rest = clean.partition("/")
+    inside = rest if rest and head in ("outputs", "logs") else clean
+    folder = _existing(run, head) if inside is rest else run.uploads
+    if folder is None:
+        raise UserErrorException(f"run {run.root.name} has no folder {head}/ yet: choose a name outside of it")
+    target = folder / inside
+    temporary = folder / f"{UNFINISHED}{temporary_name()}"
+    try:
+        _make_folders(folder, target.parent)
+        out = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        try:
+            for block in _blocks(path_or_stream):
+                write_all(out, block)
+            os.fsync(out)
+        finally:
+            os.close(out)
+        os.link(temporary, target)  # unlike a rename, never replaces what came meanwhile
+    except FileExistsError:
+        raise UserErrorException(
+            f"run {run.root.name} has a file {clean!r} already, or one in its way: choose another name"
+        ) from None
+    except OSError as error:
+        raise storage_error(error, f"upload {clean!r}") from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return target
+
+
+def _clean(name: str) -> str:
+    clean = check_relative(name)
+    return ALIASES.get(clean, clean)
+
+
+def _open(run: RunLayout, name: str) -> tuple[int, Path]:
+    clean = _clean(name)
+    for _attempt in range(_ATTEMPTS):
+        for place in _places(run, clean):
+            try:
+                return _open_step_by_step(run.root, place), run.root / place
+            except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+                continue
+            except OSError as error:
+                if error.errno == errno.ELOOP:
+                    raise UserErrorException(
+                        f"{name!r} of run {run.root.name} is a link, or lies behind one; links of a run are never "
+                        "followed."
+                    ) from None
+                if error.errno == errno.EINVAL:
+                    raise UserErrorException(f"{name!r} of run {run.root.name} is not a regular file.") from None
+                raise StoreException(f"{name!r} of run {run.root.name} cannot be read: {error.strerror}") from error
+    raise ModelPathNotFoundException(f"run {run.root.name} has no file {name!r}. {_inventory(run)}")
+
+
+def _places(run: RunLayout, name: str) -> list[str]:
+    """Paths, relative to the run's folder, at which a file of this name may lie; the likeliest first."""
+    if name in _DRIVER and (run.driver / _DRIVER[name]).is_file():
+        return [f"{run.driver.name}/{_DRIVER[name]}"]
+    head, _, rest = name.partition("/")
+    if not rest or head not in ("outputs", "logs"):
+        return [f"{run.uploads.name}/{name}"]
+    own = run.root / head
+    return [f"{run.work.name}/{name}"] if own.is_symlink() else [name, f"{run.work.name}/{name}"]
+
+
+def _open_step_by_step(root: Path, relative: str) -> int:
+    *folders, file = relative.split("/")
+    where = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for folder in folders:
+            if stat.S_ISLNK(os.stat(folder, dir_fd=where, follow_symlinks=False).st_mode):
+                raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), folder)
+            inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=where)
+            os.close(where)
+            where = inner
+        if stat.S_ISDIR(os.stat(file, dir_fd=where, follow_symlinks=False).st_mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), file)
+        return open_regular(file, dir_fd=where)
+    finally:
+        os.close(where)
+
+
+def _existing(run: RunLayout, name: str) -> Path | None:
+    """The real folder behind ``outputs`` or ``logs`` now; None if there is none."""
+    own, made = run.root / name, run.work / name
+    candidates = [made] if own.is_symlink() else [own, made]
+    for folder in candidates:
+        parents = [run.work, folder] if folder is made else [folder]
+        if all(parent.is_dir() and not parent.is_symlink() for parent in parents):
+            return folder
+    return None
+
+
+def _names_below(folder: Path | None) -> Iterator[str]:
+    """Yield the names of all regular files below ``folder``; whatever vanishes meanwhile is passed over."""
+    pending = [""] if folder is not None else []
+    while pending:
+        base = pending.pop()
+        try:
+            with os.scandir(f"{folder}/{base}") as entries:
+                for entry in entries:
+                    if entry.is_dir(follow_symlinks=False):
+                        pending.append(f"{base}{entry.name}/")
+                    elif entry.is_file(follow_symlinks=False) and not entry.name.startswith(UNFINISHED):
+                        yield f"{base}{entry.name}"
+        except OSError:
+            continue
+
+
+def _inventory(run: RunLayout) -> str:
+    names = list_files(run)
+    if not names:
+        return "It has no files."
+    more = f"\n    … and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return "Its files:\n" + "\n".join(f"    {name}" for name in names[:_LISTED]) + more
+
+
+def _target(name: str, output_file_path: str | os.PathLike[str] | None) -> Path:
+    given = os.fspath(output_file_path) if output_file_path is not None else "."
+    target = Path(given) / name if given.endswith("/") or Path(given).is_dir() else Path(given)
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, f"make the folder {target.parent}") from error
+    return target
+
+
+def _make_folders(root: Path, folder: Path) -> None:
+    """Make ``folder`` below ``root``, refusing to go through a link."""
+    where = root
+    root.mkdir(parents=True, exist_ok=True)
+    for part in folder.relative_to(root).parts:
+        where /= part
+        where.mkdir(exist_ok=True)
+        if where.is_symlink():
+            raise UserErrorException(
+                f"{where.relative_to(root)} of the run is a link; links of a run are never followed."
+            )
+
+
+def _blocks(path_or_stream: Any) -> Iterator[bytes]:
+    if hasattr(path_or_stream, "read"):
+        while block := path_or_stream.read(BLOCK):
+            if not isinstance(block, bytes):
+                raise UserErrorException("the stream to upload gives text: open it in binary mode")
+            yield block
+        return
+    try:
+        descriptor = open_regular(os.fspath(path_or_stream), follow=True)
+    except (OSError, TypeError) as error:
+        raise UserErrorException(f"{path_or_stream!r} cannot be uploaded: {error}") from None
+    with open(descriptor, "rb") as file:
+        while block := file.read(BLOCK):
+            yield block
