@@ -1,0 +1,490 @@
+"""Registered models: named, numbered, unchangeable contents with tags and their origin."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from traindock import model_arguments
+from traindock.errors import ModelNotFoundException, UserErrorException
+from traindock.names import check_name
+from traindock.store import model_contents, model_records
+from traindock.store.events import Event
+from traindock.store.model_records import Lineage, ModelVersion
+
+if TYPE_CHECKING:
+    from traindock.run import Run
+    from traindock.workspace import Workspace
+
+PathLike: TypeAlias = str | os.PathLike[str]
+#: Where services and ``get_model_path`` look for models, below the current folder.
+_LOCAL_MODELS = "azureml-models"
+
+
+class Model:
+    """One version of a registered model.
+
+    Args:
+        workspace: where it is registered.
+        name: its name; the newest version that fits the other arguments is taken.
+        id: ``name:version`` in place of ``name`` and ``version``.
+        tags: only versions with these tags.
+        properties: only versions with these properties.
+        version: exactly this version.
+        run_id: only versions registered from this run.
+        model_framework: only versions of this framework.
+
+    Raises:
+        ModelNotFoundException: there is none; the text names what there is.
+        UserErrorException: neither or both of ``name`` and ``id`` are given, or one of them is not of its form.
+    """
+
+    class Framework:
+        """Names of frameworks, as Azure ML spelled them."""
+
+        CUSTOM = "Custom"
+        TENSORFLOW = "TensorFlow"
+        SCIKITLEARN = "ScikitLearn"
+        ONNX = "Onnx"
+        TFKERAS = "TfKeras"
+        PYTORCH = "PyTorch"
+        MULTI = "Multi"
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        name: str | None = None,
+        id: str | None = None,  # noqa: A002 (Azure ML's name)
+        tags: model_arguments.Filter | None = None,
+        properties: model_arguments.Filter | None = None,
+        version: int | str | None = None,
+        run_id: str | None = None,
+        model_framework: str | None = None,
+    ) -> None:
+        if (name is None) == (id is None):
+            raise UserErrorException("give either the name of a model or its id, 'name:version'")
+        if id is not None:
+            name, _, number = str(id).rpartition(":")
+            version = number
+        assert name is not None
+        wanted = None if version is None else model_arguments.number(version)
+        known = model_records.load(workspace.layout, name)
+        fitting = [
+            record
+            for record in known.values()
+            if wanted in (None, record.version)
+            and model_arguments.fits(record.tags, tags)
+            and model_arguments.fits(record.properties, properties)
+            and run_id in (None, record.lineage.run_id)
+            and model_framework in (None, record.framework)
+        ]
+        if not fitting:
+            raise _not_found(workspace, name, known)
+        self.workspace = workspace
+        self._record = fitting[-1]
+
+    @classmethod
+    def _of(cls, workspace: Workspace, record: ModelVersion) -> Model:
+        model = cls.__new__(cls)
+        model.workspace = workspace
+        model._record = record
+        return model
+
+    @staticmethod
+    def register(
+        workspace: Workspace,
+        model_path: PathLike,
+        model_name: str,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        description: str | None = None,
+        datasets: Iterable[Any] | None = None,
+        model_framework: str | None = None,
+        model_framework_version: str | None = None,
+        child_paths: Iterable[str] | None = None,
+        **ignored: object,
+    ) -> Model:
+        """Make a local file or folder the next version of a model.
+
+        Args:
+            workspace: where to register.
+            model_path: a file, or a folder with at least one file.
+            model_name: 1 to 255 letters, digits, ``-``, ``.`` or ``_``.
+            tags: free strings.
+            properties: strings that never change.
+            description: free text.
+            datasets: the data it was trained on: names, or (purpose, data set) pairs.
+            model_framework: see :class:`Model.Framework`.
+            model_framework_version: its version.
+            child_paths: restricts a folder to these files and folders in it.
+            **ignored: accepted for old notebooks.
+
+        Raises:
+            UserErrorException: the name is not allowed, or something in the folder cannot be part of a model.
+            ModelPathNotFoundException: there is nothing at ``model_path``.
+            StoreException: the disk refuses.
+        """
+        check_name("model", model_name)
+        said = model_arguments.description(tags, properties, description, model_framework, model_framework_version)
+        print(f"Registering model {model_name}")  # noqa: T201 (as Azure ML does)
+        content = model_contents.content_of_path(workspace.layout, Path(model_path).expanduser(), child_paths)
+        lineage = Lineage(datasets=model_arguments.datasets(datasets))
+        return Model._of(workspace, model_records.register(workspace.layout, model_name, content, said, lineage))
+
+    @staticmethod
+    def register_from_run(
+        run: Run,
+        model_name: str,
+        model_path: str | None = None,
+        *,
+        tags: Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        description: str | None = None,
+        datasets: Iterable[Any] | None = None,
+        model_framework: str | None = None,
+        model_framework_version: str | None = None,
+        request_id: str | None = None,
+    ) -> Model:
+        """Make a file or folder of a run the next version of a model; see :meth:`Run.register_model`.
+
+        Args:
+            run: running or ended; of an ended one no byte is copied.
+            model_name: 1 to 255 letters, digits, ``-``, ``.`` or ``_``.
+            model_path: a name, or the folders that names begin with; default: the model's name.
+            tags: free strings.
+            properties: strings that never change.
+            description: free text.
+            datasets: as for :meth:`register`.
+            model_framework: see :class:`Model.Framework`.
+            model_framework_version: its version.
+            request_id: names the wish: one that was granted already is answered with the same version.
+
+        Raises:
+            UserErrorException: the name is not allowed, the path leads out, or a file is just being written to.
+            ModelPathNotFoundException: nothing lies under the path; the text lists the run's files.
+            StoreException: a file was changed after the run was sealed, or the disk refuses.
+        """
+        check_name("model", model_name)
+        said = model_arguments.description(tags, properties, description, model_framework, model_framework_version)
+        workspace, record = run.workspace, run.record
+        content = model_contents.content_of_run(
+            workspace.layout, workspace.layout.run(record.id), model_name if model_path is None else model_path
+        )
+        lineage = Lineage(
+            run_id=record.id,
+            experiment=record.experiment,
+            snapshot=record.spec.snapshot,
+            environment=str(record.environment.get("key") or ""),
+            datasets=model_arguments.datasets(datasets),
+        )
+        return Model._of(
+            workspace,
+            model_records.register(workspace.layout, model_name, content, said, lineage, request_id=request_id),
+        )
+
+    @staticmethod
+    def list(
+        workspace: Workspace,
+        name: str | None = None,
+        tags: model_arguments.Filter | None = None,
+        properties: model_arguments.Filter | None = None,
+        run_id: str | None = None,
+        latest: bool = False,
+    ) -> list[Model]:
+        """Return the registered models, the newest first.
+
+        Args:
+            workspace: where to look.
+            name: only versions of this model.
+            tags: only versions with these tags.
+            properties: only versions with these properties.
+            run_id: only versions registered from this run.
+            latest: only the newest fitting version of each model.
+        """
+        found: list[ModelVersion] = []
+        for known in [name] if name is not None else model_records.names(workspace.layout):
+            fitting = [
+                record
+                for record in model_records.load(workspace.layout, known).values()
+                if model_arguments.fits(record.tags, tags)
+                and model_arguments.fits(record.properties, properties)
+                and run_id in (None, record.lineage.run_id)
+            ]
+            found += fitting[-1:] if latest else fitting
+        found.sort(key=lambda record: (-record.created, record.name, -record.version))
+        return [Model._of(workspace, record) for record in found]
+
+    @staticmethod
+    def get_model_path(model_name: str, version: int | str | None = None, _workspace: Workspace | None = None) -> str:
+        """Return the path of a model's file or folder, as scoring scripts ask for it.
+
+        It is looked for below the current folder: in ``azureml-models/<name>/<version>/``, the newest version if
+        none is given; then, if none is given, as ``./<name>``. With ``_workspace`` it is downloaded to the first
+        of these places if it is not there; without a version, the newest one registered.
+
+        Args:
+            model_name: the model's name, or ``name:version``.
+            version: which one.
+            _workspace: where to fetch it from.
+
+        Raises:
+            ModelNotFoundException: it is in none of these places, or a version's folder holds several entries.
+        """
+        name, _, tail = str(model_name).partition(":")
+        check_name("model", name)
+        given = tail or version
+        wanted = None if given is None else model_arguments.number(given)
+        if _workspace is not None and wanted is None:
+            wanted = Model(_workspace, name).version
+        folder = Path(_LOCAL_MODELS) / name
+        present = {int(entry.name): entry for entry in _entries(folder) if entry.name.isdecimal() and entry.is_dir()}
+        chosen = max(present, default=None) if wanted is None else wanted
+        if chosen in present:
+            held = _entries(present[chosen])
+            if len(held) > 1:
+                raise ModelNotFoundException(
+                    f"{str(present[chosen])!r} holds {len(held)} entries: a version's folder holds one file or folder"
+                )
+            if held:
+                return str(held[0])
+        if wanted is None and Path(name).exists():
+            return name
+        if _workspace is not None:
+            return Model(_workspace, name, version=wanted).download(folder / str(wanted), exist_ok=True)
+        which = f"model {name!r}" + (f" in version {wanted}" if wanted is not None else "")
+        raise ModelNotFoundException(
+            f"{which} was found neither in {str(folder)!r} nor as {name!r}, looked for in {str(Path.cwd())!r}. "
+            "Download it there, or give _workspace."
+        )
+
+    @property
+    def name(self) -> str:
+        """The model's name."""
+        return self._record.name
+
+    @property
+    def version(self) -> int:
+        """Counted from 1 for each name."""
+        return self._record.version
+
+    @property
+    def id(self) -> str:
+        """``name:version``."""
+        return f"{self.name}:{self.version}"
+
+    @property
+    def tags(self) -> dict[str, str]:
+        """Free strings; see :meth:`add_tags`."""
+        return dict(self._record.tags)
+
+    @property
+    def properties(self) -> dict[str, str]:
+        """Strings that never change; see :meth:`add_properties`."""
+        return dict(self._record.properties)
+
+    @property
+    def description(self) -> str:
+        """Free text; see :meth:`update`."""
+        return self._record.description
+
+    @property
+    def created_time(self) -> datetime:
+        """When it was registered, UTC."""
+        return datetime.fromtimestamp(self._record.created, UTC)
+
+    @property
+    def run_id(self) -> str | None:
+        """The run it comes from, or None."""
+        return self._record.lineage.run_id or None
+
+    @property
+    def experiment_name(self) -> str | None:
+        """The experiment of that run, or None."""
+        return self._record.lineage.experiment or None
+
+    @property
+    def lineage(self) -> Lineage:
+        """Run, experiment, snapshot, environment and data that it comes from."""
+        return self._record.lineage
+
+    @property
+    def model_framework(self) -> str:
+        """See :class:`Model.Framework`; "" if nobody said."""
+        return self._record.framework
+
+    @property
+    def model_framework_version(self) -> str:
+        """The framework's version; "" if nobody said."""
+        return self._record.framework_version
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return self._record.size
+
+    @property
+    def files(self) -> dict[str, str]:
+        """SHA-256 (hex) of each file, by its path below the model's folder."""
+        return {path: file.sha256 for path, file in self._record.content.files.items()}
+
+    @property
+    def url(self) -> str:
+        """A name for this version that is the same in all programs; not for a browser."""
+        return f"traindock://{self.workspace.name}/models/{self.name}/{self.version}"
+
+    def download(self, target_dir: PathLike = ".", exist_ok: bool = False) -> str:
+        """Copy the model's file or folder into ``target_dir``, and return the path of the copy.
+
+        Every file is checked against its SHA-256.
+
+        Args:
+            target_dir: a folder, made if it is missing.
+            exist_ok: overwrite what is there already.
+
+        Raises:
+            UserErrorException: it is there already, and ``exist_ok`` is false.
+            StoreException: a content is missing or damaged, or the disk refuses.
+        """
+        target = Path(target_dir).expanduser()
+        return str(model_contents.download(self.workspace.layout, self._record.content, target, exist_ok=exist_ok))
+
+    def delete(self) -> None:
+        """Delete this version; its number is never given again.
+
+        Raises:
+            ModelNotFoundException: it was deleted before.
+        """
+        model_records.delete(self.workspace.layout, self.name, self.version)
+
+    def add_tags(self, tags: Mapping[str, Any]) -> None:
+        """Add tags, or replace their values."""
+        self._change({"type": "tags", "set": model_arguments.strings("tag", tags)})
+
+    def remove_tags(self, tags: Iterable[str]) -> None:
+        """Remove tags by their names; names that are not there are passed over."""
+        self._change({"type": "tags", "remove": [tags] if isinstance(tags, str) else [str(tag) for tag in tags]})
+
+    def add_properties(self, properties: Mapping[str, Any]) -> None:
+        """Add properties, for ever.
+
+        Raises:
+            UserErrorException: one is there already with another value.
+        """
+        added = model_arguments.strings("property", properties)
+
+        def decide(record: ModelVersion) -> list[Event]:
+            for key, value in added.items():
+                if record.properties.get(key, value) != value:
+                    raise UserErrorException(
+                        f"property {key!r} of model {self.id} is {record.properties[key]!r} and cannot change: "
+                        "properties are for ever; use a tag"
+                    )
+            return [{"type": "properties", "add": added}]
+
+        self._record = model_records.change(self.workspace.layout, self.name, self.version, decide)
+
+    def update(
+        self,
+        tags: Mapping[str, Any] | None = None,
+        description: str | None = None,
+        model_framework: str | None = None,
+        model_framework_version: str | None = None,
+        **ignored: object,
+    ) -> None:
+        """Change what is said about this version; arguments that are None change nothing.
+
+        Args:
+            tags: replace all tags.
+            description: replaces the description.
+            model_framework: replaces the framework.
+            model_framework_version: replaces its version.
+            **ignored: accepted for old notebooks.
+        """
+        given = None if tags is None else model_arguments.strings("tag", tags)
+
+        def decide(record: ModelVersion) -> Iterable[Event]:
+            if given is not None:
+                yield {"type": "tags", "remove": sorted(record.tags), "set": given}
+            if description is not None:
+                yield {"type": "description", "value": str(description)}
+            if model_framework is not None or model_framework_version is not None:
+                yield {
+                    "type": "framework",
+                    "value": record.framework if model_framework is None else str(model_framework),
+                    "framework_version": (
+                        record.framework_version if model_framework_version is None else str(model_framework_version)
+                    ),
+                }
+
+        self._record = model_records.change(self.workspace.layout, self.name, self.version, decide)
+
+    def serialize(self) -> dict[str, Any]:
+        """Return everything about this version as plain values."""
+        return {
+            "name": self.name,
+            "version": self.version,
+            "id": self.id,
+            "createdTime": self.created_time.isoformat(),
+            "description": self.description,
+            "tags": self.tags,
+            "properties": self.properties,
+            "framework": self.model_framework,
+            "frameworkVersion": self.model_framework_version,
+            "runId": self.run_id,
+            "experimentName": self.experiment_name,
+            "snapshotId": self.lineage.snapshot or None,
+            "environmentKey": self.lineage.environment or None,
+            "datasets": [*self.lineage.datasets],
+            "size": self.size,
+            "files": self.files,
+            "url": self.url,
+        }
+
+    def _change(self, event: Event) -> None:
+        self._record = model_records.change(self.workspace.layout, self.name, self.version, lambda _: [event])
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Model) and (self.workspace.layout, self.id) == (other.workspace.layout, other.id)
+
+    def __hash__(self) -> int:
+        return hash((self.workspace.layout, self.id))
+
+    def __repr__(self) -> str:
+        return (
+            f"Model(Name: {self.name},\nId: {self.id},\n"
+            f"Version: {self.version},\nRun: {self.run_id or 'none, registered from files'})"
+        )
+
+    def _repr_html_(self) -> str:
+        cells = {
+            "Name": self.name,
+            "Version": str(self.version),
+            "Registered": self.created_time.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
+            "Run": self.run_id or "",
+            "Framework": f"{self.model_framework} {self.model_framework_version}".strip(),
+            "Files": f"{len(self.files):,} ({self.size:,} bytes)",
+            "Tags": ", ".join(f"{key}: {value}" for key, value in self.tags.items()),
+            "Description": self.description,
+        }
+        heads = "".join(f"<th>{escape(name)}</th>" for name in cells)
+        return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{escape(v)}</td>' for v in cells.values())}</tr></table>"
+
+
+def _not_found(workspace: Workspace, name: str, known: Mapping[int, ModelVersion]) -> ModelNotFoundException:
+    if known:
+        there = ", ".join(str(version) for version in [*known][-20:])
+        return ModelNotFoundException(f"model {name!r} has no such version; it has: {there}")
+    others = [other for other in model_records.names(workspace.layout) if model_records.load(workspace.layout, other)]
+    there = f"; registered are: {', '.join(others[:20])}" if others else "; no model is registered yet"
+    return ModelNotFoundException(f"there is no model {name!r} in workspace {workspace.name!r}{there}")
+
+
+def _entries(folder: Path) -> list[Path]:
+    try:
+        return sorted(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []

@@ -1,0 +1,246 @@
+"""Models and their versions as ``models/<name>/events.jsonl`` tells them.
+
+A version is one event: it is there as a whole once its line is written, after all its contents are in the content
+store, or not at all. The next number is decided under the lock of that file, so that no two registrations get the
+same one, and the number of a deleted version is never given again.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+
+from traindock.errors import ModelNotFoundException
+from traindock.names import check_name, check_relative
+from traindock.store import events
+from traindock.store.blobs import FileRecord
+from traindock.store.changes import Changes
+from traindock.store.copying import storage_error
+from traindock.store.events import Event
+from traindock.store.layout import WorkspaceLayout
+from traindock.store.model_contents import Content
+
+
+@dataclass(frozen=True, slots=True)
+class Lineage:
+    """Where a version comes from; all empty for local files.
+
+    Attributes:
+        run_id: the run whose files it holds.
+        experiment: that run's experiment.
+        snapshot: id of the source folder's snapshot.
+        environment: key of the environment that the run used.
+        datasets: names or ids of data that the user declared.
+    """
+
+    run_id: str = ""
+    experiment: str = ""
+    snapshot: str = ""
+    environment: str = ""
+    datasets: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What the user says about a version when registering it."""
+
+    tags: Mapping[str, str] = field(default_factory=dict)
+    properties: Mapping[str, str] = field(default_factory=dict)
+    description: str = ""
+    framework: str = ""
+    framework_version: str = ""
+
+
+@dataclass(slots=True)
+class ModelVersion:
+    """One registered version; ``created`` in seconds since 1970."""
+
+    name: str
+    version: int
+    created: float
+    content: Content
+    lineage: Lineage
+    tags: dict[str, str]
+    properties: dict[str, str]
+    description: str
+    framework: str
+    framework_version: str
+
+    @property
+    def size(self) -> int:
+        """Bytes of all files."""
+        return sum(file.size for file in self.content.files.values())
+
+
+def load(layout: WorkspaceLayout, name: str) -> dict[int, ModelVersion]:
+    """Return the versions of a model that were not deleted, in order; none for an unknown model.
+
+    Raises:
+        UserErrorException: ``name`` can be no model's.
+    """
+    found, _ = events.read(layout.model_events(check_name("model", name)))
+    return fold(name, found)
+
+
+def names(layout: WorkspaceLayout) -> list[str]:
+    """Return the names of all models that ever had a version, sorted."""
+    try:
+        with os.scandir(layout.models) as entries:
+            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+    except FileNotFoundError:
+        return []
+
+
+def fold(name: str, recorded: Iterable[Event]) -> dict[int, ModelVersion]:
+    """Turn events into versions; events that make no sense are passed over."""
+    versions: dict[int, ModelVersion] = {}
+    deleted: set[int] = set()
+    for event in recorded:
+        try:
+            number = event["version"]
+            if event["type"] == "version":
+                if number not in versions:
+                    versions[number] = _version(name, event)
+            elif event["type"] == "deleted":
+                deleted.add(number)
+            else:
+                _change(versions[number], event)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            continue
+    return {number: versions[number] for number in sorted(versions) if number not in deleted}
+
+
+def register(
+    layout: WorkspaceLayout,
+    name: str,
+    content: Content,
+    description: Description,
+    lineage: Lineage,
+    *,
+    request_id: str | None = None,
+) -> ModelVersion:
+    """Record the next version of a model; its contents must be in the store, synced.
+
+    Args:
+        layout: the workspace.
+        name: the model.
+        content: its files.
+        description: what the user says about it.
+        lineage: where it comes from.
+        request_id: names the wish; one that was granted before is answered with the same version.
+
+    Raises:
+        UserErrorException: the name is not allowed.
+        StoreException: the disk refuses.
+    """
+    path = layout.model_events(check_name("model", name))
+    granted: list[Event] = []
+
+    def decide(before: list[Event]) -> list[Event]:
+        if request_id is not None:
+            granted.extend(e for e in before if e["type"] == "version" and e.get("request_id") == request_id)
+            if granted:
+                return []
+        return [
+            {
+                "type": "version",
+                "version": 1 + max((number for e in before if isinstance(number := e.get("version"), int)), default=0),
+                "root": content.root,
+                "folder": content.folder,
+                "files": {path: asdict(file) for path, file in content.files.items()},
+                "lineage": asdict(lineage),
+                "request_id": request_id,
+                **asdict(description),
+            }
+        ]
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise storage_error(error, f"make {path.parent}") from error
+    granted.extend(_transact(layout, name, decide))
+    return _version(name, granted[0])
+
+
+def change(
+    layout: WorkspaceLayout, name: str, version: int, decide: Callable[[ModelVersion], Iterable[Event]]
+) -> ModelVersion:
+    """Append the events that ``decide`` makes of a version as it is, and return what it is then.
+
+    Raises:
+        ModelNotFoundException: there is no such version (any more).
+    """
+    changed: list[ModelVersion] = []
+
+    def decide_on(before: list[Event]) -> list[Event]:
+        current = fold(name, before).get(version)
+        if current is None:
+            raise ModelNotFoundException(f"model {name!r} has no version {version} (any more)")
+        new = [{**event, "version": version} for event in decide(current)]
+        changed.append(fold(name, [*before, *new])[version])
+        return new
+
+    if not layout.model_events(name).exists():
+        raise ModelNotFoundException(f"there is no model {name!r} (any more)")
+    _transact(layout, name, decide_on)
+    return changed[0]
+
+
+def delete(layout: WorkspaceLayout, name: str, version: int) -> None:
+    """Delete a version; its contents stay in the store, since others may refer to them.
+
+    Raises:
+        ModelNotFoundException: there is no such version (any more).
+    """
+
+    def decide(before: list[Event]) -> list[Event]:
+        if version not in fold(name, before):
+            raise ModelNotFoundException(f"model {name!r} has no version {version} (any more)")
+        return [{"type": "deleted", "version": version}]
+
+    _transact(layout, name, decide)
+
+
+def _transact(layout: WorkspaceLayout, name: str, decide: Callable[[list[Event]], Iterable[Event]]) -> list[Event]:
+    return events.transact(
+        layout.model_events(name),
+        decide,
+        durable=True,
+        announce=lambda: Changes(layout.changes).announce(f"model/{name}"),
+    )
+
+
+def _version(name: str, event: Event) -> ModelVersion:
+    number, lineage = event["version"], event["lineage"]
+    if not isinstance(number, int) or number < 1:
+        raise ValueError(f"{number!r} is no version")
+    files = {check_relative(path): FileRecord(**entry) for path, entry in event["files"].items()}
+    if "/" in event["root"] or event["root"] in ("", ".", ".."):
+        raise ValueError(f"{event['root']!r} is no name")
+    return ModelVersion(
+        name=name,
+        version=number,
+        created=float(event["t"]),
+        content=Content(event["root"], bool(event["folder"]), files),
+        lineage=Lineage(**{**lineage, "datasets": tuple(lineage["datasets"])}),
+        tags=dict(event["tags"]),
+        properties=dict(event["properties"]),
+        description=str(event["description"]),
+        framework=str(event["framework"]),
+        framework_version=str(event["framework_version"]),
+    )
+
+
+def _change(version: ModelVersion, event: Event) -> None:
+    if event["type"] == "tags":
+        for tag in event.get("remove", ()):
+            version.tags.pop(tag, None)
+        version.tags.update(event.get("set", {}))
+    elif event["type"] == "properties":
+        for key, value in event["add"].items():
+            version.properties.setdefault(key, value)
+    elif event["type"] == "description":
+        version.description = str(event["value"])
+    elif event["type"] == "framework":
+        version.framework, version.framework_version = str(event["value"]), str(event["framework_version"])
