@@ -44,9 +44,10 @@ def run(main: ModuleType, arguments: List[str]) -> None:
     script = arguments[0]
     path = os.path.join(os.getcwd(), script) if sys.version_info >= (3, 9) else script
     sys.argv[:] = arguments
-    if hasattr(sys, "orig_argv"):
-        ours = len(arguments) + 1 + 2 * sum(map(bool, options.values()))
-        sys.orig_argv[-ours:] = arguments
+    shown = getattr(sys, "orig_argv", None)  # new in 3.10; some libraries start themselves again by it
+    if shown:
+        ours = 1 + 2 * sum(map(bool, options.values())) + len(arguments)
+        shown[-ours:] = arguments
     if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         folder = os.path.dirname(os.path.realpath(script))
         sys.path[0] = folder
@@ -61,7 +62,7 @@ def run(main: ModuleType, arguments: List[str]) -> None:
     except OSError as error:
         text = f"{sys.executable}: can't open file {path!r}: [Errno {error.errno}] {error.strerror}\n"
         sys.stderr.write(text)
-        report.write({"type": type(error).__name__, "message": text.strip(), "file": script, "line": None})
+        report.describe(error)
         raise SystemExit(2) from None
     try:
         exec(compile(source, path, "exec", dont_inherit=True), space)  # noqa: S102 -- the user's own script
