@@ -64,9 +64,7 @@ def _rotation(angle: float) -> np.ndarray:
     return np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
 
 
-def _banded(
-    rng: np.random.Generator, x: float, along: float, across: float, tones: tuple[float, float]
-) -> list[Part]:
+def _banded(rng: np.random.Generator, x: float, along: float, across: float, tones: tuple[float, float]) -> list[Part]:
     """An oval hind body with bands across it, of two tones."""
     count = int(rng.integers(4, 7))
     angles = np.linspace(0.0, np.pi, 40)
@@ -93,9 +91,7 @@ def _ant(rng: np.random.Generator, tones: tuple[float, float]) -> list[Part]:
             end = (foot + rng.uniform(-0.08, 0.08), side * vary(0.40))
             parts += [(piece, tones[1]) for piece in _limb([(0.10, side * 0.04), bend, end], 0.055)]
         elbow = (vary(0.58), side * vary(0.14))
-        parts += [
-            (piece, tones[1]) for piece in _limb([(0.42, side * 0.05), elbow, (0.70, side * vary(0.08))], 0.045)
-        ]
+        parts += [(piece, tones[1]) for piece in _limb([(0.42, side * 0.05), elbow, (0.70, side * vary(0.08))], 0.045)]
     parts += _banded(rng, -0.34, vary(0.23), vary(0.17), tones)
     parts.append((_oval(-0.08, 0.0, 0.06, 0.045), tones[0]))
     parts.append((_oval(0.10, 0.0, vary(0.17), vary(0.10)), tones[0]))
@@ -147,9 +143,7 @@ def _background(rng: np.random.Generator, size: int, colour: np.ndarray) -> np.n
     """Ground of blotches and blades around one colour, as float RGB."""
     coarse = rng.normal(0.0, 9.0, (4, 4, 3)) + rng.normal(0.0, 7.0, (4, 4, 1)) + colour
     layers = [Image.fromarray(coarse[:, :, i].astype(np.float32), mode="F") for i in range(3)]
-    ground = np.stack(
-        [np.asarray(layer.resize((size, size), Image.Resampling.BICUBIC)) for layer in layers], axis=2
-    )
+    ground = np.stack([np.asarray(layer.resize((size, size), Image.Resampling.BICUBIC)) for layer in layers], axis=2)
     for _ in range(int(rng.integers(1, 4))):
         blade = Image.new("L", (size * 2, size * 2), 0)
         ends = rng.uniform(0, 2 * size, 4)

@@ -126,9 +126,7 @@ def head_parameters(model: nn.Module, num_classes: int) -> list[str]:
     return [name for name, _ in model.named_parameters() if name.startswith(f"{head}.")]
 
 
-def load_weights(
-    model: nn.Module, name: str, source: str, num_classes: int, patience: Patience | None = None
-) -> str:
+def load_weights(model: nn.Module, name: str, source: str, num_classes: int, patience: Patience | None = None) -> str:
     """Load pretrained weights into ``model``, all but its head where that has other classes.
 
     Args:
@@ -184,11 +182,7 @@ def _read(path: Path) -> Mapping[str, Any]:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ModelError(f"{path} cannot be read as weights: {text}") from error
     state = content.get("state_dict", content) if isinstance(content, Mapping) else None
-    if (
-        not isinstance(state, Mapping)
-        or not state
-        or not all(isinstance(value, Tensor) for value in state.values())
-    ):
+    if not isinstance(state, Mapping) or not state or not all(isinstance(value, Tensor) for value in state.values()):
         raise ModelError(f"{path} holds no state dict (a mapping of names to tensors)")
     return content
 

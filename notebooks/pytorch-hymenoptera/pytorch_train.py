@@ -121,9 +121,7 @@ def loaders(pictures: PictureSet, image_size: int, resize: int, options: argpars
 class Training:
     """One training: the network, its optimiser, and what happens in an epoch."""
 
-    def __init__(
-        self, model: nn.Module, num_classes: int, learning_rate: float, options: argparse.Namespace
-    ) -> None:
+    def __init__(self, model: nn.Module, num_classes: int, learning_rate: float, options: argparse.Namespace) -> None:
         self.device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         self.model = model.to(self.device)
         self.fixed = options.mode == "fixed-features"
@@ -175,7 +173,7 @@ class Training:
 def usual_rate(pretrained: bool, fixed: bool) -> float:
     """Learning rate to begin with: gentle with weights that know something already."""
     if pretrained:
-        return 0.01 if fixed else 0.002
+        return 0.02 if fixed else 0.002
     return 0.01
 
 

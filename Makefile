@@ -1,0 +1,52 @@
+# Needs Python 3.11 or newer and make. `make tutorial` on a fresh machine is all it takes to begin.
+
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+NOTEBOOK := notebooks/train_and_register_pytorch.ipynb
+SOURCES := trainer widgets jupyter_ext notebooks benchmarks tests
+# How the notebook is executed as a test: quickly, with nothing downloaded, in a workspace of its own.
+QUICK := TUTORIAL_DATA=drawn TUTORIAL_MODEL=tiny TUTORIAL_EPOCHS=8 TUTORIAL_MINIMUM_ACCURACY=0.9 \
+	TUTORIAL_FOLDER=$(CURDIR)/out/notebook-test TRAINDOCK_WORKSPACE=$(CURDIR)/out/notebook-test/workspace
+
+.PHONY: help tutorial test check bench lint format clean
+
+help:
+	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
+	@echo 'make test       lint, types, all tests, and the notebook'
+	@echo 'make check      lint and the quick tests, under two minutes'
+	@echo 'make bench      measure Traindock beside what else one would use'
+	@echo 'make lint       ruff, mypy, vermin        make format   rewrite by ruff'
+	@echo 'make clean      remove what the others made, .venv included'
+
+$(READY): pyproject.toml package.json .ci/make-venv
+	@VENV='$(VENV)' .ci/make-venv
+	@touch $@
+
+tutorial: $(READY)
+	@$(BIN)/python notebooks/run_notebook.py $(NOTEBOOK)
+
+test: lint
+	rm -rf out/notebook-test
+	$(QUICK) $(BIN)/python -m pytest --nbval-lax -p no:cacheprovider -q $(NOTEBOOK)
+	$(BIN)/python -m pytest -n auto
+
+check: lint
+	$(BIN)/python -m pytest -n auto -q -m 'not slow'
+
+bench: $(READY)
+	$(BIN)/python -m benchmarks
+
+lint: $(READY)
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/vermin --quiet --no-tips --target=3.8- --violations trainer/traindock/runtime
+
+format: $(READY)
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+clean:
+	rm -rf $(VENV) out build dist notebooks/tutorial .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,68 @@
+"""Execute a notebook from the terminal, and print what it prints while it runs.
+
+``make tutorial`` calls it. The executed copy, with all outputs and figures, is kept in the folder ``tutorial``
+beside the notebook; the notebook itself stays as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+
+
+class Teller(NotebookClient):
+    """Prints headings and text outputs as the notebook goes along."""
+
+    def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
+        """Print streams, then do what the base class does."""
+        if msg["msg_type"] == "stream":
+            print(msg["content"]["text"], end="", flush=True)
+        return super().output(outs, msg, display_id, cell_index)
+
+
+def tell_heading(cell: Any, cell_index: int) -> None:
+    """Print the headings of a text cell."""
+    if cell.cell_type == "markdown":
+        for line in cell.source.splitlines():
+            if line.startswith("#"):
+                print(f"\n{line}", flush=True)
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Execute a notebook and keep the executed copy.")
+    parser.add_argument("notebook", type=Path)
+    path: Path = parser.parse_args().notebook
+    # What the notebook makes goes where this script puts the executed copy, unless the user says otherwise.
+    folder = Path(os.environ.setdefault("TUTORIAL_FOLDER", str(path.parent.absolute() / "tutorial")))
+    folder.mkdir(parents=True, exist_ok=True)
+    copy = folder / path.name
+    notebook = nbformat.read(path, as_version=4)
+    client = Teller(
+        notebook,
+        timeout=None,
+        kernel_name="python3",
+        resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=tell_heading,
+    )
+    failure = ""
+    try:
+        client.execute()
+    except CellExecutionError as error:
+        failure = str(error)
+    nbformat.write(notebook, copy)
+    if failure:
+        print(f"\n{failure}\nThe notebook stopped there; executed so far: {copy}", file=sys.stderr)
+        return 1
+    print(f"\nThe executed notebook: {copy}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
