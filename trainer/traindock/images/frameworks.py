@@ -205,7 +205,10 @@ def requirements_of(recipe: Recipe, pip: tuple[str, ...] = ()) -> tuple[str, ...
 
 def _within(requirement: Requirement) -> FrameworkPackages | None:
     """What the table says about a torch that was asked for as a package; None where it says nothing."""
-    releases = [r for r in RELEASES if requirement.specifier.contains(r.torch)]
+    from packaging.specifiers import SpecifierSet
+
+    public = SpecifierSet(re.sub(r"\+[\w.]+", "", str(requirement.specifier)))  # "2.0.1+cu117" is a 2.0.1
+    releases = [r for r in RELEASES if public.contains(r.torch)]
     if not releases or requirement.url or releases[-1] is RELEASES[-1]:
         return None  # open to releases newer than the table
     oldest = (3, max(min(r.oldest for r in releases), OLDEST_JOB_PYTHON[1]))
