@@ -1,0 +1,555 @@
+"""Scripts run as under plain Python, but lose no printed line, survive a full disk and leave a report of their end."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import resource
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from traindock.runtime import script_host
+
+BOOTSTRAP = Path(script_host.__file__).with_name("bootstrap.py")
+PYTHONS = [
+    sys.executable,
+    *(
+        str(Path.home() / f".pyenv/versions/{version}/bin/python")
+        for version in ("3.8.18", "3.9.18", "3.10.13", "3.12.1", "3.13.0")
+    ),
+]
+
+
+@dataclass
+class Result:
+    out: str
+    err: str
+    code: int
+
+    @classmethod
+    def of(cls, done: subprocess.CompletedProcess[bytes]) -> Result:
+        return cls(done.stdout.decode("utf-8", "backslashreplace"), done.stderr.decode(), done.returncode)
+
+
+class Folder:
+    """A source folder whose scripts can be run with and without bootstrap.py."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.error, self.lost = root.parent / "error.json", root.parent / "lost"
+        root.mkdir()
+
+    def write(self, name: str, text: str | bytes) -> str:
+        path = self.root / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(text if isinstance(text, bytes) else textwrap.dedent(text).encode())
+        return name
+
+    def plain(self, *words: str, python: str = sys.executable, **options: Any) -> Result:
+        return Result.of(self._run([python, *words], **options))
+
+    def ours(self, *words: str, python: str = sys.executable, **options: Any) -> Result:
+        return Result.of(self._run(self.command(*words, python=python), **options))
+
+    def command(self, *words: str, python: str = sys.executable) -> list[str]:
+        return [python, str(BOOTSTRAP), "--error", str(self.error), "--lost", str(self.lost), *words]
+
+    def _run(self, command: list[str], env: dict[str, str] | None = None, **options: Any) -> Any:
+        environment = {**os.environ, "PYTHONUNBUFFERED": "", **(env or {})}
+        return subprocess.run(
+            command,
+            cwd=self.root,
+            env=environment,
+            capture_output=True,
+            timeout=120,
+            stdin=subprocess.DEVNULL,
+            **options,
+        )
+
+    def report(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.error.read_text())
+        return found
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Folder:
+    return Folder(tmp_path / "source")
+
+
+# ---------------------------------------------------------------------------------------------- as plain Python does
+
+NAMESPACE = """
+import sys
+def f(): pass
+class C: pass
+print(sorted((k, type(v).__name__, getattr(v, "name", "")) for k, v in list(globals().items())))
+print(__name__, __file__, __doc__, __spec__, __package__, f.__module__, C.__module__)
+print(__loader__.name, __loader__.path, sys.modules["__main__"].__dict__ is globals())
+print(sys.argv, sys.path[0], getattr(sys, "orig_argv", [0])[1:])
+print([name for name in sys.modules if "traindock" in name or name == "bootstrap"])
+print(sys.stdout.name, sys.stdout.mode, sys.stdout.encoding, sys.stdout.isatty(), sys.stdout.fileno())
+print(sys.stderr.name, sys.stderr.mode, sys.stderr.errors, sys.stdout is sys.__stdout__)
+"""
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_the_script_finds_itself_as_under_plain_python(folder: Folder, python: str) -> None:
+    if not Path(python).exists():
+        pytest.skip(f"{python} is not on this machine")
+    folder.write("train.py", NAMESPACE)
+    folder.write("sub/train.py", '"""Its text."""' + NAMESPACE)
+    (folder.root / "link.py").symlink_to("sub/train.py")
+    names = ["train.py", "./train.py", "sub/train.py", "./sub/../train.py", str(folder.root / "train.py"), "link.py"]
+    for name in names:
+        words = (name, "--epochs", "3", "two words", "")
+        assert folder.ours(*words, python=python) == folder.plain(*words, python=python)
+
+
+@pytest.mark.parametrize("option", ["-I", "-P", "-u", "-O", "-B"])
+def test_the_interpreters_options_count(folder: Folder, option: str) -> None:
+    folder.write("train.py", NAMESPACE + "print(__debug__, sys.flags)\n")
+    ours = folder._run([sys.executable, option, *folder.command("train.py")[1:]])
+    assert Result.of(ours).out == folder.plain(option, "train.py").out
+
+
+ENDINGS = {
+    "well": "print('done')",
+    "empty": "",
+    "only a comment": "# nothing",
+    "exit 0": "import sys; sys.exit()",
+    "exit 3": "import sys; sys.exit(3)",
+    "exit 259": "import sys; sys.exit(259)",
+    "exit with text": "import sys; sys.exit('no data')",
+    "exit with an object": "import sys; sys.exit(['a', 1])",
+    "exit from within": "def f():\n    raise SystemExit(5)\nf()",
+    "_exit": "import os; print('x', flush=True); os._exit(9)",
+    "a signal": "import os, signal; os.kill(os.getpid(), signal.SIGTERM)",
+    "interrupted": "import os, signal, time; os.kill(os.getpid(), signal.SIGINT); time.sleep(9)",
+    "exception": "def f(x):\n    return 1 / x\n\nf(0)",
+    "no message": "class Odd(Exception): pass\nraise Odd",
+    "chained": "try:\n    {}['a']\nexcept KeyError as e:\n    raise ValueError('no') from e",
+    "during handling": "try:\n    {}['a']\nexcept KeyError:\n    int('x')",
+    "suppressed": "try:\n    {}['a']\nexcept KeyError:\n    raise ValueError('no') from None",
+    "group": "raise ExceptionGroup('g', [ValueError(1), TypeError(2)])",
+    "note": "e = ValueError(1); e.add_note('a hint'); raise e",
+    "deep": "def f(n):\n    return f(n + 1)\nf(0)",
+    "syntax": "x = 1\ndef f(:\n    pass\n",
+    "indentation": "if True:\nprint(1)\n",
+    "syntax of a module": "import broken",
+    "a module's exception": "import failing; failing.fail()",
+    "own hook": "import sys\nsys.excepthook = lambda *a: print('hook', a[0].__name__, a[2].tb_lineno)\n1/0",
+    "failing hook": "import sys\ndef hook(*a): raise KeyError('in hook')\nsys.excepthook = hook\n1/0",
+    "hook that exits": "import sys\nsys.excepthook = lambda *a: sys.exit(7)\n1/0",
+    "at exit": "import atexit\natexit.register(print, 'bye')\nprint('end')\n1/0",
+    "thread": "import threading, time\n"
+    "threading.Thread(target=lambda: (time.sleep(0.2), print('later'))).start()\nprint('end')",
+    "finalizer": "class C:\n    def __del__(self): print('del', C)\nc = C()",
+    "last exception": "import atexit, sys, traceback\natexit.register(lambda: traceback.print_last())\n1/0",
+    "unfinished line": "print('a', end=''); print('b', end='', file=__import__('sys').stderr)",
+    "source line lost": "import os; os.chdir('/'); 1/0",
+}
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_every_end_looks_and_counts_as_under_plain_python(folder: Folder, ending: str) -> None:
+    folder.write("broken.py", "x = (1,\n")
+    folder.write("failing.py", "def fail():\n    raise OSError(2, 'gone', 'file')\n")
+    folder.write("train.py", ENDINGS[ending])
+    plain, ours = folder.plain("train.py"), folder.ours("train.py")
+    if ending == "failing hook":  # Python shows the hook's own frames as well, ours is one of them
+        ours.err = re.sub(r'  File "[^"]*script_host.py".*\n.*\n(    [\^~ ]+\n)?', "", ours.err)
+    if ending == "deep":  # our two frames count towards the limit
+        ours.err, plain.err = (re.sub(r"repeated \d+ more", "", text) for text in (ours.err, plain.err))
+    assert ours == plain
+
+
+@pytest.mark.parametrize("source", [b"x = 1\0", b"print('caf\xe9')\n"])
+def test_a_source_that_is_no_text_is_a_syntax_error(folder: Folder, source: bytes) -> None:
+    folder.write("train.py", source)
+    ours, plain = folder.ours("train.py"), folder.plain("train.py")
+    assert (ours.code, ours.out) == (plain.code, plain.out) == (1, "")
+    assert "SyntaxError: " in ours.err
+    assert "script_host" not in ours.err
+
+
+@pytest.mark.parametrize("python", PYTHONS)
+def test_tracebacks_are_the_scripts_own_on_every_python(folder: Folder, python: str) -> None:
+    if not Path(python).exists():
+        pytest.skip(f"{python} is not on this machine")
+    for name in ("exception", "chained", "during handling", "syntax", "interrupted", "exit with text"):
+        folder.write("train.py", ENDINGS[name])
+        assert folder.ours("train.py", python=python) == folder.plain("train.py", python=python)
+
+
+def test_a_script_that_is_not_there_is_said_so(folder: Folder) -> None:
+    plain, ours = folder.plain("missing.py"), folder.ours("missing.py")
+    assert (ours.out, ours.code) == (plain.out, plain.code) == ("", 2)
+    assert ours.err.rstrip() == plain.err.rstrip()
+    assert folder.report()["type"] == "FileNotFoundError"
+
+
+@pytest.mark.parametrize("content", [b"\xef\xbb\xbfprint('h\xc3\xa9')", b"# coding: latin-1\nprint(len('h\xe9'))\n"])
+def test_the_sources_encoding_is_heeded(folder: Folder, content: bytes) -> None:
+    folder.write("train.py", content)
+    ours = folder.ours("train.py")
+    assert ours == folder.plain("train.py")
+    assert ours.code == 0
+
+
+WORKERS = """
+import multiprocessing, pickle, sys
+from dataclasses import dataclass
+
+@dataclass
+class Sample:
+    x: int
+
+def square(sample):
+    print("in worker", sample.x, __name__)
+    return Sample(sample.x ** 2)
+
+print("loaded as", __name__)
+if __name__ == "__main__":
+    multiprocessing.set_start_method(sys.argv[1])
+    assert pickle.loads(pickle.dumps(square)) is square
+    with multiprocessing.Pool(1) as pool:
+        print(pool.map(square, [Sample(2), Sample(3)]), flush=True)
+"""
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing_finds_the_scripts_functions(folder: Folder, method: str) -> None:
+    folder.write("train.py", WORKERS)
+    # -u as the dispatcher gives it: a worker that is started anew, and then ended by its pool, loses no line either.
+    ours = Result.of(folder._run([sys.executable, "-u", *folder.command("train.py", method)[1:]]))
+    assert ours.code == 0, ours.err
+    worker = "__main__" if method == "fork" else "__mp_main__"
+    wanted = ["loaded as __main__", f"in worker 2 {worker}", f"in worker 3 {worker}", "[Sample(x=4), Sample(x=9)]"]
+    assert set(ours.out.splitlines()) >= set(wanted)
+
+
+def test_neighbours_and_data_files_are_found(folder: Folder) -> None:
+    folder.write("pkg/helpers.py", "VALUE = 4")
+    folder.write("data.txt", "5")
+    folder.write("bootstrap.py", "VALUE = 6")
+    folder.write("script_host.py", "VALUE = 7")
+    folder.write("pkg/train.py", "import helpers\nprint(helpers.VALUE, open('data.txt').read())")
+    folder.write("train.py", "import bootstrap, script_host\nprint(bootstrap.VALUE, script_host.VALUE)")
+    assert folder.ours("pkg/train.py").out == "4 5\n"
+    assert folder.ours("train.py").out == "6 7\n"
+
+
+def test_a_future_statement_of_ours_does_not_leak_into_the_script(folder: Folder) -> None:
+    folder.write("train.py", "def f(x: 1 + 1): pass\nprint(f.__annotations__)")
+    assert folder.ours("train.py").out == "{'x': 2}\n"
+
+
+# --------------------------------------------------------------------------------------------------- the report
+
+
+def test_the_report_names_the_line_of_the_users_own_code(folder: Folder) -> None:
+    folder.write("sub/model.py", "import json\n\ndef load(text):\n    return json.loads(text)\n")
+    folder.write("train.py", "import sys; sys.path.append('sub')\nimport model\nmodel.load('{')\n")
+    assert folder.ours("train.py").code == 1
+    report = folder.report()
+    assert report["type"] == "json.decoder.JSONDecodeError"
+    assert (report["file"], report["line"], report["function"]) == ("sub/model.py", 4, "load")
+    assert report["message"].startswith("Expecting property name")
+    assert report["traceback"][0] == "Traceback (most recent call last):"
+    assert report["traceback"][-1].startswith("json.decoder.JSONDecodeError: Expecting")
+    assert "script_host" not in "".join(report["traceback"])
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("x = 1\ndef f(:\n    pass\n", ("SyntaxError", "train.py", 2)),
+        ("class Odd(Exception): pass\n\nraise Odd('x')", ("Odd", "train.py", 3)),
+        ("import sys\nsys.exit('no data there')", ("SystemExit", "train.py", 2)),
+        ("import os\nos.chdir('/')\n1 / 0", ("ZeroDivisionError", "train.py", 3)),
+        ("class E(Exception):\n    def __str__(self): raise KeyError\nraise E", None),
+    ],
+)
+def test_each_kind_of_end_is_reported(folder: Folder, text: str, expected: tuple[str, str, int] | None) -> None:
+    folder.write("train.py", text)
+    assert folder.ours("train.py").code == 1
+    if expected is None:  # what cannot even be printed must not hide how the script ended
+        assert not folder.error.exists()
+    else:
+        report = folder.report()
+        assert (report["type"], report["file"], report["line"]) == expected
+
+
+@pytest.mark.parametrize("text", ["print(1)", "import sys; sys.exit(3)", "import os; os._exit(1)"])
+def test_no_report_where_no_exception_ended_the_script(folder: Folder, text: str) -> None:
+    folder.write("train.py", text)
+    folder.ours("train.py")
+    assert not folder.error.exists()
+
+
+def test_a_forked_childs_exception_is_not_the_scripts(folder: Folder) -> None:
+    folder.write("train.py", "import os\nif os.fork() == 0: 1 / 0\nos.wait()\nraise ValueError('mine')")
+    folder.ours("train.py")
+    assert folder.report()["type"] == "ValueError"
+    folder.error.unlink()
+    folder.write("train.py", "import os\nif os.fork() == 0: 1 / 0\nos.wait()")
+    assert folder.ours("train.py").code == 0
+    assert not folder.error.exists()
+
+
+def test_a_huge_report_is_bounded(folder: Folder) -> None:
+    folder.error.write_text(" " * script_host.RESERVED)
+    folder.write("train.py", "raise ValueError('\\u00e9' * 10_000_000 + '\\n' * 100_000)")
+    assert folder.ours("train.py").code == 1
+    assert folder.error.stat().st_size == script_host.RESERVED
+    assert len(folder.report()["message"]) == script_host.MAX_MESSAGE
+
+
+# --------------------------------------------------------------------------------------------------- the streams
+
+
+def test_every_printed_line_is_in_the_file_when_print_returns(folder: Folder, tmp_path: Path) -> None:
+    folder.write(
+        "train.py",
+        """
+        import os, signal, sys
+        for n in range(5000):
+            print("line", n)
+        print("10%", end="\\r", file=sys.stderr)
+        print("flushed", end="", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+        """,
+    )
+    with open(tmp_path / "out", "wb") as out, open(tmp_path / "err", "wb") as err:
+        done = subprocess.run(folder.command("train.py"), cwd=folder.root, stdout=out, stderr=err, timeout=60)
+    assert done.returncode == -signal.SIGKILL
+    assert (tmp_path / "out").read_text() == "".join(f"line {n}\n" for n in range(5000)) + "flushed"
+    assert (tmp_path / "err").read_bytes() == b"10%\r"
+
+
+def test_a_line_is_readable_while_the_script_goes_on(folder: Folder, tmp_path: Path) -> None:
+    folder.write("train.py", "import sys\nprint('first')\nsys.stdin.read()\n")
+    with open(tmp_path / "out", "wb") as out:
+        running = subprocess.Popen(folder.command("train.py"), cwd=folder.root, stdin=subprocess.PIPE, stdout=out)
+        try:
+            deadline = time.monotonic() + 20
+            while (tmp_path / "out").read_text() != "first\n":
+                assert time.monotonic() < deadline, "the line never came"
+                time.sleep(0.005)
+            assert running.poll() is None
+        finally:
+            running.communicate(timeout=20)
+
+
+def test_lines_of_many_threads_and_processes_stay_whole(folder: Folder, tmp_path: Path) -> None:
+    folder.write(
+        "train.py",
+        """
+        import os, threading
+        def work(who):
+            for n in range(300): print(f"{who} {n} " + "x" * 100)
+        children = [os.fork() or (work(f"process{p}"), os._exit(0)) for p in range(3)]
+        threads = [threading.Thread(target=work, args=(f"thread{t}",)) for t in range(3)]
+        [t.start() for t in threads]; [t.join() for t in threads]
+        [os.waitpid(c, 0) for c in children]
+        """,
+    )
+    with open(tmp_path / "out", "ab") as out:
+        subprocess.run(folder.command("train.py"), cwd=folder.root, stdout=out, timeout=60, check=True)
+    text = (tmp_path / "out").read_text()
+    for p in range(3):
+        wanted = [f"process{p} {n} " + "x" * 100 for n in range(300)]
+        assert [line for line in text.splitlines() if line.startswith(f"process{p} ")] == wanted
+    assert sum(text.count(f"thread{t} ") for t in range(3)) == 900
+
+
+def test_a_line_of_100_mb_arrives_whole(folder: Folder, tmp_path: Path) -> None:
+    folder.write("train.py", "print('x' * 100_000_000)\nprint('after')")
+    with open(tmp_path / "out", "wb") as out:
+        subprocess.run(folder.command("train.py"), cwd=folder.root, stdout=out, timeout=60, check=True)
+    assert (tmp_path / "out").stat().st_size == 100_000_001 + 6
+    with open(tmp_path / "out", "rb") as out:
+        out.seek(-8, os.SEEK_END)
+        assert out.read() == b"x\nafter\n"
+
+
+@pytest.mark.parametrize("locale", [{"LANG": "C", "LC_ALL": "C"}, {"LC_ALL": "POSIX", "PYTHONCOERCECLOCALE": "0"}])
+def test_any_text_can_be_printed_under_any_locale(folder: Folder, locale: dict[str, str]) -> None:
+    folder.write(
+        "train.py",
+        "import sys\nprint('é\U0001f600', '\\udcff')\nprint('é', '\\udcff', file=sys.stderr)\nprint(sys.argv[1])",
+    )
+    ours = folder._run(folder.command("train.py", "é"), env=locale)
+    assert ours.stdout == "é\U0001f600 ".encode() + b"\xff\n" + "é\n".encode()
+    assert ours.stderr == "é \\udcff\n".encode()
+
+
+def test_what_libraries_do_with_the_streams_works(folder: Folder) -> None:
+    folder.write(
+        "train.py",
+        """
+        import contextlib, faulthandler, io, logging, os, subprocess, sys
+        sys.stdout.write("text "); sys.stdout.flush(); sys.stdout.buffer.write(b"bytes\\n"); sys.stdout.flush()
+        sys.stdout.buffer.write(memoryview(bytearray(b"view\\n")))
+        sys.stdout.buffer.write(__import__("array").array("H", [0x4141, 0x0a42]))
+        sys.stdout.writelines(["a", "b\\n"])
+        os.write(sys.stdout.fileno(), b"raw\\n")
+        subprocess.run(["echo", "child"], stdout=sys.stdout, check=True)
+        with contextlib.redirect_stdout(io.StringIO()) as caught: print("hidden")
+        logging.basicConfig(stream=sys.stdout); logging.warning("logged")
+        sys.stdout.reconfigure(line_buffering=False); print("late"); sys.stdout.flush()
+        print(sys.stdout.isatty(), sys.stdout.writable(), sys.stdout.closed, sys.stdout.newlines, flush=True)
+        faulthandler.enable(); faulthandler.dump_traceback()
+        duplicate = os.fdopen(os.dup(1), "w"); print("dup", file=duplicate); duplicate.close()
+        sys.stdout.close()
+        """,
+    )
+    ours = folder.ours("train.py")
+    assert ours.code == 0, ours.err
+    assert ours.out == (
+        "text bytes\nview\nAAB\nab\nraw\nchild\nWARNING:root:logged\nlate\nFalse True False None\ndup\n"
+    )
+    assert "train.py" in ours.err
+
+
+def test_a_script_started_without_stdout_runs(folder: Folder) -> None:
+    folder.write("train.py", "import sys; print('x'); open('done', 'w').write(str(sys.stdout))")
+    subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *folder.command("train.py")], cwd=folder.root, timeout=60, check=True
+    )
+    assert (folder.root / "done").read_text() == "None"
+
+
+# --------------------------------------------------------------------------------------------------- a full disk
+
+
+def limited(size: int) -> Any:
+    """No file may grow beyond ``size``: to a writer that is the same as a full disk."""
+
+    def apply() -> None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, resource.RLIM_INFINITY))
+
+    return apply
+
+
+def run_into(folder: Folder, out: Path, **options: Any) -> tuple[int, bytes, int]:
+    """Run train.py with its output in a file: (exit code, what is in the file, bytes counted as lost)."""
+    folder.lost.write_bytes(bytes(8))
+    with open(out, "ab") as file:
+        command = folder.command("train.py")
+        done = subprocess.run(command, cwd=folder.root, stdout=file, stderr=file, timeout=60, **options)
+    return done.returncode, out.read_bytes(), int.from_bytes(folder.lost.read_bytes(), "little")
+
+
+def test_a_script_whose_output_finds_no_room_runs_on_and_the_loss_is_counted(folder: Folder, tmp_path: Path) -> None:
+    folder.write("train.py", "for n in range(1000): print(f'line {n:04}')\nopen('done', 'w').close()")
+    code, text, lost = run_into(folder, tmp_path / "out", preexec_fn=limited(4096))
+    assert code == 0
+    assert (folder.root / "done").exists()
+    assert text == b"".join(b"line %04d\n" % n for n in range(1000))[:4096]
+    assert lost == 10_000 - 4096
+
+
+def test_forked_children_and_threads_lose_nothing_uncounted(folder: Folder, tmp_path: Path) -> None:
+    folder.write(
+        "train.py",
+        """
+        import os, sys, threading
+        def work():
+            for n in range(500): print("x" * 19); print("y" * 19, file=sys.stderr)
+        children = [os.fork() or (work(), os._exit(0)) for _ in range(3)]
+        threads = [threading.Thread(target=work) for _ in range(2)]
+        [t.start() for t in threads]; [t.join() for t in threads]
+        sys.exit(sum(os.waitpid(c, 0)[1] for c in children))
+        """,
+    )
+    code, text, lost = run_into(folder, tmp_path / "out", preexec_fn=limited(4096))
+    assert code == 0
+    torn = text.count(b"\n\n")
+    assert len(text) + lost == 5 * 500 * 2 * 20 + torn
+
+
+def test_the_first_line_after_space_returns_is_a_line_of_its_own(folder: Folder, tmp_path: Path) -> None:
+    folder.write(
+        "train.py",
+        """
+        import resource
+        for n in range(6): print(f"line {n} " + "x" * 992)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
+        print("after"); print("again")
+        """,
+    )
+    code, text, lost = run_into(folder, tmp_path / "out", preexec_fn=limited(4096))
+    lines = text.decode().splitlines()
+    assert code == 0
+    assert lines[:4] == [f"line {n} " + "x" * 992 for n in range(4)]
+    assert lines[-2:] == ["after", "again"]
+    assert lost == 6 * 1000 - 4096
+
+
+def test_the_reason_of_a_crash_on_a_full_disk_is_still_reported(folder: Folder, tmp_path: Path) -> None:
+    folder.error.write_text(" " * script_host.RESERVED)
+    folder.write("train.py", "print('x' * 30_000)\nraise OSError(28, 'No space left on device')")
+    code, _, lost = run_into(folder, tmp_path / "out", preexec_fn=limited(script_host.RESERVED))
+    assert code == 1
+    assert lost > 30_000 - script_host.RESERVED
+    assert folder.report()["type"] == "OSError"
+
+
+def test_other_errors_of_the_output_are_raised_as_ever(folder: Folder) -> None:
+    folder.write(
+        "train.py", "import os\nos.close(1)\ntry: print('x')\nexcept OSError as e: open('e', 'w').write(str(e))"
+    )
+    folder.ours("train.py")
+    assert "Bad file descriptor" in (folder.root / "e").read_text()
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    folder = tmp_path / "small"
+    folder.mkdir()
+    if (
+        sys.platform != "linux"
+        or subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=256k", "traindock-test", str(folder)], capture_output=True
+        ).returncode
+    ):
+        pytest.skip("may not mount a small tmpfs here")
+    yield folder
+    subprocess.run(["umount", "-l", str(folder)], check=True)
+
+
+def test_a_really_full_disk_is_survived_too(small_disk: Path) -> None:
+    folder = Folder(small_disk / "source")
+    folder.write(
+        "train.py",
+        """
+        import os
+        with open("zeros", "wb", buffering=0) as zeros:
+            try:
+                while True: zeros.write(bytes(4096))
+            except OSError: pass
+        for n in range(2000): print(f"line {n:04}")
+        os.unlink("zeros")
+        print("after")
+        """,
+    )
+    code, text, lost = run_into(folder, small_disk / "out")
+    kept = text.decode().splitlines()
+    assert code == 0
+    assert kept[-1] == "after"
+    assert lost > 0
+    whole = [line for line in kept if re.fullmatch(r"line \d{4}", line)]
+    assert whole == [f"line {n:04}" for n in range(len(whole))]
+    before = text[: -len(b"after\n")]
+    assert len(before) + lost in (20_000, 20_001)  # with the end of a line that was cut short
