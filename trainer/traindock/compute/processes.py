@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import math
 import os
 import select
 import signal
@@ -112,15 +113,15 @@ def send_signal(identity: Identity, number: int) -> bool:
     Returns:
         Whether it was sent; False where the process is gone, or belongs to somebody else.
     """
+    if not alive(identity):
+        return False
     try:
-        if not hasattr(os, "pidfd_open"):
-            if not alive(identity):
-                return False
+        fd = _open_process(identity.pid)
+        if fd is None:
             os.kill(identity.pid, number)
             return True
-        fd = os.pidfd_open(identity.pid)
         try:
-            if not alive(identity):
+            if not alive(identity):  # the number may have changed hands before the descriptor was opened
                 return False
             signal.pidfd_send_signal(fd, number)
             return True
@@ -163,27 +164,37 @@ def wait_gone(identity: Identity, timeout: float | None = None) -> bool:
         Whether it has ended.
     """
     deadline = None if timeout is None else time.monotonic() + timeout
-    fd = -1
     try:
-        if hasattr(os, "pidfd_open"):
-            fd = os.pidfd_open(identity.pid)
+        fd = _open_process(identity.pid)
     except OSError:
-        pass
+        fd = None
     try:
         while alive(identity):
-            left = _POLL if deadline is None else deadline - time.monotonic()
+            left = math.inf if deadline is None else deadline - time.monotonic()
             if left <= 0:
                 return False
-            if fd >= 0:
-                poll = select.poll()
-                poll.register(fd, select.POLLIN)
-                poll.poll(None if deadline is None else max(1, int(left * 1000)))
-            else:
+            if fd is None:
                 time.sleep(min(_POLL, left))
+            else:
+                poll = select.poll()  # not select(), which refuses descriptors over 1023
+                poll.register(fd, select.POLLIN)
+                poll.poll(math.ceil(min(left, 3600.0) * 1000))
         return True
     finally:
-        if fd >= 0:
+        if fd is not None:
             os.close(fd)
+
+
+def _open_process(pid: int) -> int | None:
+    """A descriptor of a process; None where the system has none (not Linux, an old kernel, some containers)."""
+    if not hasattr(os, "pidfd_open"):
+        return None
+    try:
+        return os.pidfd_open(pid)
+    except ProcessLookupError:
+        raise
+    except OSError:
+        return None
 
 
 def lock_is_held(path: Path | str) -> bool:
