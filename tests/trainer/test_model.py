@@ -475,7 +475,8 @@ class TestRecord:
             record.write(b"\n".join(nonsense) + b'\n{"type": "deleted", "vers')
         assert Model(ws, "net").tags == {"a": "b"}
         assert [m.version for m in Model.list(ws)] == [1]
-        assert Model.register(ws, file, "net").version > 1
+        # The line that made version 99 may be lost, but its number was given.
+        assert Model.register(ws, file, "net").version == 100
         assert len(Model.list(ws)) == 2
 
     def test_changes_are_announced(self, ws, file):

@@ -130,6 +130,17 @@ class TestResolving:
         with pytest.raises(UserErrorException, match="not a regular file"):
             run_files.resolve(any_run, "outputs/pipe")
 
+    def test_a_file_that_sealing_moves_just_now_is_found_at_its_new_place(self, run, blobs, monkeypatch):
+        real = run_files._open_step_by_step
+
+        def open_later(root, relative):
+            if not run.sealed_json.exists():
+                seal(run, blobs)
+            return real(root, relative)
+
+        monkeypatch.setattr(run_files, "_open_step_by_step", open_later)
+        assert run_files.resolve(run, "outputs/model.pt") == run.outputs / "model.pt"
+
     def test_a_reader_never_misses_a_file_while_the_run_is_being_sealed(self, run, blobs):
         stop, problems, reads = threading.Event(), [], [0]
 

@@ -94,6 +94,19 @@ class TestSealing:
         assert seal(run, blobs) == first == read_sealed(run)
         assert run.sealed_json.read_bytes() == content
 
+    def test_contents_are_synced_before_the_run_counts_as_sealed(self, run, blobs, monkeypatch):
+        write(run.work / "outputs/model.pt", b"weights")
+        real, seen = BlobStore.flush, []
+
+        def flush(store, contents):
+            contents = list(contents)
+            seen.append((contents, run.sealed_json.exists()))
+            real(store, contents)
+
+        monkeypatch.setattr(BlobStore, "flush", flush)
+        seal(run, blobs)
+        assert seen == [([sha(b"weights")], False)]
+
     def test_thousands_of_files(self, run, blobs):
         for number in range(2_000):
             write(run.work / f"outputs/{number % 20}/{number}.txt", b"%d" % (number % 700))

@@ -115,7 +115,7 @@ def pump(source: int, target: int | None, head: bytes = b"") -> tuple[str, int]:
     size = len(head)
     if head and target is not None:
         write_all(target, head)
-    buffer = bytearray(BLOCK)
+    buffer = bytearray(min(BLOCK, max(os.fstat(source).st_size, 4096)))
     view = memoryview(buffer)
     while count := os.readv(source, [buffer]):
         block = view[:count]
