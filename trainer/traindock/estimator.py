@@ -137,7 +137,8 @@ class Estimator:
             raise TrainingException(f"submitting an estimator takes script_params, not {', '.join(sorted(options))}")
         return Request(
             source_directory=self.source_directory,
-            environment=self.environment,
+            recipe=self.environment.to_recipe(self._framework),
+            environment_name=self.environment.name,
             compute_target=target_name(self.compute_target),
             script=self.entry_script,
             arguments=_script_arguments({**self.script_params, **(script_params or {})}),
@@ -152,14 +153,25 @@ class Estimator:
 
         if user_managed:
             return caller_environment()
-        return Environment.from_packages(
-            type(self).__name__.lower(),
-            framework=self._framework,
-            pip_packages=packages["pip_packages"] or (),
-            conda_packages=packages["conda_packages"] or (),
-            conda_file=_find(self.source_directory, packages["conda_dependencies_file_path"]),
-            pip_file=_find(self.source_directory, packages["pip_requirements_file_path"]),
-        )
+        name = type(self).__name__.lower()
+        conda_file = _find(self.source_directory, packages["conda_dependencies_file_path"])
+        pip_file = _find(self.source_directory, packages["pip_requirements_file_path"])
+        if conda_file is not None:
+            environment = Environment.from_conda_specification(name, conda_file)
+        else:
+            environment = Environment(name)
+        dependencies = environment.python.conda_dependencies
+        if pip_file is not None:
+            listed = Environment.from_pip_requirements(name, pip_file).python.conda_dependencies
+            for option in listed.pip_options:
+                dependencies.set_pip_option(option)
+            for requirement in listed.pip_packages:
+                dependencies.add_pip_package(requirement)
+        for requirement in packages["pip_packages"] or ():
+            dependencies.add_pip_package(requirement)
+        for requirement in packages["conda_packages"] or ():
+            dependencies.add_conda_package(requirement)
+        return environment
 
 
 class PyTorch(Estimator):

@@ -13,7 +13,7 @@ import signal
 
 def reached(point: str) -> None:
     """Declare that ``point`` has been reached."""
-    name, _, action = os.environ.get("TRAINDOCK_FAULT", "").partition(":")
+    name, _, action = os.environ.get("TRAINDOCK_FAULT", "").rpartition(":")
     if name != point:
         return
     once = os.environ.get("TRAINDOCK_FAULT_ONCE")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+import builtins
 import os
 from collections.abc import Generator, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -257,9 +257,7 @@ class Run:
         from traindock.images.recipe import Recipe
 
         spec = self.record.spec
-        return Environment.from_recipe(
-            spec.environment_name or "environment", Recipe.from_json(json.dumps(spec.environment))
-        )
+        return Environment.from_recipe(spec.environment_name or "environment", Recipe.from_json(spec.environment))
 
     def restore_snapshot(self, path: PathLike) -> str:
         """Write the source folder as it was submitted into ``path``, and return that.
@@ -347,7 +345,9 @@ class Run:
             family = [self, *self.get_children(recursive=True)]
             return {run.id: run.get_metrics(name) for run in family if run_type in (None, run.type)}
         found = self.metrics.as_azure()
-        return {name: found[name]} if name in found else {} if name is not None else found
+        if name is None:
+            return found
+        return {name: found[name]} if name in found else {}
 
     @property
     def metrics(self) -> MetricReader:
@@ -364,7 +364,7 @@ class Run:
 
     # -- files ----------------------------------------------------------------------------------------------
 
-    def get_file_names(self) -> list[str]:
+    def get_file_names(self) -> builtins.list[str]:
         """Return the names of the run's files: ``outputs/…``, ``logs/…``, and uploads under their own names."""
         return run_files.list_files(self._folder.layout)
 
@@ -404,7 +404,7 @@ class Run:
             self._folder.layout, prefix, output_directory, output_paths=output_paths, append_prefix=append_prefix
         )
 
-    def get_all_logs(self, destination: PathLike | None = None) -> list[str]:
+    def get_all_logs(self, destination: PathLike | None = None) -> builtins.list[str]:
         """Copy all logs into ``destination`` (default: the current folder), and return their paths."""
         target = Path(destination if destination is not None else ".")
         names = [name for name in self.get_file_names() if name.startswith("logs/")]

@@ -95,7 +95,8 @@ class ScriptRunConfig:
         environment = self.environment or caller_environment()
         return Request(
             source_directory=os.fspath(self.source_directory),
-            environment=environment,
+            recipe=environment.to_recipe(),
+            environment_name=environment.name,
             compute_target=target_name(self.compute_target),
             script=self.script,
             command=_command(self.command),

@@ -7,6 +7,8 @@ max_files = 50_000
 [packages]                       # how environments are built; see images.venvs.BuildSettings
 index_url = "https://…"
 extra_index_urls = []
+find_links = []
+offline = false
 proxy = ""
 ca_bundle = ""
 
@@ -41,6 +43,8 @@ class PackageSettings:
 
     index_url: str = ""
     extra_index_urls: tuple[str, ...] = ()
+    find_links: tuple[str, ...] = ()
+    offline: bool = False
     proxy: str = ""
     ca_bundle: str = ""
 
@@ -104,7 +108,7 @@ def _section(path: Path, section: str, values: dict[str, Any]) -> Any:
         if name not in known:
             raise StoreException(f"{path}: [{section}] has no {name!r}; known: {', '.join(known)}")
         default = known[name]
-        if isinstance(value, bool) or not isinstance(value, _accepted(default)):
+        if isinstance(value, bool) != isinstance(default, bool) or not isinstance(value, _accepted(default)):
             raise StoreException(f"{path}: [{section}] {name} must be a {type(default).__name__}, not {value!r}")
         taken[name] = tuple(value) if isinstance(value, list) else value
     return _SECTIONS[section](**taken)

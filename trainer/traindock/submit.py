@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 import secrets
 import subprocess
@@ -22,8 +21,8 @@ from traindock.spec import RunSpec
 from traindock.store import run_records
 
 if TYPE_CHECKING:
-    from traindock.environment import Environment
     from traindock.experiment import Experiment
+    from traindock.images.recipe import Recipe
     from traindock.run import Run
 
 
@@ -33,7 +32,8 @@ class Request:
 
     Attributes:
         source_directory: the folder that is snapshot.
-        environment: what the script needs.
+        recipe: what the script needs.
+        environment_name: what the user calls that.
         compute_target: name of the compute target.
         script: path of a Python script in the folder, or None where ``command`` is given.
         command: a whole command line.
@@ -45,8 +45,9 @@ class Request:
     """
 
     source_directory: str
-    environment: Environment
+    recipe: Recipe
     compute_target: str
+    environment_name: str = ""
     script: str | None = None
     command: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
@@ -86,7 +87,7 @@ def submit(
     target = ComputeTarget(workspace, request.compute_target)
     backend(target.name, target.kind, target.settings).check(spec)
     taken = snapshot.take(Path(request.source_directory), layout=workspace.layout, limits=workspace.settings.snapshot)
-    faultpoints.reached("submit:after-snapshot")
+    faultpoints.reached("submit.after-snapshot")
     created = time.time()
     run_id = f"{experiment.name}_{int(created)}_{secrets.token_hex(4)}"
     folder = run_records.publish(
@@ -102,11 +103,10 @@ def submit(
         tags={str(name): str(value) for name, value in (tags or {}).items()},
         properties=_git_properties(Path(request.source_directory)),
         spec={**spec.to_json(), "snapshot": taken.id},
-        fill=lambda _: faultpoints.reached("submit:after-event"),
     )
-    faultpoints.reached("submit:after-publish")
+    faultpoints.reached("submit.after-publish")
     workspace.index.catch_up()
-    faultpoints.reached("submit:after-index")
+    faultpoints.reached("submit.after-index")
     if taken.warnings:
         folder.append(*({"type": "warning", "text": text} for text in taken.warnings))
         for text in taken.warnings:
@@ -150,15 +150,14 @@ def _spec(experiment: Experiment, request: Request) -> RunSpec:
     limit = request.max_run_duration_seconds
     if limit is not None and not limit > 0:
         raise UserErrorException(f"max_run_duration_seconds is a number of seconds above 0, not {limit!r}")
-    recipe = request.environment.to_recipe()
     return RunSpec(
         snapshot="",
         script=script,
         command=request.command,
         arguments=request.arguments,
         compute_target=request.compute_target,
-        environment=json.loads(recipe.to_json()),
-        environment_name=request.environment.name,
+        environment=request.recipe.to_json(),
+        environment_name=request.environment_name,
         environment_variables=_variables(request.environment_variables),
         interpreter=sys.executable,
         gpus=request.gpus,

@@ -76,11 +76,10 @@ class _Follower:
         self._dispatcher_checked = 0.0
 
     def __enter__(self) -> _Follower:
-        self._watcher.__enter__()
         return self
 
-    def __exit__(self, *exc: object) -> None:
-        self._watcher.__exit__(*exc)
+    def __exit__(self, *_: object) -> None:
+        self._watcher.close()
 
     def step(self) -> bool:
         """Print what is new, and return whether the run has ended."""

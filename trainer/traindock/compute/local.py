@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import shutil
@@ -21,14 +20,16 @@ from traindock.compute.devices import list_gpus
 from traindock.compute.injection import injected_folder
 from traindock.errors import ComputeTargetException, StoreException
 from traindock.images import venvs
+from traindock.images.pythons import check_buildable
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildSettings
+from traindock.settings import PackageSettings
 from traindock.spec import RunSpec
 from traindock.store.files import write_json
-from traindock.store.watch import Watcher
 
 _START_SECONDS = 60.0
-_ATTENDANCE_SECONDS = 0.5
+_TICK_SECONDS = 0.2
+_POLL_SECONDS = 0.005
 
 _PYTHON = "{python}"
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
@@ -61,7 +62,7 @@ class LocalBackend(Backend):
                     "use use_gpu=False, or a compute target that may do without: "
                     "LocalCompute.provisioning_configuration(gpu='optional')"
                 )
-        venvs.check_buildable(_recipe(spec), spec.interpreter)
+        check_buildable(_recipe(spec), spec.interpreter)
 
     def gpus_needed(self, spec: RunSpec) -> int:
         """All that were asked for, or none where they are optional and not there."""
@@ -86,10 +87,10 @@ class LocalBackend(Backend):
             )
         else:
             command = spec.command
-        recipe = _recipe(spec)
+        looked = venvs.plan(_recipe(spec), environments=job.workspace.environments, caller=spec.interpreter)
         return Plan(
             kind=self.kind,
-            environment={"key": recipe.key(), "recipe": spec.environment},
+            environment={"key": looked.key, "action": looked.how, "why": looked.why, "python": looked.python},
             command=command,
             cwd=str(job.layout.work),
             variables=self._variables(job),
@@ -99,19 +100,13 @@ class LocalBackend(Backend):
 
     def prepare(self, job: Job, plan: Plan, cancelled: Callable[[], bool]) -> Plan:
         """Find or build the environment, and put its interpreter into the plan."""
-        packages = job.settings.packages
         prepared = venvs.prepare(
             _recipe(job.spec),
             environments=job.workspace.environments,
             caller=job.spec.interpreter,
             log=job.layout.build_log,
             cancelled=cancelled,
-            settings=BuildSettings(
-                index_url=packages.index_url or None,
-                extra_index_urls=packages.extra_index_urls,
-                proxy=packages.proxy or None,
-                ca_bundle=packages.ca_bundle or None,
-            ),
+            settings=_build_settings(job.settings.packages),
         )
         environment = {
             "key": prepared.key,
@@ -119,7 +114,7 @@ class LocalBackend(Backend):
             "why": prepared.why,
             "python": prepared.python,
             "seconds": prepared.seconds,
-            "packages": dict(prepared.packages),
+            "packages": list(prepared.packages),
             "warnings": list(prepared.warnings),
         }
         folder = str(Path(prepared.python).parent)
@@ -140,7 +135,7 @@ class LocalBackend(Backend):
             {
                 "run_id": job.run_id,
                 "attempt": job.attempt,
-                "argv": [_expand(word, environment) for word in plan.command],
+                "argv": _expanded(job.spec, plan.command, environment),
                 "cwd": plan.cwd,
                 "env": environment,
                 "stdout": str(layout.stdout),
@@ -177,10 +172,12 @@ class LocalBackend(Backend):
     def follow(self, job: Job, tick: Callable[[], None]) -> Outcome:
         """Wait for the exit record, or for the launcher's lock to be free without one."""
         layout = job.layout
-        with Watcher([layout.exit_json, layout.requests]) as watcher:
-            while processes.lock_is_held(layout.launch_lock):
-                watcher.wait(_ATTENDANCE_SECONDS)
-                tick()
+        while processes.lock_is_held(layout.launch_lock):
+            started = processes.read_started(layout.started_json)
+            # The end of the launcher is learned at once; requests are looked for a few times a second.
+            if started is None or processes.wait_gone(started.launcher, _TICK_SECONDS):
+                time.sleep(_POLL_SECONDS)
+            tick()
         _reap(job.run_id)
         found = processes.read_exit(layout.exit_json)
         if found is None:
@@ -255,17 +252,16 @@ class LocalBackend(Backend):
 
     def _wait_for_start(self, job: Job, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
-        with Watcher([job.layout.started_json]) as watcher:
-            while not self.started(job):
-                code = process.poll()
-                if code is not None and not self.started(job):
-                    if processes.lock_is_held(job.layout.launch_lock):
-                        return  # another launcher, of a dispatcher that died, has the job
-                    raise LaunchError(f"the launcher ended with code {code} at once: {_errors_of(process)}")
-                if time.monotonic() > deadline:
-                    process.kill()
-                    raise LaunchError(f"the launcher did not start the job within {_START_SECONDS:.0f} s")
-                watcher.wait(0.05)
+        while not self.started(job):
+            code = process.poll()
+            if code is not None and not self.started(job):
+                if processes.lock_is_held(job.layout.launch_lock):
+                    return  # another launcher, of a dispatcher that died, has the job
+                raise LaunchError(f"the launcher ended with code {code} at once: {_errors_of(process)}")
+            if time.monotonic() > deadline:
+                process.kill()
+                raise LaunchError(f"the launcher did not start the job within {_START_SECONDS:.0f} s")
+            time.sleep(_POLL_SECONDS)
 
 
 # Launchers that this process started, to be reaped when they end.
@@ -285,8 +281,19 @@ def _errors_of(process: subprocess.Popen[bytes]) -> str:
     return text[-500:] or "without a word"
 
 
+def _build_settings(packages: PackageSettings) -> BuildSettings:
+    return BuildSettings(
+        index_url=packages.index_url or None,
+        extra_index_urls=packages.extra_index_urls,
+        find_links=packages.find_links,
+        offline=packages.offline,
+        proxy=packages.proxy or None,
+        ca_bundle=packages.ca_bundle or None,
+    )
+
+
 def _recipe(spec: RunSpec) -> Recipe:
-    return Recipe.from_json(json.dumps(spec.environment))
+    return Recipe.from_json(spec.environment)
 
 
 def _job_environment(plan: Plan) -> dict[str, str]:
@@ -297,6 +304,11 @@ def _job_environment(plan: Plan) -> dict[str, str]:
     return {**inherited, **devices, **plan.variables}
 
 
-def _expand(word: str, variables: Mapping[str, str]) -> str:
-    """Replace ``$NAME`` and ``${NAME}`` where the job has such a variable, and leave all else as it is."""
-    return _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], match[0]), word)
+def _expanded(spec: RunSpec, command: tuple[str, ...], variables: Mapping[str, str]) -> list[str]:
+    """Replace ``$NAME`` and ``${NAME}`` in the user's words where the job has such a variable; leave all else."""
+    given = len(spec.arguments) if spec.script is not None else len(command)
+    kept = len(command) - given
+    words = [
+        _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], match[0]), word) for word in command[kept:]
+    ]
+    return [*command[:kept], *words]

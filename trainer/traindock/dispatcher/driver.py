@@ -33,6 +33,7 @@ from traindock.workspace import Workspace
 log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_METRICS_SECONDS = 2.0
 
 
 class Stopped(Exception):
@@ -56,10 +57,10 @@ class RunDriver(threading.Thread):
         self._queue = queue
         self._done = done
         self._cancel = threading.Event()
-        self._stop = threading.Event()
+        self._leaving = threading.Event()
         self._backend: Backend | None = None
         self._job: Job | None = None
-        self._target = ""
+        self._target = self.folder.load().spec.compute_target
         self._metrics_indexed = 0.0
 
     def notice(self) -> None:
@@ -74,7 +75,7 @@ class RunDriver(threading.Thread):
 
     def stop(self) -> None:
         """Leave the run as it is, soon."""
-        self._stop.set()
+        self._leaving.set()
         self._queue.wake()
 
     def run(self) -> None:
@@ -93,15 +94,14 @@ class RunDriver(threading.Thread):
         record = self.folder.load()
         if record.state.terminal:
             return
-        self._target = record.spec.compute_target
         try:
             ending = self._perform(record)
         except Withdrawn:
-            if self._stop.is_set():
+            if self._leaving.is_set():
                 raise Stopped from None
             ending = Ending(Reason.CANCELED_BY_USER, "canceled before the script was started")
         except EnvironmentBuildException as error:
-            if self._stop.is_set():
+            if self._leaving.is_set():
                 raise Stopped from None
             reason = Reason.CANCELED_BY_USER if self._cancel.is_set() else Reason.ENVIRONMENT_FAILED
             ending = Ending(reason, str(error))
@@ -113,6 +113,7 @@ class RunDriver(threading.Thread):
             ending = Ending(Reason.LAUNCH_FAILED, str(error))
         except Exception as error:
             log.exception("a fault of Traindock while driving %s", self.folder.id)
+            self._end_job()
             ending = Ending(Reason.INTERNAL_ERROR, f"{type(error).__name__}: {error}; see dispatcher.log")
         self._end(ending)
 
@@ -128,7 +129,7 @@ class RunDriver(threading.Thread):
             log.info("adopted %s", job.run_id)
             self._queue.occupy(self._target, job.run_id, job.spec.node_count)
         self._advance(State.RUNNING, since=State.QUEUED)
-        faultpoints.reached("dispatcher:running")
+        faultpoints.reached("dispatcher.running")
         if self._cancel.is_set():
             backend.cancel(job)
         requests = RequestServer(self._workspace, self.folder)
@@ -156,13 +157,19 @@ class RunDriver(threading.Thread):
             self._check_withdrawn()
             plan = replace(plan, devices=tuple(lease.uuids) if lease else ())
             write_json(job.layout.plan_json, plan.to_json())
-            faultpoints.reached("dispatcher:before-launch")
+            faultpoints.reached("dispatcher.before-launch")
             backend.launch(job, plan, lease.fds if lease else ())
-            faultpoints.reached("dispatcher:after-launch")
+            faultpoints.reached("dispatcher.after-launch")
         finally:
             # From here on the job's launcher holds the devices, if it was started.
             if lease is not None:
                 lease.release()
+
+    def _end_job(self) -> None:
+        """End a job that nobody follows any more: a run must not be over while its script goes on."""
+        if self._backend is not None and self._job is not None and self._backend.started(self._job):
+            self._backend.cancel(self._job)
+            self._backend.follow(self._job, lambda: None)
 
     def _end(self, ending: Ending) -> None:
         """Seal what the job left and record the end; both may have been done by an earlier dispatcher."""
@@ -171,9 +178,9 @@ class RunDriver(threading.Thread):
             return
         if record.state in (State.RUNNING, State.CANCEL_REQUESTED):
             self.folder.advance(State.FINALIZING)
-        faultpoints.reached("dispatcher:before-seal")
+        faultpoints.reached("dispatcher.before-seal")
         seal(self.folder.layout, BlobStore(self._workspace.layout.blobs))
-        faultpoints.reached("dispatcher:after-seal")
+        faultpoints.reached("dispatcher.after-seal")
         if record.state is State.CANCEL_REQUESTED and ending.reason is Reason.LOST:
             ending = Ending(Reason.CANCELED_BY_USER, "canceled; its launcher had to be killed", ending.exit)
         also: list[dict[str, Any]] = [{"type": "exit", "value": ending.exit}] if ending.exit else []
@@ -196,21 +203,24 @@ class RunDriver(threading.Thread):
             gpus=backend.gpus_needed(job.spec),
             devices=lambda: [gpu.uuid for gpu in list_gpus()],
             holder={
-                "run": job.run_id,
+                "run_id": job.run_id,
                 "workspace": self._workspace.name,
                 "workspace_id": self._workspace.id,
-                "user": record.user,
             },
         )
 
     def _tick(self, requests: RequestServer) -> None:
-        if self._stop.is_set():
+        if self._leaving.is_set():
             raise Stopped
         requests.serve()
         # Lists that are ordered by a metric should move while a run is going, but not at every point.
         now = time.monotonic()
-        if now - self._metrics_indexed > 2:
-            self._workspace.index.put_metrics(self.folder.id)
+        if now - self._metrics_indexed > _METRICS_SECONDS:
+            try:
+                self._workspace.index.put_metrics(self.folder.id)
+            except Exception:
+                # The index can be rebuilt at any time; a run must not suffer from its faults.
+                log.exception("cannot index the metrics of %s", self.folder.id)
             self._metrics_indexed = time.monotonic()
 
     def _advance(self, state: State, *, since: State) -> None:
@@ -226,7 +236,7 @@ class RunDriver(threading.Thread):
         self.folder.append({"type": "detail", "detail": detail})
 
     def _withdrawn(self) -> bool:
-        return self._cancel.is_set() or self._stop.is_set()
+        return self._cancel.is_set() or self._leaving.is_set()
 
     def _check_withdrawn(self) -> None:
         if self._withdrawn():
@@ -240,7 +250,7 @@ class RunDriver(threading.Thread):
                 return
             except StoreException as error:
                 log.warning("%s waits for the disk: %s", self.folder.id, error)
-                if self._stop.wait(_RETRY_SECONDS):
+                if self._leaving.wait(_RETRY_SECONDS):
                     raise Stopped from None
 
 

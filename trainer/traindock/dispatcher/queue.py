@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -12,6 +13,9 @@ from traindock.compute.leases import Lease, Leases
 
 # GPUs are also leased by other workspaces, which cannot wake us.
 _GPU_POLL_SECONDS = 0.5
+# A run whose environment is there takes milliseconds to join the queue; one whose environment must be
+# built may take minutes, and does not hold up the others.
+_EXPECTED_SECONDS = 1.0
 
 
 class Withdrawn(Exception):
@@ -52,6 +56,7 @@ class Demand:
 class _Target:
     holders: dict[str, int] = field(default_factory=dict)
     waiting: list[Demand] = field(default_factory=list)
+    expected: dict[str, tuple[float, float]] = field(default_factory=dict)
 
 
 class NodeQueue:
@@ -62,9 +67,15 @@ class NodeQueue:
         self._condition = threading.Condition()
         self._targets: dict[str, _Target] = {}
 
+    def expect(self, target: str, run_id: str, order: float) -> None:
+        """Keep a run's turn for a moment, until it joins the queue: the earlier submitted goes first."""
+        with self._condition:
+            self._of(target).expected[run_id] = (order, time.monotonic() + _EXPECTED_SECONDS)
+
     def occupy(self, target: str, run_id: str, nodes: int) -> None:
         """Count the nodes of a run that is running already, whatever the limit says."""
         with self._condition:
+            self._of(target).expected.pop(run_id, None)
             self._of(target).holders[run_id] = nodes
 
     def acquire(self, demand: Demand, withdrawn: Callable[[], bool], tell: Callable[[str], None]) -> Lease | None:
@@ -85,6 +96,7 @@ class NodeQueue:
         told = ""
         with self._condition:
             target = self._of(demand.target)
+            target.expected.pop(demand.run_id, None)
             target.waiting.append(demand)
             target.waiting.sort(key=lambda waiting: waiting.rank)
             try:
@@ -98,7 +110,7 @@ class NodeQueue:
                     if why != told:
                         told = why
                         tell(why)
-                    self._condition.wait(_GPU_POLL_SECONDS if demand.gpus else 5.0)
+                    self._condition.wait(_GPU_POLL_SECONDS if demand.gpus or target.expected else 5.0)
             finally:
                 target.waiting.remove(demand)
                 self._condition.notify_all()
@@ -106,6 +118,7 @@ class NodeQueue:
     def release(self, target: str, run_id: str) -> None:
         """Give the nodes of a run back."""
         with self._condition:
+            self._of(target).expected.pop(run_id, None)
             self._of(target).holders.pop(run_id, None)
             self._condition.notify_all()
 
@@ -124,7 +137,10 @@ class NodeQueue:
             raise LaunchError(
                 f"the run needs {demand.nodes} nodes and compute target {demand.target!r} has {limit} at most"
             )
+        now = time.monotonic()
+        target.expected = {run_id: turn for run_id, turn in target.expected.items() if turn[1] > now}
         ahead = [waiting.run_id for waiting in target.waiting if waiting.rank < demand.rank]
+        ahead += [run_id for run_id, (order, _) in target.expected.items() if (order, run_id) < demand.rank]
         used = sum(target.holders.values())
         if used + demand.nodes > limit:
             holders = ", ".join(target.holders) or "nobody"
@@ -145,7 +161,7 @@ class NodeQueue:
     def _held(self, demand: Demand, devices: list[str]) -> str:
         holders = self._leases.holders()
         held = [
-            f"{device} by run {holder.get('run', '?')} of {holder.get('user', '?')}"
+            f"{device} by run {holder.get('run_id', '?')} of {holder.get('user', '?')}"
             for device, holder in holders.items()
             if holder is not None and device in devices
         ]

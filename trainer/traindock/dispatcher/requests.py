@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import Any
 
 from traindock.errors import StoreException, TraindockError, UserErrorException
-from traindock.model import Model
 from traindock.run import Run
 from traindock.store.files import write_json
 from traindock.store.run_records import RunFolder
@@ -110,6 +109,8 @@ class RequestServer:
         self._run.description = request["value"]
 
     def _register_model(self, request: dict[str, Any]) -> dict[str, Any]:
+        from traindock.model import Model
+
         known = ("tags", "properties", "description", "model_framework", "model_framework_version")
         model: Model = Model.register_from_run(
             self._run,

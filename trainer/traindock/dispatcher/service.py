@@ -106,6 +106,7 @@ class Service:
             return
         if record.state.terminal or record.signature is not Signature.VALID:
             return
+        self._queue.expect(record.spec.compute_target, run_id, record.created)
         driver = RunDriver(self._workspace, run_id, self._queue, self._driver_ended)
         self._drivers[run_id] = driver
         driver.start()

@@ -93,7 +93,7 @@ _COLUMNS = (
     "id, experiment, number, display_name, type, state, reason, detail, compute_target, user, parent, created, "
     "started, ended, signed, tags, properties"
 )
-_INSERT_RUN = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 18)})"
+_INSERT_RUN = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 18)})"  # noqa: S608 (no value from outside)
 
 
 class Index:
@@ -131,6 +131,7 @@ class Index:
 
         def ask(connection: sqlite3.Connection) -> dict[str, dict[str, tuple[float, float, float, int]]]:
             found: dict[str, dict[str, tuple[float, float, float, int]]] = {run_id: {} for run_id in run_ids}
+            # One parameter holds all ids, since SQLite bounds the number of parameters.
             sql = (
                 "SELECT run, name, last, min, max, count FROM run_metrics WHERE run IN (SELECT value FROM json_each(?))"
             )
@@ -290,7 +291,7 @@ def _write_metrics(connection: sqlite3.Connection, run_id: str, layout: Workspac
     connection.execute("DELETE FROM run_metrics WHERE run = ?", [run_id])
     connection.executemany(
         "INSERT INTO run_metrics VALUES (?, ?, ?, ?, ?, ?)",
-        [(run_id, name, *values) for name, values in summary.items()],
+        [(run_id, name, found.last, found.min, found.max, found.count) for name, found in summary.items()],
     )
 
 

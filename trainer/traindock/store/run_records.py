@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from traindock import faultpoints
 from traindock.errors import InternalError, RunNotFoundException, RunNotSignedException, StoreException
 from traindock.names import check_name
 from traindock.spec import RunSpec
@@ -233,7 +234,6 @@ def publish(
     identity: WorkspaceRecord,
     *,
     run_id: str,
-    fill: Callable[[RunLayout], None] | None = None,
     **facts: Any,
 ) -> RunFolder:
     """Write a new run, signed, so that it appears whole or not at all.
@@ -242,7 +242,6 @@ def publish(
         workspace: where.
         identity: the workspace's record.
         run_id: must be new.
-        fill: called with the layout of the unfinished folder, to add files to it.
         **facts: the fields of ``run.json`` besides format, id, workspace and signature; ``spec`` as JSON.
 
     Raises:
@@ -256,10 +255,9 @@ def publish(
         for folder in (layout.driver, layout.metrics, layout.requests, layout.uploads):
             folder.mkdir()
         write_json(layout.run_json, document)
-        if fill is not None:
-            fill(layout)
         events.append(layout.events, {"type": "state", "state": State.NOT_STARTED.value}, durable=True)
         sync_folder(layout.root)
+        faultpoints.reached("submit.after-event")
         Changes(workspace.changes).publish(f"run/{run_id}", lambda: _rename(layout.root, workspace.runs / run_id))
         sync_folder(workspace.runs)
     except BaseException as error:

@@ -1,0 +1,201 @@
+"""The index answers questions about many runs, and can be lost, damaged or behind without anything being lost."""
+
+from __future__ import annotations
+
+import multiprocessing
+import shutil
+import sqlite3
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from traindock.runtime.metric_log import MetricLog
+from traindock.states import Reason, State
+from traindock.store import run_records
+from traindock.store.index import Index, RunQuery
+from traindock.workspace import Workspace
+
+Publish = Callable[..., str]
+
+SPEC: dict[str, Any] = {"snapshot": "0" * 64, "compute_target": "local", "environment": {}, "interpreter": "python"}
+
+
+@pytest.fixture
+def publish(workspace: Workspace) -> Publish:
+    """Publish a run without a dispatcher, in the given state."""
+    return publisher(workspace)
+
+
+def publisher(workspace: Workspace) -> Publish:
+    """Return such a function for ``workspace``."""
+
+    def publish(
+        run_id: str,
+        *states: State,
+        created: float = 1000.0,
+        reason: Reason = Reason.FINISHED,
+        metrics: dict[str, float] | None = None,
+        experiment: str = "exp",
+        parent: str | None = None,
+        **facts: Any,
+    ) -> str:
+        folder = run_records.publish(
+            workspace.layout,
+            workspace.record,
+            run_id=run_id,
+            experiment=experiment,
+            number=run_records.take_number(workspace.layout, experiment),
+            created=created,
+            user="me",
+            parent=parent,
+            spec=SPEC,
+            **facts,
+        )
+        for name, value in (metrics or {}).items():
+            MetricLog(str(folder.layout.metrics)).number(name, value)
+        for state in states:
+            folder.advance(state, reason=reason if state.terminal else None)
+        return run_id
+
+    return publish
+
+
+WHOLE_LIFE = (State.PREPARING, State.QUEUED, State.RUNNING, State.FINALIZING, State.COMPLETED)
+
+
+def ids(workspace: Workspace, **query: Any) -> list[str]:
+    return [row.id for row in workspace.index.runs(RunQuery(**query))]
+
+
+def test_the_newest_run_comes_first(workspace: Workspace, publish: Publish) -> None:
+    for number in range(3):
+        publish(f"exp_{number}", created=1000.0 + number)
+    assert ids(workspace) == ["exp_2", "exp_1", "exp_0"]
+    assert ids(workspace, limit=1, offset=1) == ["exp_1"]
+
+
+def test_runs_are_found_by_state_experiment_parent_tag_and_property(workspace: Workspace, publish: Publish) -> None:
+    publish("a", *WHOLE_LIFE, tags={"team": "red"}, created=3)
+    publish("b", State.PREPARING, tags={"team": "blue", "odd 'name\"": "x"}, parent="a", created=2)
+    publish("c", experiment="other", properties={"commit": "123"}, created=1)
+    assert ids(workspace, states=(State.COMPLETED,)) == ["a"]
+    assert ids(workspace, experiment="other") == ["c"]
+    assert ids(workspace, parent="a") == ["b"]
+    assert ids(workspace, top_level=True) == ["a", "c"]
+    assert ids(workspace, tags={"team": None}) == ["a", "b"]
+    assert ids(workspace, tags={"team": "blue"}) == ["b"]
+    assert ids(workspace, tags={"odd 'name\"": "x"}) == ["b"]
+    assert ids(workspace, properties={"commit": "123"}) == ["c"]
+    assert ids(workspace, properties={"commit": "124"}) == []
+
+
+def test_runs_are_bounded_by_one_metric_and_ordered_by_another(workspace: Workspace, publish: Publish) -> None:
+    publish("a", *WHOLE_LIFE, metrics={"loss": 0.1, "acc": 0.7})
+    publish("b", *WHOLE_LIFE, metrics={"loss": 0.2, "acc": 0.9})
+    publish("c", *WHOLE_LIFE, metrics={"loss": 0.9, "acc": 0.8})
+    assert ids(workspace, metric="loss", below=0.5, order="acc") == ["b", "a"]
+    assert ids(workspace, order="acc", descending=False) == ["a", "c", "b"]
+    assert ids(workspace, metric="loss", above=0.2, statistic="min") == ["b", "c"]
+
+
+def test_what_happens_to_a_run_is_seen_at_the_next_question(workspace: Workspace, publish: Publish) -> None:
+    publish("a")
+    assert workspace.index.runs(RunQuery())[0].state is State.NOT_STARTED
+    workspace.run_folder("a").advance(State.PREPARING)
+    workspace.run_folder("a").append({"type": "tags", "set": {"new": "tag"}})
+    row = workspace.index.runs(RunQuery())[0]
+    assert (row.state, row.tags) == (State.PREPARING, {"new": "tag"})
+
+
+def test_a_rebuild_from_the_folders_gives_the_same_answers(workspace: Workspace, publish: Publish) -> None:
+    publish("a", *WHOLE_LIFE, metrics={"loss": 0.1}, tags={"x": "y"})
+    publish("b", State.PREPARING, created=2000.0)
+    before = workspace.index.runs(RunQuery()), workspace.index.metrics(["a", "b"])
+    assert workspace.rebuild_index() == 2
+    assert (workspace.index.runs(RunQuery()), workspace.index.metrics(["a", "b"])) == before
+
+
+def test_a_lost_index_comes_back_by_itself(workspace: Workspace, publish: Publish) -> None:
+    publish("a", *WHOLE_LIFE)
+    assert ids(workspace) == ["a"]
+    workspace.index.close()
+    for file in workspace.layout.root.glob("index.sqlite*"):
+        file.unlink()
+    assert ids(workspace) == ["a"]
+
+
+@pytest.mark.parametrize("damage", ["garbage", "hole", "foreign"])
+def test_a_damaged_index_is_set_aside_and_rebuilt(workspace: Workspace, publish: Publish, damage: str) -> None:
+    for number in range(50):
+        publish(f"run-{number}", *WHOLE_LIFE)
+    assert len(ids(workspace)) == 50
+    workspace.index.close()
+    file = workspace.layout.index
+    for side in ("-wal", "-shm"):
+        Path(f"{file}{side}").unlink(missing_ok=True)
+    if damage == "garbage":
+        file.write_bytes(b"this is no database " * 1000)
+    elif damage == "hole":
+        content = bytearray(file.read_bytes())
+        content[4096:] = bytes(len(content) - 4096)
+        file.write_bytes(content)
+    else:
+        file.unlink()
+        connection = sqlite3.connect(file)
+        connection.execute("PRAGMA user_version = 99")
+        connection.close()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert len(ids(workspace)) == 50
+    assert list(workspace.layout.root.glob("index.damaged-*")), "the damaged file is kept for whoever wants to know"
+
+
+def test_an_index_rebuilt_by_another_process_is_taken_up(workspace: Workspace, publish: Publish) -> None:
+    publish("a")
+    assert ids(workspace) == ["a"]
+    Index(workspace.layout, workspace.record).rebuild()
+    publish("b", created=2000.0)
+    assert ids(workspace) == ["b", "a"]
+
+
+def _publish_some(root: str, process: int) -> None:
+    workspace = Workspace(root)
+    publish = publisher(workspace)
+    for number in range(20):
+        publish(f"p{process}-{number}", State.PREPARING)
+        workspace.index.catch_up()
+
+
+def test_several_processes_publish_and_index_at_once(workspace: Workspace) -> None:
+    context = multiprocessing.get_context("spawn")
+    writers = [
+        context.Process(target=_publish_some, args=(str(workspace.layout.root), process)) for process in range(3)
+    ]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    rows = workspace.index.runs(RunQuery())
+    assert {row.id for row in rows} == {f"p{process}-{number}" for process in range(3) for number in range(20)}
+    assert {row.state for row in rows} == {State.PREPARING}
+    assert sorted(row.number for row in rows) == list(range(1, 61)), "no run number is given twice"
+
+
+def test_a_deleted_run_folder_leaves_the_index_with_a_rebuild(workspace: Workspace, publish: Publish) -> None:
+    publish("a")
+    publish("b", created=2000.0)
+    assert ids(workspace) == ["b", "a"]
+    shutil.rmtree(workspace.layout.runs / "b")
+    assert workspace.rebuild_index() == 1
+    assert ids(workspace) == ["a"]
+
+
+def test_a_run_with_a_damaged_record_does_not_hide_the_others(workspace: Workspace, publish: Publish) -> None:
+    publish("a")
+    publish("b", created=2000.0)
+    (workspace.layout.runs / "b" / "run.json").write_text("{")
+    assert workspace.rebuild_index() == 1
+    assert ids(workspace) == ["a"]
