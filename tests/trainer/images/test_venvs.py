@@ -19,6 +19,7 @@ import psutil
 import pytest
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
+from traindock.images import interpreters
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildCanceled, BuildSettings, find_uv
 from traindock.images.venvs import Plan, Prepared, plan, prepare
@@ -164,6 +165,21 @@ class TestTheSubmittersInterpreter:
         assert plan(Recipe(pip=("shelf-one",)), environments=place.environments, caller=python).how == "caller"
         subprocess.run([find_uv(), "pip", "uninstall", "--quiet", "--python", python, "shelf-one"], check=True)
         assert plan(Recipe(pip=("shelf-one",)), environments=place.environments, caller=python).how == "build"
+
+    def test_of_another_process_is_asked_again_after_its_import_path_changed(
+        self, place: Place, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        folder = tmp_path / "venv"
+        subprocess.run([find_uv(), "venv", "--quiet", "--python", sys.executable, str(folder)], check=True)
+        python = str(folder / "bin" / "python")
+        site = Path(output_of(python, "import sysconfig; print(sysconfig.get_path('purelib'))"))
+        install(python, shelf.wheel("shelf-one", "1.0"))
+        shutil.copytree(site, tmp_path / "elsewhere")
+        subprocess.run([find_uv(), "pip", "uninstall", "--quiet", "--python", python, "shelf-one"], check=True)
+        assert plan(Recipe(pip=("shelf-one",)), environments=place.environments, caller=python).how == "build"
+        (site / "more.pth").write_text(f"{tmp_path / 'elsewhere'}\n")
+        monkeypatch.setattr(interpreters, "_known", {})  # as another process would see it
+        assert plan(Recipe(pip=("shelf-one",)), environments=place.environments, caller=python).how == "caller"
 
     def test_that_is_missing_or_no_python_is_an_error_naming_it(self, place: Place, tmp_path: Path) -> None:
         with pytest.raises(EnvironmentBuildException, match="gone"):
@@ -436,6 +452,13 @@ class TestWhatCannotBeBuilt:
         assert "geheim" not in place.log
         assert "geheim" not in str(caught.value)
         assert "WARNING" not in place.log, "a dead network is no reason to relax a pin"
+
+    def test_a_folder_that_cannot_be_written_is_a_typed_error(self, place: Place, shelf: Shelf) -> None:
+        shelf.wheel("shelf-one", "1.0")
+        place.environments.parent.mkdir()
+        place.environments.touch()
+        with pytest.raises(EnvironmentBuildException, match="refuses to take an environment"):
+            place.prepare(Recipe(pip=("shelf-one",)))
 
     def test_missing_certificates_are_named(self, place: Place, tmp_path: Path) -> None:
         settings = BuildSettings(ca_bundle=str(tmp_path / "ca.pem"), offline=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable
@@ -159,7 +160,7 @@ def _check(
         missing.append(f"{requirement.name} is asked for by address")
         return
     distribution = _distribution(interpreter, requirement.name)
-    version = distribution.metadata["Version"] if distribution else None
+    version = _version(distribution) if distribution else None
     if distribution is None or version is None:
         missing.append(f"{requirement.name} is not installed")
         return
@@ -199,6 +200,14 @@ def _distribution(interpreter: Interpreter, name: str) -> Distribution | None:
     from importlib.metadata import distributions
 
     return next(iter(distributions(name=name, path=list(interpreter.path))), None)
+
+
+def _version(distribution: Distribution) -> str | None:
+    """The version alone: to parse the whole metadata, with the long description in it, takes 5 ms each."""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    headers = text.partition("\n\n")[0]
+    match = re.search(r"^Version:\s*(\S+)", headers, re.MULTILINE | re.IGNORECASE)
+    return match[1] if match else None
 
 
 def _own() -> Interpreter:

@@ -49,7 +49,7 @@ class PythonWanted:
     @property
     def minors(self) -> list[int]:
         """Minor versions of Python 3 that will do, newest first."""
-        return [m for m in reversed(_MINORS) if any(self.allows(f"3.{m}.{p}") for p in _PATCHES)]
+        return list(_minors(str(self.specifier)))
 
     @property
     def relaxed(self) -> PythonWanted | None:
@@ -61,6 +61,12 @@ class PythonWanted:
         specifier = python_specifier(",".join(filter(None, (others, f"=={exact[0][1]}.*"))))
         warning = f"Python {exact[0][0].removeprefix('==')} cannot be had; another release of {exact[0][1]} is used"
         return replace(self, specifier=specifier, warnings=(*self.warnings, warning))
+
+
+@lru_cache(maxsize=64)
+def _minors(specifier: str) -> tuple[int, ...]:
+    bounds = python_specifier(specifier)
+    return tuple(m for m in reversed(_MINORS) if any(f"3.{m}.{p}" in bounds for p in _PATCHES))
 
 
 @dataclass(frozen=True, slots=True)

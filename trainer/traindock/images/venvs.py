@@ -166,7 +166,10 @@ def prepare(
     started = time.monotonic()
     with BuildLog(log) as out:
         try:
-            return _prepare(recipe, environments, caller, out, cancelled, settings, started)
+            try:
+                return _prepare(recipe, environments, caller, out, cancelled, settings, started)
+            except OSError as error:
+                raise EnvironmentBuildException(f"{environments} refuses to take an environment: {error}") from error
         except BuildCanceled:
             out.say("Cancelled; nothing half-built is left.")
             raise
