@@ -56,18 +56,16 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    from importlib import import_module
-
     if name in WHERE:
-        value = getattr(import_module("." + WHERE[name], __name__), name)
+        value = getattr(_module(WHERE[name]), name)
         globals()[name] = value
         return value
     if name.startswith("_"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
-        return import_module("." + name, __name__)
+        return _module(name)
     except ModuleNotFoundError as error:
-        if error.name != __name__ + "." + name:
+        if error.name != f"{__name__}.{name}":
             raise
     # An AttributeError would be turned into "cannot import name", without the help.
     known = ", ".join(__all__)
@@ -76,6 +74,11 @@ def __getattr__(name: str) -> Any:
         "for instance from a notebook.",
         name=__name__,
     )
+
+
+def _module(name: str) -> Any:
+    # What importlib.import_module() does, without what importing that costs.
+    return __import__(f"{__name__}.{name}", fromlist=["*"])
 
 
 def __dir__() -> List[str]:

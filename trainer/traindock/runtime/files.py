@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import os
 import time
@@ -190,7 +189,7 @@ def write_new(path: str, write: Callable[[Any], Any], name: str) -> None:
         except FileExistsError as error:
             raise UserErrorException(f"the run has a file {name!r} already: choose another name") from error
         finally:
-            with contextlib.suppress(FileNotFoundError):
+            if os.path.lexists(temporary):
                 os.unlink(temporary)
     except OSError as error:
         raise StoreException(f"the file {name!r} cannot be stored: {error}") from error
