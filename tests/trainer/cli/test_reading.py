@@ -1,0 +1,350 @@
+"""Commands that read: runs, show, logs, metrics, models, computes, rebuild-index."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+import pty
+import re
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from traindock.cli.text import width_of
+from traindock.states import Reason, State
+from traindock.workspace import Workspace
+
+from .conftest import Cli, Record
+
+RUN_KEYS = {
+    "id", "experiment", "number", "display_name", "type", "state", "reason", "detail", "compute_target", "user",
+    "parent", "signed", "created", "started", "ended", "seconds", "tags", "properties", "metrics",
+}  # fmt: skip
+
+
+def listed(cli: Cli, *words: object) -> list[str]:
+    return [run["id"] for run in cli("runs", "--json", *words).document["runs"]]
+
+
+def test_runs_come_newest_first_with_aligned_columns(cli: Cli, record: Record) -> None:
+    first, second = record(), record(State.FAILED, reason=Reason.OUT_OF_MEMORY, experiment="ants-and-bees")
+    lines = cli("runs").out.splitlines()
+    assert lines[0].split() == ["RUN", "ID", "EXPERIMENT", "STATE", "REASON", "STARTED", "DURATION", "COMPUTE"]
+    assert second in lines[1]
+    assert "out_of_memory" in lines[1]
+    assert first in lines[2]
+    positions = {line.index(word) for line, word in zip(lines[1:], ("Failed", "Completed"), strict=True)}
+    assert positions == {lines[0].index("STATE")}
+
+
+def test_runs_as_json_have_stable_keys(cli: Cli, record: Record) -> None:
+    record(tags={"kind": "baseline"}, metrics={"loss": [3.0, 1.0, 2.0]})
+    (run,) = cli("runs", "--json").document["runs"]
+    assert set(run) == RUN_KEYS
+    assert run["metrics"]["loss"] == {"last": 2.0, "min": 1.0, "max": 3.0, "count": 3}
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", run["created"])
+    assert run["tags"] == {"kind": "baseline"}
+
+
+def test_runs_are_filtered(cli: Cli, record: Record) -> None:
+    good = record(metrics={"acc": [0.5, 0.9]}, tags={"kind": "big"})
+    bad = record(metrics={"acc": [0.8, 0.4]}, tags={"kind": "small"})
+    failed = record(State.FAILED, reason=Reason.EXITED_NONZERO, experiment="other")
+    child = record(parent=good)
+    assert listed(cli) == [failed, bad, good]
+    assert listed(cli, "--children") == [child, failed, bad, good]
+    assert listed(cli, "--experiment", "other") == [failed]
+    assert listed(cli, "--state", "Completed") == [bad, good]
+    assert listed(cli, "--state", "failed", "--state", "running") == [failed]
+    assert listed(cli, "--state", "ended") == [failed, bad, good]
+    assert listed(cli, "--tag", "kind") == [bad, good]
+    assert listed(cli, "--tag", "kind=big") == [good]
+    assert listed(cli, "--metric", "acc", "--above", "0.6") == [good]
+    assert listed(cli, "--metric", "acc", "--below", "0.6") == [bad]
+    assert listed(cli, "--metric", "acc", "--above", "0.6", "--statistic", "max") == [bad, good]
+    assert listed(cli, "--order", "acc") == [good, bad]
+    assert listed(cli, "--order", "acc", "--asc") == [bad, good]
+    assert listed(cli, "--order", "acc", "--statistic", "min") == [good, bad]
+    assert listed(cli, "--limit", "1") == [failed]
+
+
+def test_a_metric_that_is_asked_for_gets_a_column(cli: Cli, record: Record) -> None:
+    record(metrics={"acc": [0.5, 0.25]})
+    record()
+    lines = cli("runs", "--metric", "acc", "--statistic", "max").out.splitlines()
+    assert lines[0].endswith("acc")
+    assert lines[2].endswith("0.5")
+    assert lines[1].endswith("local")
+
+
+def test_more_runs_than_the_limit_are_hinted_at(cli: Cli, record: Record) -> None:
+    for _ in range(3):
+        record()
+    answer = cli("runs", "--limit", "2")
+    assert len(answer.out.splitlines()) == 3
+    assert "--limit 0 for all" in answer.err
+    assert cli("runs", "--limit", "2", "--json").document["more"] is True
+    assert len(cli("runs", "--limit", "0").out.splitlines()) == 4
+
+
+def test_an_empty_workspace_says_what_to_do(cli: Cli) -> None:
+    answer = cli("runs")
+    assert (answer.code, answer.out) == (0, "")
+    assert "submit train.py" in answer.err
+    assert cli("runs", "--json").document == {"runs": [], "more": False}
+    assert "there is no run in workspace 'test'" in cli("show", "last").err
+
+
+def test_a_list_fits_the_terminal_and_is_whole_elsewhere(
+    cli: Cli, record: Record, process: Callable[..., subprocess.Popen[bytes]]
+) -> None:
+    run_id = record(display_name="a name that nobody can read at a glance " * 3, experiment="a-rather-long-experiment")
+    assert run_id in cli("runs").out
+    for columns in (200, 80, 50):
+        reader, writer = pty.openpty()
+        listing = process("runs", stdout=writer, env={**os.environ, "COLUMNS": str(columns)})
+        os.close(writer)
+        lines = read_all(reader).decode().splitlines()
+        assert listing.wait(60) == 0
+        assert len(lines) == 2
+        assert max(map(width_of, lines)) <= columns
+        assert "Completed" in lines[1]
+
+
+def read_all(terminal: int) -> bytes:
+    """Read a terminal until nobody writes to it any more."""
+    found = b""
+    try:
+        while block := os.read(terminal, 65_536):
+            found += block
+    except OSError:  # Linux's way of saying that the other end is closed
+        pass
+    finally:
+        os.close(terminal)
+    return found
+
+
+def test_names_cannot_play_with_the_terminal(cli: Cli, record: Record) -> None:
+    evil = "\x1b]0;owned\x07\nroot@box# \u202e"
+    run_id = record(display_name=evil, tags={evil: evil}, script=evil, metrics={evil: [1.0]})
+    for command in (("runs", "--metric", evil), ("show", run_id), ("metrics", run_id), ("metrics", run_id, evil)):
+        answer = cli(*command)
+        assert answer.code == 0
+        assert not re.search("[\x00-\x09\x0b-\x1f\x7f\u202e]", answer.out)
+        assert r"\x1b]0;owned\x07\nroot@box# \u202e" in answer.out
+    assert cli("runs", "--json").document["runs"][0]["display_name"] == evil
+
+
+def test_a_run_is_named_by_id_by_either_end_of_it_by_number_or_as_the_last(cli: Cli, record: Record) -> None:
+    first = record()
+    second = record()
+    other = record(experiment="other")
+
+    def shown(name: str) -> str:
+        found: str = cli("show", name, "--json").document["id"]
+        return found
+
+    assert shown(first) == first
+    assert shown(other[:7]) == other
+    assert shown(second[-8:]) == second
+    assert shown("digits:1") == first
+    assert shown("digits:2") == shown("digits:last") == second
+    assert shown("last") == other
+    ambiguous = cli("show", "digits_")
+    assert ambiguous.code == 1
+    assert first in ambiguous.err
+    assert second in ambiguous.err
+    assert "has no run 7" in cli("show", "digits:7").err
+    assert "these have: digits, other" in cli("show", "none:1").err
+    assert "is no run" in cli("show", "digits:one").err
+    assert cli("show", "../../etc").code == 1
+    assert cli("show", "").code == 1
+
+
+def test_show_tells_everything(cli: Cli, record: Record, workspace: Workspace) -> None:
+    run_id = record(
+        State.FAILED,
+        reason=Reason.EXITED_NONZERO,
+        metrics={"loss": [2.0, 1.0]},
+        files={"outputs/model.pt": "weights"},
+        log=b"epoch 1\nValueError: no such bee\n",
+        tags={"kind": "baseline"},
+        display_name="first try",
+    )
+    workspace.run_folder(run_id).append({"type": "warning", "text": "left out a FIFO"})
+    text = cli("show", run_id).out
+    for words in (
+        run_id,
+        "first try",
+        "Failed (exited_nonzero)",
+        "train.py --lr 0.1",
+        "kind=baseline",
+        "Preparing",
+        "Warning: left out a FIFO",
+        "    ValueError: no such bee",
+        "Mend the script",
+        "outputs/model.pt",
+        "7 B",
+    ):
+        assert words in text
+    document = cli("show", run_id, "--json").document
+    assert set(document) >= RUN_KEYS
+    assert [change["state"] for change in document["history"]][-2:] == ["Finalizing", "Failed"]
+    assert document["warnings"] == ["left out a FIFO"]
+    assert document["failure"]["log_tail"] == ["epoch 1", "ValueError: no such bee"]
+    assert document["spec"]["arguments"] == ["--lr", "0.1"]
+    assert {"name": "outputs/model.pt", "size": 7} in document["files"]
+    assert document["metrics"] == {"loss": {"last": 1.0, "min": 1.0, "max": 2.0, "count": 2}}
+
+
+def test_a_run_of_somebody_else_is_shown_as_such(cli: Cli, record: Record, workspace: Workspace) -> None:
+    run_id = record(State.NOT_STARTED)
+    path = workspace.layout.run(run_id).run_json
+    path.write_text(path.read_text().replace('"ann"', '"eve"'))
+    workspace.rebuild_index()
+    assert "not signed by you" in cli("runs").out
+    assert "not submitted by you" in cli("show", run_id).out
+    assert cli("show", run_id, "--json").document["signature"] == "invalid"
+    answer = cli("cancel", run_id, "--json")
+    assert answer.code == 1
+    assert answer.error["code"] == "run_not_signed"
+    assert cli("logs", "-f", run_id).code == 1
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        (None, b"one\r\ntwo\n\x1b[1m\xff\x00three"),
+        (0, b""),
+        (1, b"\x1b[1m\xff\x00three"),
+        (2, b"two\n\x1b[1m\xff\x00three"),
+        (9, b"one\r\ntwo\n\x1b[1m\xff\x00three"),
+    ],
+)
+def test_logs_are_exact_bytes(
+    record: Record, process: Callable[..., subprocess.Popen[bytes]], lines: int | None, expected: bytes
+) -> None:
+    run_id = record(log=b"one\r\ntwo\n\x1b[1m\xff\x00three")
+    words = [] if lines is None else ["--tail", lines]
+    assert process("logs", run_id, *words).communicate(timeout=60) == (expected, b"")
+
+
+def test_the_tail_of_a_long_log_is_found_block_by_block(cli: Cli, record: Record) -> None:
+    run_id = record(log=b"".join(b"%06d\n" % number for number in range(50_000)))
+    assert cli("logs", run_id, "--tail", "2").out == "049998\n049999\n"
+    assert len(cli("logs", run_id, "--tail", "20000").out.splitlines()) == 20_000
+    assert len(cli("logs", run_id, "--tail", "60000").out.splitlines()) == 50_000
+
+
+def test_logs_as_json_and_logs_that_are_empty(cli: Cli, record: Record) -> None:
+    run_id = record(log=b"a\nb\n")
+    document = cli("logs", run_id, "--json", "--tail", "1").document
+    assert document == {"run": run_id, "state": "Completed", "name": "logs/stdout.txt", "text": "b\n"}
+    answer = cli("logs", run_id, "--build")
+    assert (answer.code, answer.out) == (0, "")
+    assert "nothing in this log yet" in answer.err
+
+
+def test_following_a_run_that_has_ended_prints_its_log_and_tells_how_it_ended(cli: Cli, record: Record) -> None:
+    failed = record(State.FAILED, reason=Reason.TIMED_OUT, log=b"so far\n")
+    canceled = record(State.CANCELED, reason=Reason.CANCELED_BY_USER)
+    answer = cli("logs", "-f", failed)
+    assert (answer.code, answer.out) == (0, "so far\n")
+    assert "[Failed] (timed_out)" in answer.err
+    assert cli("logs", "-f", "--exit-status", failed).code == 3
+    assert cli("logs", "-f", "--exit-status", canceled).code == 4
+
+
+def test_metrics_are_summed_up_or_listed(cli: Cli, record: Record) -> None:
+    nan, infinity = float("nan"), float("inf")
+    run_id = record(metrics={"loss": [3.0, 1.0, 2.0], "odd": [nan, infinity, -infinity]})
+    lines = cli("metrics", run_id).out.splitlines()
+    assert lines[0].split() == ["METRIC", "LAST", "MIN", "MAX", "COUNT"]
+    assert lines[1].split() == ["loss", "2", "1", "3", "3"]
+    assert [line.split()[-1] for line in cli("metrics", run_id, "loss").out.splitlines()[2:]] == ["3", "1", "2"]
+    document = cli("metrics", run_id, "loss", "odd", "--json").document["metrics"]
+    assert document["loss"]["values"] == [3.0, 1.0, 2.0]
+    assert document["odd"]["values"] == ["NaN", "Infinity", "-Infinity"]
+    assert len(document["loss"]["times"]) == 3
+    answer = cli("metrics", run_id, "los")
+    assert answer.code == 1
+    assert "it has: loss, odd" in answer.err
+
+
+def test_metrics_as_csv_can_be_read_back(cli: Cli, record: Record) -> None:
+    run_id = record(metrics={'a "quoted", name\n': [0.1, float("nan")], "b": [1e-300]})
+    rows = list(csv.DictReader(io.StringIO(cli("metrics", run_id, "--csv").out, newline="")))
+    assert [(row["name"], row["value"]) for row in rows] == [
+        ('a "quoted", name\n', "0.1"),
+        ('a "quoted", name\n', "nan"),
+        ("b", "1e-300"),
+    ]
+    assert len(cli("metrics", run_id, "b", "--csv").out.splitlines()) == 2
+
+
+def test_metrics_other_than_numbers_are_shown(cli: Cli, record: Record, workspace: Workspace) -> None:
+    from traindock.runtime.metric_log import MetricLog
+
+    run_id = record()
+    MetricLog(str(workspace.layout.run(run_id).metrics)).record("sizes", "list", [1, 2, 3])
+    assert "sizes (list): [1, 2, 3]" in cli("metrics", run_id).out
+    assert "[1, 2, 3]" in cli("metrics", run_id, "sizes").out
+    assert cli("metrics", run_id, "--json").document["metrics"]["sizes"]["value"] == [1, 2, 3]
+
+
+def test_models_are_registered_and_listed(cli: Cli, record: Record, tmp_path: Path) -> None:
+    run_id = record(files={"outputs/model.pt": "weights", "outputs/notes/a.txt": "note"})
+    answer = cli("register", run_id, "--tag", "a=1", "bees", "--tag", "b=2", "outputs/")
+    assert answer.out == "Registered bees:1: 2 files, 11 B\n"
+    second = cli("register", "last", "bees", "outputs/model.pt", "--description", "better", "--json").document
+    assert (second["id"], second["runId"], second["description"]) == ("bees:2", run_id, "better")
+    (tmp_path / "local.pt").write_text("mine")
+    third = cli("register", "--file", tmp_path / "local.pt", "ants", "--framework", "PyTorch", "--json").document
+    assert (third["id"], third["framework"], third["runId"]) == ("ants:1", "PyTorch", None)
+    latest = cli("models", "--json").document["models"]
+    assert {model["id"] for model in latest} == {"bees:2", "ants:1"}
+    assert {model["id"] for model in cli("models", "bees", "--json").document["models"]} == {"bees:1", "bees:2"}
+    assert [m["id"] for m in cli("models", "--all", "--tag", "a=1", "--json").document["models"]] == ["bees:1"]
+    assert len(cli("models", "--run", run_id, "--all").out.splitlines()) == 3
+
+
+def test_a_model_that_is_not_there_is_an_error_that_names_those_that_are(cli: Cli, record: Record) -> None:
+    assert "no such models; register one" in cli("models").err
+    record(files={"outputs/model.pt": "weights"})
+    cli("register", "last", "bees", "outputs/model.pt")
+    missing = cli("models", "wasps")
+    assert missing.code == 1
+    assert "bees" in missing.err
+    nothing = cli("register", "last", "bees", "outputs/other.pt")
+    assert nothing.code == 1
+    assert "outputs/model.pt" in nothing.err
+    assert cli("register", "last", "bad name", "outputs/", "--json").error["code"] == "user_error"
+
+
+def test_computes_are_listed(cli: Cli, workspace: Workspace) -> None:
+    from traindock import ComputeTarget, LocalCompute
+
+    ComputeTarget.create(workspace, "two", LocalCompute.provisioning_configuration(max_nodes=2, gpu="optional"))
+    lines = cli("computes").out.splitlines()
+    assert lines[0].split() == ["NAME", "KIND", "BUSY", "NODES", "GPU", "DEVICES"]
+    assert lines[2].split() == ["two", "local", "0", "2", "optional", "none"]
+    computes = cli("computes", "--json").document["computes"]
+    assert [compute["name"] for compute in computes] == ["local", "two"]
+    assert computes[1]["settings"] == {"max_nodes": 2, "gpu": "optional"}
+
+
+def test_the_index_is_rebuilt_from_the_folders(cli: Cli, record: Record, workspace: Workspace) -> None:
+    record()
+    broken = record()
+    workspace.layout.run(broken).run_json.write_text("{")
+    answer = cli("rebuild-index")
+    assert answer.code == 0
+    assert answer.out.startswith("1 run in ")
+    assert "1 more" in answer.out
+    document = cli("rebuild-index", "--json").document
+    assert (document["runs"], document["folders"]) == (1, 2)
+    assert json.dumps(document)

@@ -1,0 +1,231 @@
+"""Commands that start, follow and end real runs."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.conftest import dispatcher_of, kill, wait_for
+
+from traindock.cli.submitting import experiment_name
+from traindock.names import check_name
+from traindock.run import Run
+from traindock.workspace import Workspace
+
+from .conftest import Cli
+
+Script = Callable[[str], Path]
+Process = Callable[..., "subprocess.Popen[bytes]"]
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("digits", "digits"),
+        ("my project", "my-project"),
+        ("a", "run-a"),
+        ("--x--", "run-x"),
+        ("猫", "experiment"),
+        ("", "experiment"),
+        ("a" * 80, "a" * 36),
+        ("." * 3 + "hidden", "hidden"),
+    ],
+)
+def test_the_experiment_is_called_like_the_folder_made_valid(tmp_path: Path, folder: str, name: str) -> None:
+    assert experiment_name(tmp_path / folder if folder else Path("/")) == name
+    check_name("experiment", name)
+
+
+def test_a_script_is_submitted_with_all_that_follows_it(cli: Cli, script: Script, workspace: Workspace) -> None:
+    path = script("import os, sys; print(sys.argv[1:], os.environ['COLOUR'], os.path.exists('train.py'))")
+    answer = cli(
+        "submit", "--tag", "kind=first", "--env", "COLOUR=a b=c", "--name", "My run", "--max-seconds", "60",
+        path, "--wait", "--json", "--", "-h", "--tag", "-=3", "", "two words",
+    )  # fmt: skip
+    assert answer.code == 0
+    assert answer.err == ""
+    (first, folder, follow) = answer.out.splitlines()
+    assert first.startswith("Submitted run 1 of my-project: my-project_")
+    run = Run.get(workspace, first.split()[-1])
+    assert folder == f"Folder: {run.path}"
+    assert follow.endswith(f"logs -f {run.id}")
+    assert run.record.spec.arguments == ("--wait", "--json", "--", "-h", "--tag", "-=3", "", "two words")
+    assert (run.tags, run.display_name) == ({"kind": "first"}, "My run")
+    assert run.record.spec.max_run_duration_seconds == 60
+    assert run.record.spec.environment["user_managed"] is True
+    followed = cli("logs", "-f", "last", "--exit-status")
+    assert followed.code == 0
+    assert followed.out == f"{list(run.record.spec.arguments)} a b=c True\n"
+    assert "[Completed]" in followed.err
+
+
+def test_waiting_for_a_run_shows_its_output_and_exits_as_the_run_ended(cli: Cli, script: Script) -> None:
+    good = cli("submit", "--wait", script("print('all well')"))
+    assert good.code == 0
+    assert "all well\n" in good.out
+    bad = cli("submit", "--wait", script("import sys; print('before the end'); sys.exit(7)"))
+    assert bad.code == 3
+    assert "before the end" in bad.out
+    assert "reason: exited_nonzero" in bad.err
+    assert "Traceback" not in bad.err
+    quiet = cli("submit", "--wait", "--json", script("raise SystemExit(9)"))
+    assert quiet.code == 3
+    assert (quiet.document["state"], quiet.document["exit"]["exit_code"]) == ("Failed", 9)
+    assert quiet.err == ""
+
+
+def test_a_command_runs_in_place_of_a_script(cli: Cli, script: Script) -> None:
+    folder = script("").parent
+    answer = cli(
+        "submit", "--json", "--source", folder, "--wait", "--command", "--", "sh", "-c", "ls; echo $0 -x", "me"
+    )
+    assert answer.code == 0
+    assert answer.document["spec"]["command"] == ["sh", "-c", "ls; echo $0 -x", "me"]
+    assert cli("logs", "last").out.splitlines()[-1] == "me -x"
+
+
+def test_the_script_is_found_in_the_source_folder_or_as_the_shell_completed_it(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "source" / "deep").mkdir(parents=True)
+    (tmp_path / "source" / "deep" / "train.py").write_text("")
+    monkeypatch.chdir(tmp_path)
+    for given in ("deep/train.py", "source/deep/train.py", str(tmp_path / "source/deep/train.py")):
+        plan = cli("submit", "--plan", "--json", "--source", "source", given)
+        assert plan.code == 0, plan.err
+        assert plan.document["plan"]["command"][-1] == "deep/train.py"
+    missing = cli("submit", "--source", "source", "other.py")
+    assert missing.code == 1
+    assert "'other.py'" in missing.err
+    assert cli("submit", "nowhere/train.py", "--json").code == 1
+
+
+def test_a_plan_is_printed_and_nothing_is_submitted(cli: Cli, script: Script, workspace: Workspace) -> None:
+    path = script("")
+    (path.parent / "data.bin").write_bytes(b"x" * 2000)
+    answer = cli("submit", "--plan", "--pip", "some-package<2", "--env", "A=1", path, "--lr", "0.1")
+    assert answer.code == 0
+    for words in ("Nothing was submitted", "--lr 0.1", "some-package<2", "data.bin", "2.0 kB", "TRAINDOCK_RUN_ID"):
+        assert words in answer.out
+    document = cli("submit", "--dry-run", "--json", path).document
+    assert document["source"]["files"] == {"data.bin": 2000, "train.py": 0}
+    assert document["plan"]["kind"] == "local"
+    assert workspace.index.count() == 0
+    assert workspace.experiments == {}
+
+
+@pytest.mark.parametrize(
+    ("options", "code"),
+    [
+        (("--gpu", "1"), "compute_target"),
+        (("--compute", "moon"), "compute_target"),
+        (("--experiment", "no good"), "user_error"),
+        (("--framework-version", "99"), "training"),
+        (("--max-seconds", "0"), "user_error"),
+        (("--pip", "not a requirement"), "user_error"),
+    ],
+)
+def test_what_cannot_work_is_refused_before_anything_is_sent(
+    cli: Cli, script: Script, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], code: str
+) -> None:
+    monkeypatch.setenv("TRAINDOCK_GPU_DEVICES", "")
+    for plan in ((), ("--plan",)):
+        answer = cli("submit", "--json", *options, *plan, script(""))
+        assert answer.code == 1
+        assert answer.error["code"] == code
+    assert workspace.index.count() == 0
+
+
+WAITS = """
+import pathlib, sys, time
+print("started", flush=True)
+while not pathlib.Path(sys.argv[1]).exists():
+    time.sleep(0.02)
+print("the end")
+"""
+
+
+def test_ctrl_c_ends_the_watching_and_never_the_run(
+    cli: Cli, script: Script, process: Process, tmp_path: Path, workspace: Workspace
+) -> None:
+    path = script(WAITS)
+    waiting = process("submit", "--wait", path, tmp_path / "go")
+    read_until(waiting, b"started\n")
+    waiting.send_signal(signal.SIGINT)
+    out, err = waiting.communicate(timeout=60)
+    assert waiting.returncode == 130
+    assert b"goes on (Running)" in err
+    assert b"Traceback" not in err
+
+    watching = process("logs", "-f", "last")
+    read_until(watching, b"started\n")
+    watching.send_signal(signal.SIGINT)
+    out, err = watching.communicate(timeout=60)
+    assert watching.returncode == 130
+    assert out == b""
+    assert b"goes on (Running)" in err
+    assert b"logs -f my-project_" in err
+
+    (tmp_path / "go").touch()
+    assert cli("logs", "-f", "last", "--exit-status").code == 0
+    assert cli("logs", "last").out == "started\nthe end\n"
+
+
+def test_a_log_is_followed_though_the_dispatcher_is_killed(
+    cli: Cli, script: Script, process: Process, tmp_path: Path, workspace: Workspace
+) -> None:
+    cli("submit", script(WAITS), tmp_path / "go")
+    watching = process("logs", "-f", "--exit-status", "last")
+    read_until(watching, b"started\n")
+    kill(dispatcher_of(workspace))
+    (tmp_path / "go").touch()
+    out, err = watching.communicate(timeout=120)
+    assert out == b"the end\n"
+    assert watching.returncode == 0, err
+
+
+def test_runs_are_canceled_together_or_not_at_all(cli: Cli, script: Script, tmp_path: Path) -> None:
+    path = script(WAITS)
+    ids = [cli("submit", "--json", path, tmp_path / "never").document["id"] for _ in range(2)]
+    wait_for(lambda: "started" in cli("logs", ids[0]).out, "the first run to start")
+    assert cli("cancel", ids[0], "nobody").code == 1
+    assert cli("show", ids[0], "--json").document["cancel_requested_by"] is None
+    answer = cli("cancel", *ids, ids[0], "--wait", "--json")
+    assert answer.code == 0
+    assert answer.document["runs"] == [{"id": run_id, "state": "Canceled", "requested": True} for run_id in ids]
+    again = cli("cancel", ids[0])
+    assert again.code == 0
+    assert "had ended: [Canceled] (canceled_by_user)" in again.out
+    assert cli("logs", "-f", ids[0], "--exit-status").code == 4
+
+
+def test_listing_unfinished_runs_starts_the_dispatcher_again(
+    cli: Cli, script: Script, tmp_path: Path, workspace: Workspace
+) -> None:
+    run_id = cli("submit", "--json", script(WAITS), tmp_path / "go").document["id"]
+    wait_for(lambda: "started" in cli("logs", run_id).out, "the run to start")
+    kill(dispatcher_of(workspace))
+    (tmp_path / "go").touch()
+    ended = wait_for(lambda: cli("runs", "--state", "ended", "--json").document["runs"], "the run's end to be recorded")
+    assert ended[0]["state"] == "Completed"
+
+
+def test_python_m_traindock_is_the_same_command(process: Process) -> None:
+    out = subprocess.run([sys.executable, "-m", "traindock", "runs", "--help"], capture_output=True, check=True).stdout
+    assert out.startswith(b"usage: traindock runs")
+
+
+def read_until(process: subprocess.Popen[bytes], expected: bytes) -> bytes:
+    """Read stdout until a line is there."""
+    assert process.stdout is not None
+    found = b""
+    while expected not in found:
+        block = os.read(process.stdout.fileno(), 65_536)
+        assert block, f"ended before {expected!r}: {found!r}"
+        found += block
+    return found

@@ -1,0 +1,136 @@
+"""The JSON documents of runs and models; their keys stay as they are, new ones may come."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from traindock.cli.output import timestamp
+
+if TYPE_CHECKING:
+    from traindock.model import Model
+    from traindock.run import Run
+    from traindock.store.index import RunRow
+    from traindock.store.run_records import RunRecord
+
+#: In the order in which the index gives them.
+STATISTICS = ("last", "min", "max", "count")
+
+
+def row_document(row: RunRow, metrics: Mapping[str, tuple[float, float, float, int]]) -> dict[str, Any]:
+    """One run as a list has it."""
+    return {
+        "id": row.id,
+        "experiment": row.experiment,
+        "number": row.number,
+        "display_name": row.display_name,
+        "type": row.type,
+        "state": row.state.value,
+        "reason": row.reason.value if row.reason else None,
+        "detail": row.detail,
+        "compute_target": row.compute_target,
+        "user": row.user,
+        "parent": row.parent,
+        "signed": row.signed,
+        "created": timestamp(row.created),
+        "started": timestamp(row.started),
+        "ended": timestamp(row.ended),
+        "seconds": seconds_of(row),
+        "tags": dict(row.tags),
+        "properties": dict(row.properties),
+        "metrics": metrics_document(metrics),
+    }
+
+
+def run_document(run: Run) -> dict[str, Any]:
+    """One run with everything that is known about it."""
+    from traindock import run_details
+    from traindock.store.signing import Signature
+
+    record, layout = run.record, run.workspace.layout.run(run.id)
+    failure = None
+    if record.state.value == "Failed" and record.reason is not None:
+        log, tail = run_details.failure_log(record, layout)
+        failure = {"log": str(log), "log_tail": tail, "hint": run_details.HINTS.get(record.reason, "")}
+    return {
+        "id": record.id,
+        "experiment": record.experiment,
+        "number": record.number,
+        "display_name": record.display_name,
+        "description": record.description,
+        "type": record.spec.type,
+        "state": record.state.value,
+        "reason": record.reason.value if record.reason else None,
+        "detail": record.detail,
+        "compute_target": record.spec.compute_target,
+        "user": record.user,
+        "parent": record.parent,
+        "signed": record.signature is not Signature.INVALID,
+        "signature": record.signature.value,
+        "cancel_requested_by": record.cancel_requested_by,
+        "created": timestamp(record.created),
+        "started": timestamp(record.started),
+        "ended": timestamp(record.ended),
+        "seconds": seconds_of(record),
+        "folder": str(run.path),
+        "tags": record.tags,
+        "properties": record.properties,
+        "spec": record.spec.to_json(),
+        "environment": record.environment,
+        "exit": record.exit,
+        "warnings": [warning["message"] for warning in run.get_details().get("warnings", [])],
+        "failure": failure,
+        "history": [
+            {
+                "state": change.state.value,
+                "time": timestamp(change.time),
+                "reason": change.reason.value if change.reason else None,
+                "detail": change.detail,
+            }
+            for change in record.history
+        ],
+        "metrics": metrics_document(summaries(run)),
+        "files": [{"name": name, "size": size} for name, size in file_sizes(run)],
+    }
+
+
+def metrics_document(metrics: Mapping[str, tuple[float, float, float, int]]) -> dict[str, dict[str, float | int]]:
+    """Summaries of scalar metrics by name."""
+    return {name: dict(zip(STATISTICS, values, strict=True)) for name, values in metrics.items()}
+
+
+def summaries(run: Run) -> dict[str, tuple[float, float, float, int]]:
+    """Read the summaries of a run's scalar metrics, sorted by name, as they are now."""
+    found = run.metrics.summary()
+    return {name: (one.last, one.min, one.max, one.count) for name, one in sorted(found.items())}
+
+
+def file_sizes(run: Run) -> list[tuple[str, int | None]]:
+    """Names and sizes of a run's files; None for one that vanished meanwhile."""
+    from traindock.errors import TraindockError
+    from traindock.store import run_files
+
+    layout = run.workspace.layout.run(run.id)
+    found = []
+    for name in run_files.list_files(layout):
+        size = None
+        with contextlib.suppress(TraindockError, OSError):
+            size = run_files.resolve(layout, name).stat().st_size
+        found.append((name, size))
+    return found
+
+
+def seconds_of(run: RunRow | RunRecord) -> float | None:
+    """How long a run's script has been running, or ran; None before it started."""
+    if run.started is None:
+        return None
+    end = run.ended if run.ended is not None else time.time()
+    return max(0.0, end - run.started)
+
+
+def model_document(model: Model) -> dict[str, Any]:
+    """One version of a model."""
+    document: dict[str, Any] = model.serialize()
+    return document

@@ -1,0 +1,149 @@
+"""``traindock runs``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from traindock.cli import parsers
+from traindock.cli.documents import STATISTICS, row_document, seconds_of
+from traindock.cli.finding import command, look_after, open_workspace
+from traindock.cli.output import emit, note, say
+from traindock.cli.text import Column, duration, moment, number, screen_width, table
+from traindock.states import State
+
+if TYPE_CHECKING:
+    from traindock.store.index import RunRow
+
+_STATES = {state.value.lower(): (state,) for state in State} | {
+    "ended": tuple(state for state in State if state.terminal),
+    "unfinished": tuple(state for state in State if not state.terminal),
+}
+
+
+def configure(parser: parsers.Parser) -> None:
+    """Say what ``traindock runs`` understands."""
+    parser.teach(
+        """
+        List runs, the newest first. Runs that have no end yet are looked after: if their dispatcher is gone, it is
+        started again.
+        """,
+        """
+        traindock runs
+        traindock runs --experiment pytorch-hymenoptera --state failed
+        traindock runs --tag model=resnet18 --metric val_acc --above 0.9
+        traindock runs --order val_loss --asc --statistic min     the best runs first
+        traindock runs --json | jq -r '.runs[].id'
+        """,
+    )
+    parser.add_argument("--experiment", metavar="NAME", help="only runs of this experiment")
+    parser.add_argument(
+        "--state",
+        action="append",
+        type=str.lower,
+        choices=sorted(_STATES),
+        metavar="STATE",
+        help=f"only runs in this state (may be repeated): {', '.join(s.value for s in State)}, unfinished or ended",
+    )
+    parser.add_argument(
+        "--tag", action="append", type=parsers.tag, default=[], metavar="K[=V]", help="only runs with this tag"
+    )
+    parser.add_argument("--metric", metavar="NAME", help="show this metric, and let --above and --below bound it")
+    parser.add_argument("--above", type=float, metavar="X", help="only runs whose metric is X or more")
+    parser.add_argument("--below", type=float, metavar="X", help="only runs whose metric is X or less")
+    parser.add_argument("--order", metavar="METRIC", help="order by this metric, the greatest first, and show it")
+    parser.add_argument("--asc", action="store_true", help="with --order: the smallest first")
+    parser.add_argument(
+        "--statistic", choices=STATISTICS[:3], default="last", help="which value of the metrics is meant (last)"
+    )
+    parser.add_argument("--children", action="store_true", help="also runs that are part of another run")
+    parser.add_argument(
+        "--limit", type=parsers.count, default=20, metavar="N", help="at most so many; 0 for all (default: 20)"
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the list."""
+    from traindock.store.index import RunQuery
+
+    if args.metric is None and (args.above is not None or args.below is not None):
+        args.parser.error("--above and --below need --metric")
+    if args.asc and args.order is None:
+        args.parser.error("--asc needs --order")
+    workspace = open_workspace(args)
+    look_after(workspace)
+    query = RunQuery(
+        experiment=args.experiment,
+        states=tuple(dict.fromkeys(state for name in args.state or () for state in _STATES[name])),
+        tags=dict(args.tag),
+        metric=args.metric,
+        above=args.above,
+        below=args.below,
+        statistic=args.statistic,
+        order=args.order or "created",
+        descending=not args.asc,
+        top_level=not args.children,
+        limit=args.limit + 1 if args.limit else None,
+    )
+    rows = workspace.index.runs(query)
+    more = bool(args.limit) and len(rows) > args.limit
+    rows = rows[: args.limit] if args.limit else rows
+    metrics = workspace.index.metrics([row.id for row in rows])
+    if args.json:
+        emit({"runs": [row_document(row, metrics[row.id]) for row in rows], "more": more})
+        return 0
+    shown = list(dict.fromkeys(name for name in (args.metric, args.order) if name is not None))
+    position = STATISTICS.index(args.statistic)
+    values = {
+        row.id: [number(metrics[row.id][name][position]) if name in metrics[row.id] else "" for name in shown]
+        for row in rows
+    }
+    if rows:
+        say(table(_columns(rows, shown), [[*_cells(row, rows), *values[row.id]] for row in rows], screen_width()))
+    else:
+        note(args, f"no such runs in workspace {workspace.name!r} ({workspace.layout.root})")
+    if more:
+        note(args, f"there are more: --limit {args.limit * 5}, or --limit 0 for all")
+    elif not rows and workspace.index.count() == 0:
+        note(args, f"submit the first one: {command(args, 'submit', 'train.py')}")
+    return 0
+
+
+def _columns(rows: list[RunRow], metrics: list[str]) -> list[Column]:
+    names = [Column("NAME", least=8, rank=3)] if _named(rows) else []
+    return [
+        Column("RUN", right=True),
+        Column("ID", least=14),
+        Column("EXPERIMENT", rank=5),
+        *names,
+        Column("STATE"),
+        Column("REASON", least=8, rank=1),
+        Column("STARTED", rank=2),
+        Column("DURATION", right=True, rank=1),
+        Column("COMPUTE", rank=4),
+        *(Column(name, right=True) for name in metrics),
+    ]
+
+
+def _cells(row: RunRow, rows: list[RunRow]) -> list[object]:
+    if not row.signed:
+        reason = "not signed by you"
+    elif row.reason is not None:
+        reason = row.reason.value
+    else:
+        reason = row.detail
+    return [
+        row.number,
+        row.id,
+        row.experiment,
+        *([row.display_name] if _named(rows) else []),
+        row.state.value,
+        reason,
+        moment(row.started, short=True),
+        duration(seconds_of(row)),
+        row.compute_target,
+    ]
+
+
+def _named(rows: list[RunRow]) -> bool:
+    return any(row.display_name for row in rows)

@@ -1,0 +1,84 @@
+"""``traindock models``."""
+
+from __future__ import annotations
+
+import argparse
+
+from traindock.cli import parsers
+from traindock.cli.documents import model_document
+from traindock.cli.finding import command, find_run, open_workspace
+from traindock.cli.output import emit, note, say
+from traindock.cli.text import Column, moment, screen_width, size, table
+from traindock.errors import ModelNotFoundException
+from traindock.names import check_name
+
+
+def configure(parser: parsers.Parser) -> None:
+    """Say what ``traindock models`` understands."""
+    parser.teach(
+        "List the registered models, the latest version of each; or all versions of one.",
+        """
+        traindock models
+        traindock models pt-dnn
+        traindock models --run last --all
+        """,
+    )
+    parser.add_argument("name", metavar="NAME", nargs="?", help="all versions of this model")
+    parser.add_argument("--all", action="store_true", dest="all_versions", help="all versions of all models")
+    parser.add_argument(
+        "--tag", action="append", type=parsers.tag, default=[], metavar="K[=V]", help="only versions with this tag"
+    )
+    parser.add_argument("--run", metavar="RUN", dest="run_name", help="only versions registered from this run")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the list."""
+    from traindock.model import Model
+
+    workspace = open_workspace(args)
+    if args.name is not None:
+        check_name("model", args.name)
+    found = Model.list(
+        workspace,
+        name=args.name,
+        run_id=find_run(args, workspace, args.run_name).id if args.run_name else None,
+        latest=not (args.all_versions or args.name),
+    )
+    wanted = dict(args.tag)
+    found = [
+        model
+        for model in found
+        if all(name in model.tags and value in (None, model.tags[name]) for name, value in wanted.items())
+    ]
+    if args.name is not None and not found and not (wanted or args.run_name):
+        Model(workspace, args.name)  # says which models there are
+        raise ModelNotFoundException(f"there is no model {args.name!r}")
+    if args.json:
+        emit({"models": [model_document(model) for model in found]})
+        return 0
+    if not found:
+        note(args, f"no such models; register one: {command(args, 'register', 'last', 'my-model', 'outputs/')}")
+        return 0
+    columns = [
+        Column("NAME", least=8),
+        Column("VERSION", right=True),
+        Column("REGISTERED", rank=2),
+        Column("FILES", right=True, rank=3),
+        Column("SIZE", right=True, rank=4),
+        Column("RUN", least=14, rank=1),
+        Column("TAGS", least=8, rank=5),
+    ]
+    rows = [
+        [
+            model.name,
+            model.version,
+            moment(model.created_time.timestamp(), short=True),
+            len(model.files),
+            size(model.size),
+            model.run_id or "",
+            ", ".join(f"{name}={value}" for name, value in model.tags.items()),
+        ]
+        for model in found
+    ]
+    say(table(columns, rows, screen_width()))
+    return 0

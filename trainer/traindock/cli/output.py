@@ -1,0 +1,90 @@
+"""What commands print: notes on stderr, results on stdout, JSON where it was asked for."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import sys
+import warnings
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Any
+
+from traindock.cli.text import clean
+
+
+def emit(document: Any) -> None:
+    """Print the command's one JSON document.
+
+    Numbers that JSON lacks are written as the texts "NaN", "Infinity" and "-Infinity".
+    """
+    print(json.dumps(plain(document), indent=2, allow_nan=False))
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` made of what JSON has; what is unknown as its text."""
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): plain(entry) for name, entry in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
+        return [plain(entry) for entry in value]
+    return str(value)
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """Write a time (seconds since 1970) as JSON documents have it: ISO 8601 in UTC, with microseconds."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def say(lines: Iterable[str] | str = "") -> None:
+    """Print a result for people, made safe already."""
+    for line in [lines] if isinstance(lines, str) else lines:
+        print(line)
+
+
+def note(args: argparse.Namespace, text: str) -> None:
+    """Tell people something that is no result; programs that asked for JSON are spared it."""
+    if not args.json:
+        print("\n".join(clean(line) for line in text.split("\n")), file=sys.stderr, flush=True)
+
+
+def report(args: argparse.Namespace, code: str, kind: str, message: str) -> int:
+    """Print an error, and return the exit code for it.
+
+    Args:
+        args: the command line; decides between text and JSON.
+        code: stable identifier.
+        kind: name of the exception.
+        message: what is wrong and what to do.
+    """
+    sys.stdout.flush()
+    if args.json:
+        error = {"error": {"code": code, "type": kind, "message": message}}
+        print(json.dumps(error, indent=2), file=sys.stderr, flush=True)
+    else:
+        note(args, f"traindock: {message}")
+    return 1
+
+
+@contextmanager
+def warn_by(args: argparse.Namespace) -> Iterator[None]:
+    """Print Python's warnings as notes in place of lines of code."""
+
+    def show(message: Warning | str, *_: object, **__: object) -> None:
+        note(args, f"traindock: warning: {message}")
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("default", UserWarning)
+        warnings.showwarning = show
+        yield

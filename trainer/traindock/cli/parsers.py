@@ -1,0 +1,137 @@
+"""The command line's grammar: a parser for each command, filled in only when the command is used."""
+
+from __future__ import annotations
+
+import argparse
+import textwrap
+from collections.abc import Sequence
+from importlib import import_module
+from typing import Any, NoReturn
+
+#: Command, what it does in a line, and the module that has ``configure(parser)`` and ``run(args) -> exit code``.
+COMMANDS: tuple[tuple[str, str, str], ...] = (
+    ("submit", "send a script, or a command, to a compute target", "submitting"),
+    ("runs", "list runs", "listing"),
+    ("show", "show everything about a run", "show"),
+    ("logs", "print a run's output, or follow it", "logs"),
+    ("metrics", "print what a run has logged", "metrics"),
+    ("cancel", "ask runs to end", "cancel"),
+    ("models", "list registered models", "models"),
+    ("register", "make files of a run, or of yours, a model's next version", "register"),
+    ("computes", "list compute targets", "computes"),
+    ("rebuild-index", "make the index anew from the runs' folders", "rebuild_index"),
+    ("doctor", "look for what is wrong on this machine and in the workspace", "doctor"),
+)
+
+_EPILOG = """
+    Send a script, watch it, keep the model:
+
+      traindock submit train.py --epochs 30
+      traindock logs -f last
+      traindock register last my-model outputs/
+
+    RUN, wherever a command asks for one, is an id, the beginning or the end of an id that no other run has,
+    EXPERIMENT:NUMBER, EXPERIMENT:last, or "last", the newest run of the workspace.
+
+    The workspace is the one that a config.json here or above names, else your default one.
+
+    Exit codes: 0 done; 1 it could not be done, and the message says why; 2 the command line is not understood;
+    3 the run that was waited for failed (submit --wait, logs -f --exit-status); 4 it was canceled; 130 Ctrl-C.
+"""
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that is filled in when it first parses, and finds positionals between options, too."""
+
+    def __init__(self, *, module: str | None = None, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
+        self._module = module
+        self.mixed = True
+
+    def parse_known_args(  # type: ignore[override]
+        self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
+    ) -> tuple[argparse.Namespace, list[str]]:
+        """Parse, after the command's own module has said what there is to parse."""
+        if self._module is None:
+            return super().parse_known_args(args, namespace)
+        module = import_module(f"traindock.cli.{self._module}")
+        # From here on this is an ordinary parser; parse_known_intermixed_args comes back to this very method.
+        self._module = None
+        add_common(self)
+        module.configure(self)
+        self.set_defaults(run=module.run, parser=self)
+        if self.mixed:
+            return self.parse_known_intermixed_args(args, namespace)
+        return super().parse_known_args(args, namespace)
+
+    def teach(self, description: str, examples: str) -> None:
+        """Set what ``--help`` says besides the options; both texts may be indented."""
+        self.description = textwrap.dedent(description).strip()
+        self.epilog = "examples:\n" + textwrap.indent(textwrap.dedent(examples).strip("\n"), "  ")
+
+
+def root_parser() -> Parser:
+    """Return the parser of the whole command line."""
+    parser = Parser(
+        prog="traindock",
+        description="Send training scripts to compute targets, watch them live, keep and register the models.",
+        epilog=textwrap.dedent(_EPILOG).strip(),
+    )
+    parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
+    add_common(parser)
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for name, summary, module in COMMANDS:
+        commands.add_parser(name, help=summary, module=module)
+    return parser
+
+
+def add_common(parser: argparse.ArgumentParser) -> None:
+    """Add what may stand before or after the command's name."""
+    group = parser.add_argument_group("everywhere")
+    group.add_argument(
+        "--workspace",
+        metavar="PATH|NAME",
+        default=argparse.SUPPRESS,
+        help="the workspace: its folder, its name, or a config.json",
+    )
+    group.add_argument(
+        "--json",
+        action="store_true",
+        default=argparse.SUPPRESS,
+        help='print one JSON document; errors as {"error": {"code", "type", "message"}} on stderr',
+    )
+
+
+class _Version(argparse.Action):
+    """Prints the version, which is only found out when somebody asks."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        import platform
+
+        from traindock._version import __version__
+
+        print(f"traindock {__version__} (Python {platform.python_version()}, {platform.system()} {platform.machine()})")
+        parser.exit()
+
+
+def assignment(text: str) -> tuple[str, str]:
+    """Argument type: ``NAME=VALUE``."""
+    name, equals, value = text.partition("=")
+    if not name or not equals:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME=VALUE")
+    return name, value
+
+
+def tag(text: str) -> tuple[str, str | None]:
+    """Argument type: ``NAME=VALUE``, or ``NAME`` for any value."""
+    name, equals, value = text.partition("=")
+    if not name:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form NAME or NAME=VALUE")
+    return name, value if equals else None
+
+
+def count(text: str) -> int:
+    """Argument type: a whole number of 0 or more."""
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number of 0 or more")
+    return int(text)
