@@ -128,6 +128,30 @@ class Environment:
         made.python.interpreter_path = str(interpreter_path or sys.executable)
         return made
 
+    @classmethod
+    def from_recipe(cls, name: str, recipe: Recipe) -> Environment:
+        """Make an environment that means what ``recipe`` means; a framework becomes a package of it.
+
+        Args:
+            name: what to call it.
+            recipe: what :meth:`to_recipe` gave.
+        """
+        made = cls(name)
+        made.python.user_managed_dependencies = recipe.user_managed
+        made.python.interpreter_path = recipe.interpreter
+        made.python.conda_dependencies = packages = CondaDependencies.create(
+            pip_indexurl=recipe.index_url,
+            pip_packages=[*([recipe.framework] if recipe.framework else []), *recipe.pip],
+            conda_packages=list(recipe.conda),
+            python_version=recipe.python,
+        )
+        for option in recipe.pip_options:
+            packages.set_pip_option(option)
+        for channel in recipe.channels:
+            packages.add_channel(channel)
+        made.environment_variables = dict(recipe.environment_variables)
+        return made
+
     def clone(self, new_name: str) -> Environment:
         """A copy under another name; changing one does not change the other."""
         made = Environment(new_name)

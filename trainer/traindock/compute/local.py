@@ -18,7 +18,12 @@ from traindock.compute import processes
 from traindock.compute.base import Backend, Job, LaunchError, Outcome, Plan
 from traindock.compute.devices import list_gpus
 from traindock.compute.injection import injected_folder
-from traindock.errors import ComputeTargetException, StoreException
+from traindock.errors import (
+    ComputeTargetException,
+    EnvironmentBuildException,
+    StoreException,
+    UserErrorException,
+)
 from traindock.images import venvs
 from traindock.images.pythons import check_buildable
 from traindock.images.recipe import Recipe
@@ -100,14 +105,17 @@ class LocalBackend(Backend):
 
     def prepare(self, job: Job, plan: Plan, cancelled: Callable[[], bool]) -> Plan:
         """Find or build the environment, and put its interpreter into the plan."""
-        prepared = venvs.prepare(
-            _recipe(job.spec),
-            environments=job.workspace.environments,
-            caller=job.spec.interpreter,
-            log=job.layout.build_log,
-            cancelled=cancelled,
-            settings=_build_settings(job.settings.packages),
-        )
+        try:
+            prepared = venvs.prepare(
+                _recipe(job.spec),
+                environments=job.workspace.environments,
+                caller=job.spec.interpreter,
+                log=job.layout.build_log,
+                cancelled=cancelled,
+                settings=_build_settings(job.settings.packages),
+            )
+        except UserErrorException as error:
+            raise EnvironmentBuildException(str(error)) from error
         environment = {
             "key": prepared.key,
             "action": prepared.how,

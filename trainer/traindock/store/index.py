@@ -12,7 +12,7 @@ import sqlite3
 import threading
 import time
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -214,7 +214,7 @@ class Index:
         if record.state.terminal:
             _write_metrics(connection, run_id, self._layout)
 
-    def _ask(self, question: Any) -> Any:
+    def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
         with self._lock:
             try:
                 self.catch_up()
@@ -321,9 +321,12 @@ def _values(record: RunRecord) -> list[Any]:
 
 
 def _row(row: Sequence[Any]) -> RunRow:
-    state, reason = State(row[5]), Reason(row[6]) if row[6] else None
-    tags, properties = json.loads(row[15]), json.loads(row[16])
-    return RunRow(*row[:5], state, reason, *row[7:14], bool(row[14]), tags, properties)
+    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
+    values["state"] = State(values["state"])
+    values["reason"] = Reason(values["reason"]) if values["reason"] else None
+    values["signed"] = bool(values["signed"])
+    values["tags"], values["properties"] = json.loads(values["tags"]), json.loads(values["properties"])
+    return RunRow(**values)
 
 
 def _select(query: RunQuery) -> tuple[str, list[Any]]:
