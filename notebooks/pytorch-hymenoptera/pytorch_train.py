@@ -8,10 +8,15 @@ epoch. ``python pytorch_train.py --help`` lists what can be changed.
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import time
 from pathlib import Path
 from typing import Any
+
+# Threads that wait by spinning take the processor from whoever shares it: beside other programs an epoch can take
+# ten times as long. Read when torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 import torch
 from insect_data import OFFICIAL_DATA, DataError, Picture, PictureSet, load_pictures

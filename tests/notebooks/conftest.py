@@ -12,7 +12,7 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 TUTORIAL = ROOT / "notebooks" / "pytorch-hymenoptera"
-MODULES = ("drawn_insects", "fetching", "insect_data", "insect_models", "figures")
+MODULES = ("drawn_insects", "fetching", "insect_data", "insect_models", "figures", "pytorch_train")
 
 
 @pytest.fixture(scope="session")

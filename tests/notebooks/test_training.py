@@ -1,0 +1,111 @@
+"""The training script as a user runs it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+torch = pytest.importorskip("torch")
+
+SCRIPT = Path(__file__).parents[2] / "notebooks" / "pytorch-hymenoptera" / "pytorch_train.py"
+
+Call = Callable[..., str]
+
+
+@pytest.fixture
+def call(
+    tutorial: SimpleNamespace,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Call:
+    """Call the script in this process, which has torch at hand already; what it prints comes back."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(*arguments: str) -> str:
+        monkeypatch.setattr(sys, "argv", [str(SCRIPT), *arguments])
+        tutorial.pytorch_train.main()
+        return capsys.readouterr().out
+
+    return call
+
+
+def test_a_small_network_learns_the_drawn_insects_from_random_weights(
+    tutorial: SimpleNamespace, tmp_path: Path
+) -> None:
+    done = subprocess.run(
+        [sys.executable, str(SCRIPT), "--data", "drawn", "--model", "tiny", "--num_epochs", "8"],
+        cwd=tmp_path,
+        env={**os.environ, "MPLCONFIGDIR": str(tmp_path / "matplotlib")},
+        capture_output=True,
+        text=True,
+        timeout=280,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "400 pictures to train with, 160 to validate with: drawn here, seed 0" in done.stdout
+    assert sorted(os.listdir(tmp_path / "outputs")) == ["curves.png", "model.pt", "predictions.png"]
+    classifier = tutorial.insect_models.load_model(tmp_path / "outputs" / "model.pt")
+    assert classifier.facts["val_acc"] > 0.9
+    pictures = tutorial.insect_data.load_pictures("drawn").val
+    answers = classifier.predict([picture.image for picture in pictures])
+    pairs = zip(answers, pictures, strict=True)
+    right = sum(label == classifier.classes[picture.label] for (label, _), picture in pairs)
+    assert right / len(pictures) == pytest.approx(classifier.facts["val_acc"], abs=0.01)
+
+
+def test_without_a_network_it_trains_all_the_same_and_says_what_on(call: Call) -> None:
+    gone = "http://127.0.0.1:9"  # nobody listens there
+    printed = call(
+        *("--data", f"{gone}/insects.zip", "--model", "squeezenet1_1", "--weights", f"{gone}/weights.pth"),
+        *("--num_epochs", "1", "--batch_size", "32", "--mode", "fixed-features"),
+    )
+    notes = "\n".join(line for line in printed.splitlines() if line.startswith("NOTE: "))
+    for word in ("insects.zip", "DRAWN", "weights.pth", "RANDOM", "learns very little"):
+        assert word in notes
+    assert "squeezenet1_1, random weights, fixed-features, 64 pixels" in printed
+
+
+def test_with_fixed_features_the_last_layer_alone_learns(tutorial: SimpleNamespace, tmp_path: Path, call: Call) -> None:
+    call(
+        *("--data", "drawn", "--model", "shufflenet_v2_x0_5", "--weights", "none", "--mode", "fixed-features"),
+        *("--num_epochs", "1", "--seed", "5"),
+    )
+    trained = tutorial.insect_models.load_model(tmp_path / "outputs" / "model.pt").model.state_dict()
+    torch.manual_seed(5)
+    untrained = tutorial.insect_models.build_model("shufflenet_v2_x0_5", 2).state_dict()
+    changed = {name for name in trained if not torch.equal(trained[name], untrained[name])}
+    assert changed == {"fc.weight", "fc.bias"}
+
+
+def test_without_matplotlib_there_are_no_figures_but_there_is_a_model(
+    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "figures", None)
+    printed = call("--data", "drawn", "--model", "tiny", "--num_epochs", "1")
+    assert "NOTE: No figures are drawn" in printed
+    assert os.listdir(tmp_path / "outputs") == ["model.pt"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        (["--model", "resnet-18"], "Did you mean resnet18"),
+        (["--data", "no/such/folder"], "no such folder or zip file"),
+        (["--data", "drawn", "--weights", "none.pth"], "no such file of weights"),
+        (["--data", "drawn", "--model", "vit_b_32", "--weights", "none", "--image_size", "64"], "use 224"),
+        (["--num_epochs", "0"], "0 is less than 1"),
+    ],
+)
+def test_what_cannot_be_done_is_said_in_one_line(
+    call: Call, capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        call(*arguments)
+    assert caught.value.code not in (0, None)
+    assert text in f"{caught.value.code} {capsys.readouterr().err}"
