@@ -1,0 +1,1 @@
+"""Measurements of Traindock beside what one would use instead: ``python -m benchmarks [rows…]``."""
