@@ -54,14 +54,13 @@ class Service:
         """Work until there has been nothing to do for a while, or until SIGTERM; return the exit code."""
         if not self._take_lock():
             return 0
-        signal.signal(signal.SIGTERM, lambda *_: self._stop.set())
-        signal.signal(signal.SIGINT, lambda *_: self._stop.set())
         log.info("traindock %s (%s) at work in %s", __version__, sys.executable, self._layout.root)
         own = Identity.of(os.getpid())
         assert own is not None
         write_json(self._layout.dispatcher_json, {"version": __version__, "process": asdict(own), "since": time.time()})
         self._recover()
         with Watcher([self._layout.changes]) as watcher:
+            self._stop_on_signals(watcher)
             idle_since = time.monotonic()
             while not self._stop.is_set():
                 self._look()
@@ -73,6 +72,14 @@ class Service:
                 watcher.wait(_LOOK_SECONDS if self._drivers else 1.0)
         self._leave()
         return 0
+
+    def _stop_on_signals(self, watcher: Watcher) -> None:
+        def stop(*_: object) -> None:
+            self._stop.set()
+            watcher.wake()
+
+        signal.signal(signal.SIGTERM, stop)
+        signal.signal(signal.SIGINT, stop)
 
     def _idle_for(self, seconds: float) -> bool:
         """Give the lock back if there was no work for long enough and none has come in this very moment."""

@@ -1,0 +1,131 @@
+"""Who may run: first come, first served, never more than there is."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.conftest import wait_for
+
+from traindock.compute.base import LaunchError
+from traindock.compute.leases import Lease, Leases
+from traindock.dispatcher.queue import Demand, NodeQueue, Withdrawn
+
+
+class Waiter(threading.Thread):
+    """One run that waits in the queue."""
+
+    def __init__(
+        self, queue: NodeQueue, run_id: str, order: float, max_nodes: Callable[[], int], gpus: int = 0
+    ) -> None:
+        super().__init__(daemon=True)
+        self.queue, self.run_id = queue, run_id
+        self.told: list[str] = []
+        self.withdrawn = threading.Event()
+        self.result: Lease | BaseException | None = None
+        self.demand = Demand(
+            run_id, "target", order, 1, max_nodes, gpus, lambda: ["gpu-0", "gpu-1"], {"run_id": run_id}
+        )
+        self.start()
+
+    def run(self) -> None:
+        try:
+            self.result = self.queue.acquire(self.demand, self.withdrawn.is_set, self.told.append)
+        except BaseException as error:
+            self.result = error
+
+
+@pytest.fixture
+def queue(tmp_path: Path) -> NodeQueue:
+    return NodeQueue(Leases(tmp_path / "leases"))
+
+
+def started(waiter: Waiter) -> bool:
+    return not waiter.is_alive()
+
+
+def test_the_earlier_submitted_goes_first_whatever_the_order_of_arrival(queue: NodeQueue) -> None:
+    queue.occupy("target", "holder", 1)
+    late = Waiter(queue, "late", 2.0, lambda: 1)
+    wait_for(lambda: late.told, "the late one to wait")
+    early = Waiter(queue, "early", 1.0, lambda: 1)
+    wait_for(lambda: early.told, "the early one to wait")
+    queue.release("target", "holder")
+    wait_for(lambda: started(early), "the early one to start")
+    assert late.is_alive()
+    queue.release("target", "early")
+    wait_for(lambda: started(late), "the late one to start")
+
+
+def test_a_run_keeps_its_turn_for_the_moment_it_needs_to_join(queue: NodeQueue) -> None:
+    queue.expect("target", "early", 1.0)
+    late = Waiter(queue, "late", 2.0, lambda: 1)
+    wait_for(lambda: late.told, "the late one to wait for its turn")
+    assert "early" in late.told[0]
+    early = Waiter(queue, "early", 1.0, lambda: 1)
+    wait_for(lambda: started(early), "the early one to start")
+    assert late.is_alive()
+
+
+def test_a_run_whose_environment_takes_long_does_not_hold_up_the_others(queue: NodeQueue) -> None:
+    queue.expect("target", "building", 1.0)
+    other = Waiter(queue, "other", 2.0, lambda: 1)
+    wait_for(lambda: started(other), "the other to start all the same")
+
+
+def test_a_waiting_run_says_who_holds_what_it_waits_for(queue: NodeQueue) -> None:
+    queue.occupy("target", "holder", 1)
+    waiter = Waiter(queue, "waiter", 1.0, lambda: 1)
+    wait_for(lambda: waiter.told, "a word")
+    assert waiter.told == ["waiting for a node of 'target': 1 of 1 held by holder"]
+    waiter.withdrawn.set()
+    queue.wake()
+    wait_for(lambda: isinstance(waiter.result, Withdrawn), "the withdrawal")
+
+
+def test_a_target_that_grew_lets_the_next_one_in_at_once(queue: NodeQueue) -> None:
+    size = [1]
+    queue.occupy("target", "holder", 1)
+    waiter = Waiter(queue, "waiter", 1.0, lambda: size[0])
+    wait_for(lambda: waiter.told, "the waiter to wait")
+    size[0] = 2
+    queue.wake()
+    wait_for(lambda: started(waiter), "the waiter to start")
+
+
+def test_more_nodes_than_there_will_ever_be_is_an_error(queue: NodeQueue) -> None:
+    waiter = Waiter(queue, "waiter", 1.0, lambda: 0)
+    wait_for(lambda: isinstance(waiter.result, LaunchError), "the refusal")
+    assert "needs 1 nodes" in str(waiter.result)
+
+
+def test_a_deleted_target_ends_the_waiting(queue: NodeQueue) -> None:
+    def gone() -> int:
+        raise LaunchError("deleted")
+
+    waiter = Waiter(queue, "waiter", 1.0, gone)
+    wait_for(lambda: isinstance(waiter.result, LaunchError), "the error")
+
+
+def test_gpus_are_waited_for_all_together_and_freed_with_the_lease(queue: NodeQueue) -> None:
+    both = Waiter(queue, "both", 1.0, lambda: 9, gpus=2)
+    wait_for(lambda: started(both), "the first to get both")
+    assert isinstance(both.result, Lease)
+    assert set(both.result.uuids) == {"gpu-0", "gpu-1"}
+    one = Waiter(queue, "one", 2.0, lambda: 9, gpus=1)
+    wait_for(lambda: one.told, "the second to wait")
+    assert "run both" in one.told[0]
+    both.result.release()
+    wait_for(lambda: started(one), "the second to start")
+    assert isinstance(one.result, Lease)
+    one.result.release()
+
+
+def test_more_gpus_than_the_machine_has_is_an_error_with_the_numbers(queue: NodeQueue) -> None:
+    waiter = Waiter(queue, "waiter", 1.0, lambda: 9, gpus=3)
+    wait_for(lambda: isinstance(waiter.result, LaunchError), "the refusal")
+    assert isinstance(waiter.result, LaunchError)
+    assert waiter.result.reason == "no_gpu"
+    assert "3 GPUs and this machine has 2" in str(waiter.result)

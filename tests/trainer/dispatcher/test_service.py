@@ -1,0 +1,97 @@
+"""The dispatcher's own life: one at a time, started on demand, gone when there is nothing to do."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from tests.conftest import dispatcher_of, end_everything_in, make_workspace, submitter, wait_for
+
+from traindock import Workspace
+from traindock.dispatcher import start
+
+
+@pytest.fixture
+def hasty(tmp_path: Path) -> Iterator[Workspace]:
+    """A workspace whose dispatcher leaves almost at once."""
+    yield (made := make_workspace(tmp_path / "hasty", idle_seconds=0.2))
+    end_everything_in(made)
+
+
+def test_it_leaves_when_there_is_nothing_to_do_and_comes_back_when_there_is(hasty: Workspace, tmp_path: Path) -> None:
+    submit = submitter(hasty, tmp_path)
+    submit("pass").wait_for_completion()
+    wait_for(lambda: not start.is_running(hasty.layout), "the dispatcher to leave")
+    submit("pass").wait_for_completion()
+
+
+def test_no_submit_is_missed_by_a_dispatcher_that_is_just_leaving(hasty: Workspace, tmp_path: Path) -> None:
+    submit = submitter(hasty, tmp_path)
+    for _ in range(6):
+        run = submit("pass")
+        # Not waited for with run.wait_for_completion(), which would start a dispatcher if none were there.
+        wait_for(lambda run=run: run.record.state.terminal, "the run to end by itself")
+
+
+def test_there_is_only_one_however_many_are_started(workspace: Workspace) -> None:
+    for _ in range(4):
+        start.start(workspace.layout)
+    first = dispatcher_of(workspace)
+    others = [process for process in start._started if process.pid != first.pid]
+    for process in others:
+        assert process.wait(30) == 0
+    assert first.is_running()
+
+
+def test_it_outlives_whoever_started_it(workspace: Workspace) -> None:
+    code = "import sys; from traindock import Workspace; from traindock.dispatcher import start; "
+    code += "start.ensure(Workspace(sys.argv[1]).layout)"
+    subprocess.run([sys.executable, "-c", code, workspace.layout.root], check=True)
+    process = dispatcher_of(workspace)
+    assert process.is_running()
+    assert process.pid == psutil_session(process.pid), "it leads a session of its own"
+
+
+def test_it_leaves_when_told_to_and_the_next_one_adopts_its_runs(workspace: Workspace, tmp_path: Path) -> None:
+    run = submitter(workspace, tmp_path)("import time; print('started', flush=True); time.sleep(1); print('ended')")
+    wait_for(lambda: run.get_status() == "Running", "the run")
+    first = dispatcher_of(workspace)
+    first.send_signal(signal.SIGTERM)
+    first.wait(20)
+    assert run.get_status() == "Running"
+    run.wait_for_completion()
+    assert dispatcher_of(workspace).pid != first.pid
+    assert (run.path / "driver" / "stdout.txt").read_text() == "started\nended\n"
+
+
+def test_a_newer_version_takes_over_from_an_older_one(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = submitter(workspace, tmp_path)("import time; print('started', flush=True); time.sleep(1)")
+    wait_for(lambda: run.get_status() == "Running", "the run")
+    older = dispatcher_of(workspace)
+    monkeypatch.setattr(start, "__version__", "99.0")
+    start.ensure(workspace.layout)
+    older.wait(20)
+    wait_for(lambda: start.is_running(workspace.layout), "the newer dispatcher")
+    monkeypatch.undo()
+    run.wait_for_completion()
+
+
+def test_a_dispatcher_whose_record_is_garbage_is_left_alone(workspace: Workspace) -> None:
+    start.start(workspace.layout)
+    process = dispatcher_of(workspace)
+    workspace.layout.dispatcher_json.write_text(json.dumps({"version": 3, "process": "?"}))
+    start.ensure(workspace.layout)
+    assert process.is_running()
+
+
+def psutil_session(pid: int) -> int:
+    import os
+
+    return os.getsid(pid)
