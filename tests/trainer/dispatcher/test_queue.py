@@ -24,7 +24,7 @@ class Waiter(threading.Thread):
         self.queue, self.run_id = queue, run_id
         self.told: list[str] = []
         self.withdrawn = threading.Event()
-        self.result: Lease | BaseException | None = None
+        self.result: Lease | Exception | None = None
         self.demand = Demand(
             run_id, "target", order, 1, max_nodes, gpus, lambda: ["gpu-0", "gpu-1"], {"run_id": run_id}
         )
@@ -33,7 +33,7 @@ class Waiter(threading.Thread):
     def run(self) -> None:
         try:
             self.result = self.queue.acquire(self.demand, self.withdrawn.is_set, self.told.append)
-        except BaseException as error:
+        except (Withdrawn, LaunchError) as error:
             self.result = error
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -54,11 +55,11 @@ def test_it_outlives_whoever_started_it(workspace: Workspace) -> None:
     subprocess.run([sys.executable, "-c", code, workspace.layout.root], check=True)
     process = dispatcher_of(workspace)
     assert process.is_running()
-    assert process.pid == psutil_session(process.pid), "it leads a session of its own"
+    assert os.getsid(process.pid) == process.pid, "it leads a session of its own"
 
 
 def test_it_leaves_when_told_to_and_the_next_one_adopts_its_runs(workspace: Workspace, tmp_path: Path) -> None:
-    run = submitter(workspace, tmp_path)("import time; print('started', flush=True); time.sleep(1); print('ended')")
+    run = submitter(workspace, tmp_path)("import time; print('started', flush=True); time.sleep(2); print('ended')")
     wait_for(lambda: run.get_status() == "Running", "the run")
     first = dispatcher_of(workspace)
     first.send_signal(signal.SIGTERM)
@@ -72,7 +73,7 @@ def test_it_leaves_when_told_to_and_the_next_one_adopts_its_runs(workspace: Work
 def test_a_newer_version_takes_over_from_an_older_one(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = submitter(workspace, tmp_path)("import time; print('started', flush=True); time.sleep(1)")
+    run = submitter(workspace, tmp_path)("import time; print('started', flush=True); time.sleep(2)")
     wait_for(lambda: run.get_status() == "Running", "the run")
     older = dispatcher_of(workspace)
     monkeypatch.setattr(start, "__version__", "99.0")
@@ -89,9 +90,3 @@ def test_a_dispatcher_whose_record_is_garbage_is_left_alone(workspace: Workspace
     workspace.layout.dispatcher_json.write_text(json.dumps({"version": 3, "process": "?"}))
     start.ensure(workspace.layout)
     assert process.is_running()
-
-
-def psutil_session(pid: int) -> int:
-    import os
-
-    return os.getsid(pid)

@@ -107,7 +107,7 @@ class RunDriver(threading.Thread):
             ending = Ending(reason, str(error))
         except LaunchError as error:
             ending = Ending(Reason(error.reason), str(error))
-        except StoreException:
+        except (Stopped, StoreException):
             raise
         except TraindockError as error:
             ending = Ending(Reason.LAUNCH_FAILED, str(error))
