@@ -49,6 +49,7 @@ def main() -> int:
         timeout=None,
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
+        extra_arguments=["--log-level=ERROR"],
         on_cell_start=tell_heading,
     )
     failure = ""
