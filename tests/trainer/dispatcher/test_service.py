@@ -76,11 +76,11 @@ def test_a_newer_version_takes_over_from_an_older_one(
     run = submitter(workspace, tmp_path)("import time; print('started', flush=True); time.sleep(2)")
     wait_for(lambda: run.get_status() == "Running", "the run")
     older = dispatcher_of(workspace)
-    monkeypatch.setattr(start, "__version__", "99.0")
-    start.ensure(workspace.layout)
+    with monkeypatch.context() as newer:
+        newer.setattr(start, "__version__", "99.0")
+        start.ensure(workspace.layout)
     older.wait(20)
     wait_for(lambda: start.is_running(workspace.layout), "the newer dispatcher")
-    monkeypatch.undo()
     run.wait_for_completion()
 
 
