@@ -92,6 +92,7 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         emit({"runs": [row_document(row, metrics[row.id]) for row in rows], "more": more})
         return 0
+    named = any(row.display_name for row in rows)
     shown = list(dict.fromkeys(name for name in (args.metric, args.order) if name is not None))
     position = STATISTICS.index(args.statistic)
     values = {
@@ -99,7 +100,7 @@ def run(args: argparse.Namespace) -> int:
         for row in rows
     }
     if rows:
-        say(table(_columns(rows, shown), [[*_cells(row, rows), *values[row.id]] for row in rows], screen_width()))
+        say(table(_columns(named, shown), [[*_cells(row, named), *values[row.id]] for row in rows], screen_width()))
     else:
         note(args, f"no such runs in workspace {workspace.name!r} ({workspace.layout.root})")
     if more:
@@ -109,8 +110,8 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _columns(rows: list[RunRow], metrics: list[str]) -> list[Column]:
-    names = [Column("NAME", least=8, rank=3)] if _named(rows) else []
+def _columns(named: bool, metrics: list[str]) -> list[Column]:
+    names = [Column("NAME", least=8, rank=3)] if named else []
     return [
         Column("RUN", right=True),
         Column("ID", least=14),
@@ -125,7 +126,7 @@ def _columns(rows: list[RunRow], metrics: list[str]) -> list[Column]:
     ]
 
 
-def _cells(row: RunRow, rows: list[RunRow]) -> list[object]:
+def _cells(row: RunRow, named: bool) -> list[object]:
     if not row.signed:
         reason = "not signed by you"
     elif row.reason is not None:
@@ -136,14 +137,10 @@ def _cells(row: RunRow, rows: list[RunRow]) -> list[object]:
         row.number,
         row.id,
         row.experiment,
-        *([row.display_name] if _named(rows) else []),
+        *([row.display_name] if named else []),
         row.state.value,
         reason,
         moment(row.started, short=True),
         duration(seconds_of(row)),
         row.compute_target,
     ]
-
-
-def _named(rows: list[RunRow]) -> bool:
-    return any(row.display_name for row in rows)
