@@ -48,5 +48,5 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 clean:
-	rm -rf $(VENV) out build dist notebooks/tutorial .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv out build dist notebooks/tutorial .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +
