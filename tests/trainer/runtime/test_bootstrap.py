@@ -65,7 +65,8 @@ class Folder:
         return [python, str(BOOTSTRAP), "--error", str(self.error), "--lost", str(self.lost), *words]
 
     def _run(self, command: list[str], env: dict[str, str] | None = None, **options: Any) -> Any:
-        environment = {**os.environ, "PYTHONUNBUFFERED": "", **(env or {})}
+        environment = {**os.environ, **(env or {})}
+        environment.pop("PYTHONUNBUFFERED", None)
         return subprocess.run(
             command,
             cwd=self.root,
@@ -228,10 +229,9 @@ if __name__ == "__main__":
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
-def test_multiprocessing_finds_the_scripts_functions(folder: Folder, method: str) -> None:
+def test_multiprocessing_finds_the_scripts_functions_and_loses_no_line_of_workers(folder: Folder, method: str) -> None:
     folder.write("train.py", WORKERS)
-    # -u as the dispatcher gives it: a worker that is started anew, and then ended by its pool, loses no line either.
-    ours = Result.of(folder._run([sys.executable, "-u", *folder.command("train.py", method)[1:]]))
+    ours = folder.ours("train.py", method)
     assert ours.code == 0, ours.err
     worker = "__main__" if method == "fork" else "__mp_main__"
     wanted = ["loaded as __main__", f"in worker 2 {worker}", f"in worker 3 {worker}", "[Sample(x=4), Sample(x=9)]"]

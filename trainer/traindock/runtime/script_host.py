@@ -4,6 +4,8 @@ What a script meets here and not under plain ``python script.py``:
 
 - ``sys.stdout`` and ``sys.stderr`` are UTF-8 and put each line into the file before ``print`` returns, so that no
   SIGKILL loses a printed line. As on a terminal, an unfinished line arrives with its end, a ``\\r`` or a flush.
+  Python processes that the script starts anew (spawned workers, which their pool ends by SIGTERM) inherit
+  ``PYTHONUNBUFFERED``, unless it is set already, for the same reason.
 - A full disk is counted in the ``--lost`` file and never raised into the script, nor into a forked child of it.
 - The exception that ends the script is also written, as JSON, into the ``--error`` file: ``type``, ``message``,
   ``file`` (relative to the working directory at the start), ``line``, ``function`` and ``traceback`` (last lines).
@@ -39,6 +41,7 @@ def run(main: ModuleType, arguments: List[str]) -> None:
         options[arguments[0]] = arguments[1]
         arguments = arguments[2:]
     _replace_streams(options["--lost"])
+    os.environ.setdefault("PYTHONUNBUFFERED", "1")
     if not arguments:
         raise SystemExit("usage: bootstrap.py [--error PATH] [--lost PATH] script.py [argument ...]")
     script = arguments[0]
