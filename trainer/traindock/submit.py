@@ -83,7 +83,7 @@ def submit(
         )
     workspace = experiment.workspace
     request = config.to_request(**options)
-    spec = _spec(experiment, request)
+    spec = checked_spec(request)
     target = ComputeTarget(workspace, request.compute_target)
     backend(target.name, target.kind, target.settings).check(spec)
     taken = snapshot.take(Path(request.source_directory), layout=workspace.layout, limits=workspace.settings.snapshot)
@@ -137,7 +137,12 @@ def flatten_arguments(values: Sequence[Any], what: str = "arguments") -> tuple[s
     return tuple(words)
 
 
-def _spec(experiment: Experiment, request: Request) -> RunSpec:
+def checked_spec(request: Request) -> RunSpec:
+    """Return what is to be run, without its snapshot, once all that can be known at submit was checked.
+
+    Raises:
+        UserErrorException: it can never work; a subclass and its text say why.
+    """
     source = Path(request.source_directory)
     if not source.is_dir():
         raise ExperimentExecutionException(

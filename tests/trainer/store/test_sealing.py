@@ -185,7 +185,8 @@ class TestWhatScriptsDo:
     def test_links_fifos_and_sockets_are_left_out_and_named(self, run, blobs, tmp_path, monkeypatch):
         write(tmp_path / "secret", b"s")
         write(run.work / "outputs/model.pt", b"weights")
-        (run.work / "outputs/best.pt").symlink_to("model.pt")
+        (run.work / "outputs/best.pt").symlink_to(tmp_path / "secret")
+        (run.work / "outputs/dangling.pt").symlink_to("gone.pt")
         (run.work / "outputs/out").symlink_to(tmp_path)
         os.mkfifo(run.work / "outputs/pipe")
         monkeypatch.chdir(run.work / "outputs")
@@ -194,11 +195,23 @@ class TestWhatScriptsDo:
             assert list(seal(run, blobs).files) == ["outputs/model.pt"]
         assert left_out(run) == {
             "outputs/best.pt": "is a link",
+            "outputs/dangling.pt": "is a link",
             "outputs/out": "is a link",
             "outputs/pipe": "is a FIFO",
             "outputs/socket": "is a socket",
         }
         assert (run.outputs / "best.pt").is_symlink()
+
+    def test_links_from_one_output_to_another_become_that_file(self, run, blobs):
+        write(run.work / "outputs/checkpoints/epoch=3.ckpt", b"weights")
+        (run.work / "outputs/last.ckpt").symlink_to("checkpoints/epoch=3.ckpt")
+        (run.work / "outputs/best.ckpt").symlink_to("last.ckpt")
+        (run.work / "outputs/absolute.ckpt").symlink_to(run.work / "outputs/checkpoints/epoch=3.ckpt")
+        files = seal(run, blobs).files
+        assert set(files) == {f"outputs/{name}.ckpt" for name in ("absolute", "best", "last", "checkpoints/epoch=3")}
+        assert len({file.sha256 for file in files.values()}) == 1
+        assert (run.outputs / "best.ckpt").read_bytes() == b"weights"
+        assert not (run.outputs / "best.ckpt").is_symlink()
 
     def test_files_and_folders_without_permissions_are_sealed(self, run, blobs):
         write(run.work / "outputs/shut/model.pt", b"weights", 0o000)
@@ -299,7 +312,7 @@ class TestInterruption:
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
         assert read_sealed(run) is None
-        assert len(seal(run, blobs).files) == 4
+        assert len(seal(run, blobs).files) == 5
         assert not list(blobs.root.glob(".*"))
 
 

@@ -29,7 +29,7 @@ _NAMED = 5
 _STALE_SECONDS = 3600.0
 _LOG_BYTES = 64_000
 _COMPARED = 500
-_TROUBLE = re.compile(r"Traceback|\b\w*(Error|Exception)\b|fault of Traindock|waits for the disk|cannot", re.IGNORECASE)
+_TROUBLE = re.compile(r" (WARNING|ERROR|CRITICAL) |^Traceback")
 
 
 def examine(args: argparse.Namespace, workspace: Workspace) -> Iterator[Finding]:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from traindock.cli.output import plain
 from traindock.cli.text import clean, duration, pairs, size
 from traindock.names import check_name
 
 if TYPE_CHECKING:
-    from traindock.experiment import Experiment
     from traindock.submit import Request
     from traindock.workspace import Workspace
 
@@ -29,11 +28,10 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
     from traindock.compute.kinds import backend
     from traindock.compute_target import ComputeTarget
     from traindock.source_tree import Scanner
-    from traindock.submit import _spec
+    from traindock.submit import checked_spec
 
     check_name("experiment", experiment)
-    # An experiment is made by looking at it, and a plan makes nothing.
-    spec = _spec(cast("Experiment", None), request)
+    spec = checked_spec(request)
     target = ComputeTarget(workspace, request.compute_target)
     kind = backend(target.name, target.kind, target.settings)
     kind.check(spec)

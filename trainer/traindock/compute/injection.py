@@ -15,13 +15,18 @@ from traindock.store.layout import WorkspaceLayout
 
 
 def injected_folder(workspace: WorkspaceLayout) -> Path:
-    """Return a folder that holds ``runtime`` as a package named ``traindock``, made once for each content.
+    """Return the folder that holds, once :func:`inject` was called, ``runtime`` as a package named ``traindock``."""
+    return workspace.runtime / _content_key(Path(runtime.__file__).parent)
+
+
+def inject(workspace: WorkspaceLayout) -> None:
+    """Make :func:`injected_folder`, once for each content.
 
     Raises:
         StoreException: the disk refuses.
     """
     source = Path(runtime.__file__).parent
-    target = workspace.runtime / _content_key(source)
+    target = injected_folder(workspace)
     if not (target / "traindock").is_dir():
         temporary = workspace.runtime / f".new-{secrets.token_hex(4)}"
         try:
@@ -36,7 +41,6 @@ def injected_folder(workspace: WorkspaceLayout) -> Path:
                     raise
         except OSError as error:
             raise StoreException(f"cannot write {target}: {error.strerror}") from error
-    return target
 
 
 @cache

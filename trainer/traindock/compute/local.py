@@ -17,7 +17,7 @@ from traindock import runtime, snapshot
 from traindock.compute import processes
 from traindock.compute.base import Backend, Job, LaunchError, Outcome, Plan
 from traindock.compute.devices import list_gpus
-from traindock.compute.injection import injected_folder
+from traindock.compute.injection import inject, injected_folder
 from traindock.errors import (
     ComputeTargetException,
     EnvironmentBuildException,
@@ -28,6 +28,7 @@ from traindock.images import venvs
 from traindock.images.pythons import check_buildable
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildSettings
+from traindock.runtime.supervisor import CANNOT_RECORD
 from traindock.settings import PackageSettings
 from traindock.spec import RunSpec
 from traindock.store.files import write_json
@@ -236,6 +237,7 @@ class LocalBackend(Backend):
     def _lay_out(self, job: Job) -> None:
         """Make the working directory anew: a fresh copy of the snapshot, with ``outputs`` and ``logs``."""
         layout = job.layout
+        inject(job.workspace)
         try:
             if layout.work.exists():
                 shutil.rmtree(layout.work)
@@ -265,6 +267,8 @@ class LocalBackend(Backend):
             if code is not None and not self.started(job):
                 if processes.lock_is_held(job.layout.launch_lock):
                     return  # another launcher, of a dispatcher that died, has the job
+                if code == CANNOT_RECORD:
+                    raise StoreException(f"the launcher cannot record the start: {_errors_of(process)}")
                 raise LaunchError(f"the launcher ended with code {code} at once: {_errors_of(process)}")
             if time.monotonic() > deadline:
                 process.kill()

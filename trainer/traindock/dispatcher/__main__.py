@@ -19,7 +19,9 @@ def main() -> int:
     root = parser.parse_args().workspace
     _keep_log_short(root / "dispatcher.log")
     logging.basicConfig(
-        level=logging.INFO, format="%(asctime)s %(process)d %(threadName)s: %(message)s", stream=sys.stderr
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(process)d %(threadName)s: %(message)s",
+        stream=sys.stderr,
     )
     from traindock.dispatcher.service import Service
 

@@ -15,6 +15,8 @@ from traindock.errors import StoreException
 from traindock.store.files import read_json
 from traindock.store.layout import WorkspaceLayout
 
+_OWN_VARIABLES = ("TRAINDOCK_LEASE_DIR", "TRAINDOCK_GPU_DEVICES", "TRAINDOCK_FAULT", "TRAINDOCK_FAULT_ONCE")
+
 # Kept so that the interpreter reaps them instead of warning about children left behind.
 _started: list[subprocess.Popen[bytes]] = []
 
@@ -56,6 +58,7 @@ def start(layout: WorkspaceLayout) -> None:
                 stdout=log,
                 stderr=log,
                 cwd="/",
+                env=_environment(),
                 start_new_session=True,
             )
         finally:
@@ -63,6 +66,13 @@ def start(layout: WorkspaceLayout) -> None:
     except OSError as error:
         raise StoreException(f"cannot start the dispatcher of {layout.root}: {error.strerror}") from error
     _started.append(process)
+
+
+def _environment() -> dict[str, str]:
+    """This process's variables, without those of a job that it may be part of."""
+    return {
+        name: value for name, value in os.environ.items() if name in _OWN_VARIABLES or not name.startswith("TRAINDOCK_")
+    }
 
 
 def _scope() -> list[str]:

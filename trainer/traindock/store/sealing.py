@@ -170,6 +170,7 @@ class _Sealing:
         self._move_out("logs")
         self._reached("drop work")
         self._drop_work()
+        self._resolve_inner_links()
         names = dict(self._regular_files())
         self._note(executable={name for name, path in names.items() if path.lstat().st_mode & stat.S_IXUSR})
         hashes = {}
@@ -238,6 +239,30 @@ class _Sealing:
             shutil.rmtree(work, ignore_errors=True)
         if _kind(work) is not None:
             self._left_out["work"] = "parts of the working directory could not be removed"
+
+    def _resolve_inner_links(self) -> None:
+        """Replace links from one output to another ("last.ckpt") by the file they mean; all others stay links.
+
+        A link is judged by where it leads after sealing, so that one which was made with the absolute path of the
+        working directory counts as well.
+        """
+        if _kind(self._run.outputs) != stat.S_IFDIR:
+            return
+        root = os.path.realpath(self._run.outputs)
+        old = str(self._run.work / "outputs")
+        for path in self._entries(self._run.outputs):
+            if _kind(path) != stat.S_IFLNK:
+                continue
+            text = os.readlink(path)
+            if text.startswith(f"{old}/"):
+                text = root + text.removeprefix(old)
+            target = os.path.realpath(path.parent / text)
+            if target.startswith(f"{root}/") and _kind(Path(target)) == stat.S_IFREG:
+                self._reached(f"resolve {path.name}")
+                aside = path.with_name(f"{UNFINISHED}{path.name}")
+                aside.unlink(missing_ok=True)
+                os.link(target, aside, follow_symlinks=False)
+                aside.replace(path)
 
     def _regular_files(self) -> Iterator[tuple[str, Path]]:
         """Yield name and path of each file to seal; note the other things."""
