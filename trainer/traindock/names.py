@@ -6,8 +6,9 @@ The rules for experiments and models are Azure ML v1's, so that old notebooks ke
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from pathlib import PurePosixPath
-from typing import Final
+from typing import Any, Final
 
 from traindock.errors import UserErrorException
 
@@ -57,3 +58,32 @@ def check_relative(name: object, what: str = "file name") -> str:
     if path.is_absolute() or ".." in path.parts:
         raise UserErrorException(f"{what} {name!r} leads out of the run: use a relative path without '..'")
     return str(path)
+
+
+def check_strings(what: str, values: Mapping[str, Any]) -> dict[str, str]:
+    """Return tags or properties with their values as strings; None becomes "".
+
+    Args:
+        what: "tag" or "property".
+        values: names and values.
+
+    Raises:
+        UserErrorException: it is no mapping, or a name is no text of 1 to 500 characters.
+    """
+    if not isinstance(values, Mapping):
+        raise UserErrorException(f"{what} names and values are given as a dict, not as {values!r:.80}")
+    for name in values:
+        if not isinstance(name, str) or not 0 < len(name) <= 500:
+            raise UserErrorException(f"the name of a {what} is a text of 1 to 500 characters, not {str(name)[:80]!r}")
+    return {name: "" if value is None else str(value) for name, value in values.items()}
+
+
+def check_text(what: str, value: object, limit: int) -> str:
+    """Return ``value`` if it is a text of at most ``limit`` characters.
+
+    Raises:
+        UserErrorException: it is not.
+    """
+    if not isinstance(value, str) or len(value) > limit:
+        raise UserErrorException(f"{what} is a text of at most {limit} characters, not {str(value)[:80]!r}")
+    return value

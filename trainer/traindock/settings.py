@@ -85,7 +85,8 @@ def load(path: Path) -> Settings:
     """Read the settings; a missing file means all defaults.
 
     Raises:
-        StoreException: it is no TOML, or a section, a name or a value in it is not known; the text says which.
+        StoreException: it cannot be read, is no TOML, or a section, a name or a value in it is not allowed; the
+            text says which.
     """
     try:
         document = tomllib.loads(path.read_text("utf-8"))
@@ -93,6 +94,8 @@ def load(path: Path) -> Settings:
         return Settings()
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise StoreException(f"{path} is no TOML: {error}") from None
+    except OSError as error:
+        raise StoreException(f"cannot read {path}: {error.strerror}") from error
     sections = {}
     for name, values in document.items():
         if name not in _SECTIONS or not isinstance(values, dict):
@@ -107,14 +110,22 @@ def _section(path: Path, section: str, values: dict[str, Any]) -> Any:
     for name, value in values.items():
         if name not in known:
             raise StoreException(f"{path}: [{section}] has no {name!r}; known: {', '.join(known)}")
-        default = known[name]
-        if isinstance(value, bool) != isinstance(default, bool) or not isinstance(value, _accepted(default)):
-            raise StoreException(f"{path}: [{section}] {name} must be a {type(default).__name__}, not {value!r}")
+        wanted, allowed = _check(known[name], value)
+        if not allowed:
+            raise StoreException(f"{path}: [{section}] {name} must be {wanted}, not {value!r}")
         taken[name] = tuple(value) if isinstance(value, list) else value
     return _SECTIONS[section](**taken)
 
 
-def _accepted(default: Any) -> tuple[type, ...]:
+def _check(default: Any, value: Any) -> tuple[str, bool]:
+    """Say what may stand where ``default`` stands, and whether ``value`` may."""
+    if isinstance(default, bool):
+        return "true or false", isinstance(value, bool)
+    if isinstance(default, str):
+        return "a text", isinstance(value, str)
+    if isinstance(default, tuple):
+        return "a list of texts", isinstance(value, list) and all(isinstance(each, str) for each in value)
     if isinstance(default, float):
-        return (int, float)
-    return (list,) if isinstance(default, tuple) else (type(default),)
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        return "a number of seconds, 0 or more", number and 0 <= value < float("inf")
+    return "a whole number, 0 or more", isinstance(value, int) and not isinstance(value, bool) and value >= 0

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import secrets
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traindock import settings as workspace_settings
-from traindock.errors import WorkspaceException
-from traindock.names import check_name
+from traindock.errors import TraindockError, UserErrorException, WorkspaceException
+from traindock.names import check_name, check_strings
 from traindock.store import identity
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.locations import Locations
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 _CONFIG_FOLDERS = (".traindock", ".azureml", "aml_config", "")
 _CONFIG_NAMES = ("config.json", "project.json")
+# What Azure ML's file holds, and what stands for a string that is not there; a name there must be.
+_CONFIG_KEYS = {"subscription_id": "", "resource_group": "", "workspace_name": None}
 
 
 class Workspace:
@@ -49,15 +52,28 @@ class Workspace:
         self.layout = WorkspaceLayout(root)
 
     @classmethod
-    def from_config(cls, path: str | os.PathLike[str] | None = None) -> Workspace:
+    def from_config(
+        cls,
+        path: str | os.PathLike[str] | None = None,
+        auth: object = None,
+        _logger: object = None,
+        _file_name: str | None = None,
+    ) -> Workspace:
         """Open the workspace that a ``config.json`` names, or your default workspace where there is none.
 
         Looked for in ``path`` (default: the current folder) and all folders above it: in each, in ``.traindock``,
-        ``.azureml``, ``aml_config`` and the folder itself. Azure ML's files work as they are: their workspace
-        name names a workspace on this machine, made on first use, which keeps the file's strings.
+        ``.azureml``, ``aml_config`` and the folder itself, ``config.json`` before ``project.json``. Azure ML's
+        files work as they are: their workspace name names a workspace on this machine, made on first use, which
+        keeps the file's strings; files whose strings differ name different workspaces.
+
+        The default workspace is the one that the environment variable ``TRAINDOCK_WORKSPACE`` names (a folder, if
+        it holds a ``/``, else a name), or one named "default"; made on first use, and said so.
 
         Args:
             path: a configuration file, or the folder to start from.
+            auth: ignored: a workspace is a folder of yours.
+            _logger: ignored.
+            _file_name: look for this name only.
 
         Raises:
             WorkspaceException: ``path`` does not exist, or the file is no usable configuration; the text names it.
@@ -65,24 +81,24 @@ class Workspace:
         start = Path(path if path is not None else ".").expanduser().absolute()
         if not start.exists():
             raise WorkspaceException(f"there is no {start}: give a config.json, or a folder in or below its own")
-        file = start if start.is_file() else _find_config(start)
-        if file is None:
-            workspace = cls._default()
-            print(  # noqa: T201
-                f"No config.json in {start} or above: using your default workspace {workspace.name!r} "
-                f"({workspace.layout.root})"
-            )
-            return workspace
-        return cls._configured(file)
+        file = start if start.is_file() else _find_config(start, (_file_name,) if _file_name else _CONFIG_NAMES)
+        if file is not None:
+            return cls._configured(file)
+        workspace = cls._default()
+        print(  # noqa: T201
+            f"No config.json in {start} or above: using your default workspace {workspace.name!r} "
+            f"({workspace.layout.root})"
+        )
+        return workspace
 
     @classmethod
     def create(
         cls,
         name: str,
         auth: object = None,
-        subscription_id: str = "",
-        resource_group: str = "",
-        location: str = "local",
+        subscription_id: str | None = None,
+        resource_group: str | None = None,
+        location: str | None = None,
         *,
         path: str | os.PathLike[str] | None = None,
         tags: Mapping[str, str] | None = None,
@@ -95,8 +111,8 @@ class Workspace:
         Args:
             name: 2 to 33 letters, digits, ``_`` or ``-``.
             auth: ignored, as are all other arguments that only mean something in Azure.
-            subscription_id: kept as a string.
-            resource_group: kept as a string.
+            subscription_id: kept as a string; workspaces of one name whose strings differ are different ones.
+            resource_group: likewise.
             location: kept as a string; it is not a folder, see ``path``.
             path: the folder; by default one of this name in your data folder.
             tags: free strings.
@@ -105,31 +121,30 @@ class Workspace:
             **ignored: accepted for old notebooks.
 
         Raises:
-            UserErrorException: the name is not allowed.
+            UserErrorException: the name, or a tag, is not allowed.
             WorkspaceException: it exists, or the folder holds something else.
+            StoreException: the disk refuses.
         """
         check_name("workspace", name)
-        locations = Locations()
-        root = Path(path).expanduser().absolute() if path is not None else locations.default(name)
-        if (root / "workspace.json").exists():
-            if not exist_ok:
-                raise WorkspaceException(
-                    f"workspace {name!r} exists already ({root}): open it with Workspace.get({name!r}), "
-                    "or pass exist_ok=True"
-                )
-        else:
-            identity.create(
-                root,
-                name,
-                subscription_id=subscription_id or "",
-                resource_group=resource_group or "",
-                location=location or "local",
-                tags=dict(tags or {}),
+        strings = _strings(subscription_id=subscription_id, resource_group=resource_group)
+        more: dict[str, Any] = {"location": location or "local", "tags": check_strings("tag", tags or {})}
+        existing = cls._at(Path(path), name) if path is not None else cls._only(name, **strings)
+        if existing is not None and not exist_ok:
+            raise WorkspaceException(
+                f"workspace {name!r} exists already ({existing.layout.root}): open it with Workspace.get({name!r}), "
+                "or pass exist_ok=True"
             )
-        locations.remember(root)
-        workspace = cls(root)
+        if existing is not None:
+            workspace = existing
+        elif path is not None:
+            root = Path(path).expanduser().absolute()
+            identity.create(root, name, **strings, **more)
+            workspace = cls(root)
+        else:
+            workspace = cls._made(name, strings, **more)
+        Locations().remember(workspace.layout.root)
         if show_output:
-            print(f"Workspace {workspace.name!r} is in {root}")  # noqa: T201
+            print(f"Workspace {workspace.name!r} is in {workspace.layout.root}")  # noqa: T201
         return workspace
 
     @classmethod
@@ -153,84 +168,123 @@ class Workspace:
         Raises:
             WorkspaceException: there is none (the text lists those there are), or there are several.
         """
-        known = cls.list(subscription_id, resource_group=resource_group)
-        found = known.get(name, [])
-        if len(found) == 1:
-            return found[0]
-        if not found:
-            names = ", ".join(sorted(known)) or "none yet"
+        found = cls._only(name, subscription_id=subscription_id, resource_group=resource_group)
+        if found is None:
+            names = ", ".join(sorted(cls.list())) or "none yet"
             raise WorkspaceException(f"there is no workspace {name!r}; yours: {names}. Make one with Workspace.create")
-        places = ", ".join(str(workspace.layout.root) for workspace in found)
-        raise WorkspaceException(
-            f"there are {len(found)} workspaces named {name!r}: open one by Workspace(path): {places}"
-        )
+        return found
 
     @staticmethod
     def list(
         subscription_id: str | None = None, auth: object = None, resource_group: str | None = None
     ) -> dict[str, list[Workspace]]:
-        """Return your workspaces by name. Folders that are gone or damaged are left out."""
+        """Return your workspaces by name. Folders that are gone or damaged are left out.
+
+        Args:
+            subscription_id: only workspaces that were made with this string.
+            auth: ignored.
+            resource_group: likewise.
+        """
         found: dict[str, list[Workspace]] = {}
         for root in Locations().all():
             try:
                 workspace = Workspace(root)
-            except Exception:  # noqa: BLE001, S112 (one broken workspace must not hide the others)
-                continue
-            if subscription_id not in (None, workspace.subscription_id):
-                continue
-            if resource_group not in (None, workspace.resource_group):
-                continue
-            found.setdefault(workspace.name, []).append(workspace)
+            except (TraindockError, OSError):
+                continue  # one broken workspace must not hide the others
+            if subscription_id in (None, "", workspace.subscription_id) and resource_group in (
+                None,
+                "",
+                workspace.resource_group,
+            ):
+                found.setdefault(workspace.name, []).append(workspace)
         return found
 
     @classmethod
-    def _default(cls) -> Workspace:
-        named = os.environ.get("TRAINDOCK_WORKSPACE")
-        root = Path(named).expanduser().absolute() if named else Locations().default("default")
-        return cls._get_or_create(root, "default")
+    def _only(cls, name: str, **strings: str | None) -> Workspace | None:
+        """Return the one workspace of this name and these strings (empty ones do not matter), or None."""
+        found = cls.list(**strings).get(name, [])
+        exact = [each for each in found if all(getattr(each, key) == (value or "") for key, value in strings.items())]
+        if not found:
+            return None
+        if len(found) == 1 or len(exact) == 1:
+            return (exact or found)[0]
+        places = "\n".join(
+            f"    {str(each.layout.root)!r} (subscription_id={each.subscription_id!r}, "
+            f"resource_group={each.resource_group!r})"
+            for each in found
+        )
+        raise WorkspaceException(
+            f"there are {len(found)} workspaces named {name!r}: say which by subscription_id and resource_group, or "
+            f"open one by Workspace(path):\n{places}"
+        )
 
     @classmethod
-    def _get_or_create(cls, root: Path, name: str, **strings: str) -> Workspace:
+    def _at(cls, path: Path, name: str) -> Workspace | None:
+        """Return the workspace in a folder, which must have this name, or None if there is none."""
+        root = path.expanduser().absolute()
         if not (root / "workspace.json").exists():
+            return None
+        found = cls(root)
+        if found.name != name:
+            raise WorkspaceException(f"{root} is a workspace already, and its name is {found.name!r}, not {name!r}")
+        return found
+
+    @classmethod
+    def _made(cls, name: str, strings: Mapping[str, str], **more: Any) -> Workspace:
+        """Return a new workspace in the data folder, or the same one that another process has just made."""
+        while True:
+            locations = Locations()
+            root = locations.default(name)
+            if (root / "workspace.json").exists():
+                cls(root)  # one that is damaged is to be mended, not stepped around
+                root = locations.other(name, strings)
             try:
-                identity.create(root, name, **strings)
+                identity.create(root, name, **strings, **more)
             except WorkspaceException:
-                # Another process may have made it in the meantime.
-                if not (root / "workspace.json").exists():
+                existing = cls._only(name, **strings)
+                if existing is None and not (root / "workspace.json").exists():
                     raise
+                if existing is not None:
+                    return existing
+            else:
+                return cls(root)
+
+    @classmethod
+    def _default(cls) -> Workspace:
+        named = os.environ.get("TRAINDOCK_WORKSPACE", "")
+        if "/" not in named:
+            name = check_name("workspace", named or "default")
+            return cls._only(name) or cls._made(name, {})
+        root = Path(named).expanduser().absolute()
+        try:
+            identity.create(root, "default")
+        except WorkspaceException:
+            if not (root / "workspace.json").exists():
+                raise
         Locations().remember(root)
         return cls(root)
 
     @classmethod
     def _configured(cls, file: Path) -> Workspace:
-        try:
-            document = json.loads(file.read_text("utf-8"))
-        except (OSError, ValueError) as error:
-            raise WorkspaceException(f"{file} is no usable configuration: {error}") from None
-        if not isinstance(document, dict):
-            raise WorkspaceException(f"{file} is no usable configuration: it holds no JSON object")
-        scope = document.get("Scope")
-        if isinstance(scope, str):
-            document = {**_scope(scope), **document}
-        if isinstance(document.get("workspace_path"), str):
-            return cls((file.parent / document["workspace_path"]).resolve())
-        keys = ("subscription_id", "resource_group", "workspace_name")
-        missing = [key for key in keys if not isinstance(document.get(key, "" if key != keys[2] else None), str)]
-        if missing:
+        document = _read_config(file)
+        path = document.get("workspace_path")
+        if isinstance(path, str):
+            try:
+                return cls((file.parent / Path(path).expanduser()).resolve())
+            except WorkspaceException as error:
+                raise WorkspaceException(f"{file} names a workspace that cannot be opened: {error}") from None
+        lacking = [key for key in _CONFIG_KEYS if not isinstance(document.get(key, _CONFIG_KEYS[key]), str)]
+        if lacking:
             raise WorkspaceException(
-                f"{file} lacks {', '.join(missing)}: a config.json needs the strings {', '.join(keys)} "
+                f"{file} lacks {', '.join(lacking)}: a config.json needs the strings {', '.join(_CONFIG_KEYS)} "
                 '(or "workspace_path", the folder of a workspace)'
             )
-        name = check_name("workspace", document["workspace_name"])
-        strings = {key: document.get(key, "") for key in keys[:2]}
-        for known in Locations().all():
-            try:
-                record = identity.load(known)
-            except Exception:  # noqa: BLE001, S112 (a broken neighbour does not matter here)
-                continue
-            if record.name == name and all(getattr(record, key) == value for key, value in strings.items()):
-                return cls(known)
-        return cls._get_or_create(Locations().free(name, strings), name, **strings)
+        try:
+            name = check_name("workspace", document["workspace_name"])
+        except UserErrorException as error:
+            raise WorkspaceException(f"{file}: {error}") from None
+        strings = _strings(**{key: document.get(key) for key in ("subscription_id", "resource_group")})
+        return cls._only(name, **strings) or cls._made(name, strings)
 
     @property
     def id(self) -> str:
@@ -355,8 +409,12 @@ class Workspace:
         }
 
     def update(self, tags: Mapping[str, str]) -> None:
-        """Replace the workspace's tags."""
-        self._record = identity.update(self.layout.root, tags=dict(tags))
+        """Replace the workspace's tags.
+
+        Raises:
+            UserErrorException: the name of one is empty or too long.
+        """
+        self._record = identity.update(self.layout.root, tags=check_strings("tag", tags))
 
     def write_config(self, path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> Path:
         """Write the file that :meth:`from_config` looks for, and return its path.
@@ -388,21 +446,37 @@ class Workspace:
             delete_dependent_resources: must be True if there are runs or models.
 
         Raises:
-            WorkspaceException: it is not empty, or a dispatcher is at work in it.
+            WorkspaceException: it is not empty, or has runs that have not ended.
         """
-        from traindock.dispatcher.start import is_running
-
         filled = [folder.name for folder in (self.layout.runs, self.layout.models) if any(folder.iterdir())]
         if filled and not delete_dependent_resources:
             raise WorkspaceException(
                 f"workspace {self.name!r} still has {' and '.join(filled)}: pass delete_dependent_resources=True "
                 "to delete them with it"
             )
-        if is_running(self.layout) and self.index.unfinished():
-            raise WorkspaceException(f"workspace {self.name!r} has runs that are not finished: cancel them first")
+        unfinished = self.index.unfinished()
+        if unfinished:
+            raise WorkspaceException(
+                f"workspace {self.name!r} has {len(unfinished)} runs that have not ended: cancel them first, for "
+                f"example {unfinished[0]}"
+            )
         self.index.close()
-        shutil.rmtree(self.layout.root)
-        Locations().forget(self.layout.root)
+        root = self.layout.root
+        # Under another name first: then it is gone at once for everybody, and an idle dispatcher leaves.
+        doomed = root.with_name(f".{root.name}.deleted-{secrets.token_hex(4)}")
+        root.rename(doomed)
+        Locations().forget(root)
+        shutil.rmtree(doomed)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Workspace) and (self.id, self.layout) == (other.id, other.layout)
+
+    def __hash__(self) -> int:
+        return hash(self.id)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # An open index has locks and a connection of its own in each process.
+        return Workspace, (self.layout.root,)
 
     def __repr__(self) -> str:
         return f"Workspace(name={self.name!r}, path={str(self.layout.root)!r})"
@@ -414,12 +488,12 @@ class Workspace:
         )
 
 
-def _find_config(start: Path) -> Path | None:
+def _find_config(start: Path, names: Sequence[str]) -> Path | None:
     for folder in (start, *start.parents):
         for sub in _CONFIG_FOLDERS:
-            for name in _CONFIG_NAMES:
+            for name in names:
                 file = folder / sub / name
-                if file.is_file() and (sub or _looks_like_ours(file)):
+                if os.path.isfile(file) and (sub or _looks_like_ours(file)):  # noqa: PTH113 (False where forbidden)
                     return file
     return None
 
@@ -427,20 +501,37 @@ def _find_config(start: Path) -> Path | None:
 def _looks_like_ours(file: Path) -> bool:
     """A bare ``config.json`` may belong to anything: unless it parses and names other things, it is ours."""
     try:
-        document = json.loads(file.read_text("utf-8"))
-    except (OSError, ValueError):
+        document = _read_config(file)
+    except WorkspaceException:
         return True
-    known = {"workspace_name", "workspace_path", "subscription_id", "resource_group", "Scope"}
-    return not isinstance(document, dict) or bool(known & document.keys())
+    return bool(document.keys() & {"workspace_path", *_CONFIG_KEYS})
+
+
+def _read_config(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise WorkspaceException(f"{file} is no usable configuration: {error}") from None
+    if not isinstance(document, dict):
+        raise WorkspaceException(f"{file} is no usable configuration: it holds no JSON object")
+    scope = document.get("Scope")
+    return {**(_scope(scope) if isinstance(scope, str) else {}), **document}
 
 
 def _scope(scope: str) -> dict[str, str]:
-    """Take the three names out of an Azure resource path."""
+    """Take the three names out of an Azure resource path, whose own words may be spelt in any case."""
     parts = scope.strip("/").split("/")
-    named = dict(zip(parts[::2], parts[1::2], strict=False))
+    named = {word.lower(): value for word, value in zip(parts[::2], parts[1::2], strict=False)}
     pairs = {
         "subscription_id": named.get("subscriptions"),
-        "resource_group": named.get("resourceGroups"),
-        "workspace_name": named.get("workspaces") or (parts[-1] if "workspaces" in parts else None),
+        "resource_group": named.get("resourcegroups"),
+        "workspace_name": named.get("workspaces"),
     }
     return {key: value for key, value in pairs.items() if value}
+
+
+def _strings(**given: str | None) -> dict[str, str]:
+    for key, value in given.items():
+        if not isinstance(value, str | None):
+            raise WorkspaceException(f"{key} is a text, not {value!r}")
+    return {key: value or "" for key, value in given.items()}

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from traindock.errors import StoreException
 from traindock.store.changes import Changes
 from traindock.store.events import locked
 from traindock.store.files import read_json, write_json
 from traindock.store.layout import WorkspaceLayout
+
+FORMAT: Final = 1
 
 #: {"kind": …, "settings": {…}, "created": seconds since 1970}
 ComputeRecord: TypeAlias = dict[str, Any]
@@ -24,11 +26,27 @@ def load(layout: WorkspaceLayout) -> dict[str, ComputeRecord]:
     try:
         document = read_json(layout.computes)
     except FileNotFoundError:
-        document = {"format": 1, "computes": {}}
+        document = {"format": FORMAT, "computes": {}}
     try:
-        made = {str(name): dict(record) for name, record in document["computes"].items()}
-    except (KeyError, TypeError, AttributeError, ValueError):
-        raise StoreException(f"{layout.computes} is damaged: it lists no compute targets") from None
+        if document["format"] > FORMAT:
+            raise StoreException(
+                f"{layout.computes} has format {document['format']}, and this version of Traindock knows formats up "
+                f"to {FORMAT}: upgrade with 'pip install -U traindock'"
+            )
+        made = {
+            str(name): {
+                **record,
+                "kind": str(record["kind"]),
+                "settings": dict(record["settings"]),
+                "created": float(record.get("created", 0)),
+            }
+            for name, record in document["computes"].items()
+            if name != "local"
+        }
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise StoreException(
+            f"{layout.computes} is damaged ({error!r}): mend it, or delete it and make your compute targets again"
+        ) from None
     return {"local": {"kind": "local", "settings": {}, "created": 0.0}, **made}
 
 
@@ -38,5 +56,5 @@ def change(layout: WorkspaceLayout, decide: Callable[[dict[str, ComputeRecord]],
         records = load(layout)
         decide(records)
         records.pop("local", None)
-        write_json(layout.computes, {"format": 1, "computes": records})
+        write_json(layout.computes, {"format": FORMAT, "computes": records})
     Changes(layout.changes).announce("computes/")

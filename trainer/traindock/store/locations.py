@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from platformdirs import user_data_path
 
+from traindock.errors import StoreException
 from traindock.store.events import locked
 from traindock.store.files import canonical_json, read_json, write_json
 
@@ -23,18 +26,15 @@ class Locations:
         """Return the folder in the data folder for a workspace of this name."""
         return self._home / name
 
-    def free(self, name: str, strings: dict[str, str]) -> Path:
-        """Return such a folder that no workspace of the same name with other Azure strings has taken."""
-        root = self.default(name)
-        if not (root / "workspace.json").exists():
-            return root
-        return self._home / f"{name}-{hashlib.sha256(canonical_json(strings)).hexdigest()[:6]}"
+    def other(self, name: str, strings: Mapping[str, str]) -> Path:
+        """Return the folder for a workspace of these Azure strings where another one of its name has the first."""
+        return self._home / f"{name}-{hashlib.sha256(canonical_json(dict(strings))).hexdigest()[:6]}"
 
     def all(self) -> list[Path]:
         """Return all known folders that still hold a ``workspace.json``."""
-        inside = sorted(self._home.iterdir()) if self._home.is_dir() else []
+        inside = sorted(self._home.glob("[!.]*"))
         known = dict.fromkeys([*inside, *self._elsewhere()])
-        return [root for root in known if (root / "workspace.json").is_file()]
+        return [root for root in known if os.path.isfile(root / "workspace.json")]  # noqa: PTH113 (False if forbidden)
 
     def remember(self, root: Path) -> None:
         """Put a folder on the list, unless it lies in the data folder anyway."""
@@ -49,8 +49,8 @@ class Locations:
     def _elsewhere(self) -> list[Path]:
         try:
             document = read_json(self._list)
-        except Exception:  # noqa: BLE001 (a list that is gone or damaged only means that nothing is listed)
-            return []
+        except (FileNotFoundError, StoreException):
+            return []  # a list that is damaged only means that nothing is listed until it is written again
         return [Path(entry) for entry in document if isinstance(entry, str)] if isinstance(document, list) else []
 
     def _change(self, add: Path | None = None, remove: Path | None = None) -> None:
