@@ -13,7 +13,7 @@ from pathlib import Path
 from benchmarks.harness import BUSY, ROWS, Bench, Pressure, Result, table
 
 #: Modules that have rows, in the order of the table.
-MODULES = ("metrics",)
+MODULES = ("metrics", "runs")
 
 
 def main() -> int:
@@ -36,7 +36,8 @@ def main() -> int:
             bench = Bench(Path(folder), options.peers, options.quick)
             pressure = Pressure()
             found = list(ROWS[name](bench))
-            lines += [(result, pressure.share()) for result in found]
+            whole = pressure.share()
+            lines += [(one, whole if one.pressure is None else one.pressure) for one in found]
             notes += [note for note in bench.notes if note not in notes]
     print(table(lines))
     for note in notes:

@@ -32,6 +32,8 @@ class Result:
         goal: how large ``ours / theirs`` may be; with ``faster``, how large ``theirs / ours`` has to be.
         faster: whether the goal is to be so many times quicker.
         note: what the figures do not say.
+        pressure: share of the time in which processors were fought over while ours was measured; None for that of
+            the whole row.
     """
 
     row: str
@@ -42,6 +44,7 @@ class Result:
     peer: str = ""
     faster: bool = False
     note: str = ""
+    pressure: float | None = None
 
     @property
     def ratio(self) -> float:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import Bench, Result, interleaved, median, row, timed
+from benchmarks.harness import Bench, Pressure, Result, interleaved, median, row, timed
 from traindock.store.buckets import Buckets
 from traindock.store.metrics import MetricReader
 from traindock.store.sums import Axis
@@ -63,8 +63,10 @@ def log_calls(bench: Bench, mode: str, count: int, goal: float, name: str) -> It
     available = [("traindock", 0.0), *((peer, paced if mode == "paced" else tight) for peer, tight, paced in PEERS)]
     figures: dict[str, list[float]] = {}
     limits: list[float] = []
+    shares: list[float] = []
     for _ in range(bench.rounds(5 if mode == "tight" else 2)):
         for side, _ in list(available):
+            pressure = Pressure()
             found = calls(bench, side, mode, count)
             if found is None:
                 available = [one for one in available if one[0] != side]
@@ -72,10 +74,11 @@ def log_calls(bench: Bench, mode: str, count: int, goal: float, name: str) -> It
             figures.setdefault(side, []).append(median(found["calls"]))
             if side == "traindock":
                 limits.append(median(found["limit"]))
+                shares.append(pressure.share())  # peers press by themselves, with threads and servers
     ours = median(figures["traindock"])
-    yield Result(name, ours, median(limits), "us", goal, "os.write of the record")
+    yield Result(name, ours, median(limits), "us", goal, "os.write of the record", pressure=median(shares))
     for side, wanted in available[1:]:
-        yield Result(name, ours, median(figures[side]), "us", wanted, side, faster=True)
+        yield Result(name, ours, median(figures[side]), "us", wanted, side, faster=True, pressure=median(shares))
 
 
 @row

@@ -6,9 +6,12 @@ next to nothing.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+# Importing typing would cost as much as starting Python does; type checkers know this name without it.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from traindock._version import __version__ as __version__
     from traindock.compute_target import ComputeTarget as ComputeTarget
     from traindock.compute_target import LocalCompute as LocalCompute
