@@ -73,6 +73,7 @@ class _Follower:
             print(f"RunId: {run.id}\nFolder: {run.path}")  # noqa: T201
         self._watcher = Watcher(paths)
         self._told: tuple[State, str] | None = None
+        self._states_told = 0
         self._dispatcher_checked = 0.0
 
     def __enter__(self) -> _Follower:
@@ -125,17 +126,22 @@ class _Follower:
         return details
 
     def _print_state(self, record: RunRecord) -> None:
-        told = (record.state, record.detail)
-        if told != self._told and not record.state.terminal:
-            self._told = told
-            for log in self._logs:
-                log.end_line()
-            print(f"[{record.state}]{' ' if record.detail else ''}{record.detail}", flush=True)  # noqa: T201
+        # States that passed between two looks are told too; their details are history by then.
+        passed = [(change.state, "") for change in record.history[self._states_told : -1]]
+        self._states_told = len(record.history)
+        for told in (*passed, (record.state, record.detail)):
+            state, detail = told
+            if told != self._told and not state.terminal:
+                self._told = told
+                for log in self._logs:
+                    log.end_line()
+                print(f"[{state}]{' ' if detail else ''}{detail}", flush=True)  # noqa: T201
 
     def _print_summary(self, record: RunRecord, details: dict[str, Any]) -> None:
         for log in self._logs:
             log.end_line()
-        seconds = f" after {record.ended - record.started:.1f} s" if record.ended and record.started else ""
+        spent = _seconds(record)
+        seconds = f" after {spent:.1f} s" if spent is not None else ""
         lines = ["", "Execution Summary", "=================", f"RunId: {record.id}"]
         lines.append(f"Status: {record.state}{seconds}{f' ({record.reason})' if record.reason else ''}")
         if record.detail:
@@ -143,6 +149,16 @@ class _Follower:
         lines += [f"Warning: {warning['message']}" for warning in details.get("warnings", [])]
         lines += [f"Folder: {self._run.path}", ""]
         print("\n".join(lines), flush=True)  # noqa: T201
+
+
+def _seconds(record: RunRecord) -> float | None:
+    """How long the script ran, by a clock that nobody sets if there is such a record."""
+    measured = record.exit.get("seconds")
+    if isinstance(measured, int | float):
+        return float(measured)
+    if record.ended is None or record.started is None:
+        return None
+    return max(0.0, record.ended - record.started)
 
 
 class _Log:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -36,6 +37,8 @@ from traindock.store.files import write_json
 _START_SECONDS = 60.0
 _TICK_SECONDS = 0.2
 _POLL_SECONDS = 0.005
+# How the launcher ends where the disk does not take the records that it needs; see ``runtime.launcher``.
+_CANNOT_RECORD = 74
 
 _PYTHON = "{python}"
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
@@ -117,6 +120,10 @@ class LocalBackend(Backend):
             )
         except UserErrorException as error:
             raise EnvironmentBuildException(str(error)) from error
+        except EnvironmentBuildException as error:
+            if isinstance(error.__cause__, OSError) and error.__cause__.errno in (errno.ENOSPC, errno.EDQUOT):
+                raise StoreException(str(error)) from error
+            raise
         environment = {
             "key": prepared.key,
             "action": prepared.how,
@@ -187,6 +194,8 @@ class LocalBackend(Backend):
             if started is None or processes.wait_gone(started.launcher, _TICK_SECONDS):
                 time.sleep(_POLL_SECONDS)
             tick()
+        if not layout.root.exists():
+            tick()  # whoever follows may know that the folder only moved
         _reap(job.run_id)
         found = processes.read_exit(layout.exit_json)
         if found is None:
@@ -198,7 +207,8 @@ class LocalBackend(Backend):
     def cancel(self, job: Job) -> None:
         """Tell the launcher to end the job."""
         started = processes.read_started(job.layout.started_json)
-        if started is not None:
+        # The mark lies where the job can write, so it is believed only while some launcher lives.
+        if started is not None and processes.lock_is_held(job.layout.launch_lock):
             processes.signal_launcher(started.launcher)
 
     def describe(self) -> dict[str, Any]:
@@ -241,7 +251,7 @@ class LocalBackend(Backend):
         try:
             if layout.work.exists():
                 shutil.rmtree(layout.work)
-            snapshot.materialise(job.spec.snapshot, layout.work, layout=job.workspace)
+            _materialise(job)
             for folder, link in ((layout.work / "outputs", layout.outputs), (layout.work / "logs", layout.logs)):
                 folder.mkdir(exist_ok=True)
                 if not link.is_symlink():
@@ -267,6 +277,8 @@ class LocalBackend(Backend):
             if code is not None and not self.started(job):
                 if processes.lock_is_held(job.layout.launch_lock):
                     return  # another launcher, of a dispatcher that died, has the job
+                if code == _CANNOT_RECORD:
+                    raise StoreException(f"the job was not started: {_errors_of(process)}")
                 if code == CANNOT_RECORD:
                     raise StoreException(f"the launcher cannot record the start: {_errors_of(process)}")
                 raise LaunchError(f"the launcher ended with code {code} at once: {_errors_of(process)}")
@@ -274,6 +286,20 @@ class LocalBackend(Backend):
                 process.kill()
                 raise LaunchError(f"the launcher did not start the job within {_START_SECONDS:.0f} s")
             time.sleep(_POLL_SECONDS)
+
+
+def _materialise(job: Job) -> None:
+    try:
+        snapshot.materialise(job.spec.snapshot, job.layout.work, layout=job.workspace)
+    except StoreException as error:
+        if _may_pass(error):
+            raise
+        raise LaunchError(f"what was submitted cannot be restored: {error}") from error
+
+
+def _may_pass(error: Exception) -> bool:
+    """Whether the disk refused something, in contrast to content that is damaged or gone."""
+    return isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError)
 
 
 # Launchers that this process started, to be reaped when they end.

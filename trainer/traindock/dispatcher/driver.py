@@ -7,6 +7,7 @@ itself before the script starts.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -19,13 +20,20 @@ from traindock.compute.base import Backend, Job, LaunchError
 from traindock.compute.devices import list_gpus
 from traindock.compute.kinds import backend as make_backend
 from traindock.dispatcher.endings import Ending, ending_of
+from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import Demand, NodeQueue, Withdrawn
 from traindock.dispatcher.requests import RequestServer
-from traindock.errors import ComputeTargetException, EnvironmentBuildException, StoreException, TraindockError
+from traindock.errors import (
+    ComputeTargetException,
+    EnvironmentBuildException,
+    RunNotFoundException,
+    StoreException,
+    TraindockError,
+)
 from traindock.states import Reason, State
 from traindock.store import computes
 from traindock.store.blobs import BlobStore
-from traindock.store.files import write_json
+from traindock.store.files import read_json, write_json
 from traindock.store.run_records import RunRecord
 from traindock.store.sealing import seal
 from traindock.workspace import Workspace
@@ -45,15 +53,19 @@ class RunDriver(threading.Thread):
 
     Args:
         workspace: where the run is.
+        place: its folder.
         run_id: a run of this user that has no terminal state.
         queue: the workspace's queues.
         done: called when the thread ends.
     """
 
-    def __init__(self, workspace: Workspace, run_id: str, queue: NodeQueue, done: Callable[[], None]) -> None:
+    def __init__(
+        self, workspace: Workspace, place: Place, run_id: str, queue: NodeQueue, done: Callable[[], None]
+    ) -> None:
         super().__init__(name=f"run {run_id}", daemon=True)
         self.folder = workspace.run_folder(run_id)
         self._workspace = workspace
+        self._place = place
         self._queue = queue
         self._done = done
         self._cancel = threading.Event()
@@ -62,16 +74,17 @@ class RunDriver(threading.Thread):
         self._job: Job | None = None
         self._target = self.folder.load().spec.compute_target
         self._metrics_indexed = 0.0
+        self._waits_for = ""
 
     def notice(self) -> None:
         """Look whether the run is to be canceled; called whenever its record has grown, from any thread."""
         record = self.folder.load()
         if record.cancel_requested and not record.state.terminal and not self._cancel.is_set():
             self._cancel.set()
-            self.folder.transact(_request_cancel, durable=True)
             self._queue.wake()
             if self._backend is not None and self._job is not None:
                 self._backend.cancel(self._job)
+            self.folder.transact(_request_cancel, durable=True)
 
     def stop(self) -> None:
         """Leave the run as it is, soon."""
@@ -84,6 +97,8 @@ class RunDriver(threading.Thread):
             self._persist(self._drive)
         except Stopped:
             log.info("left %s as it is", self.folder.id)
+        except RunNotFoundException:
+            log.warning("the folder of %s was removed", self.folder.id)
         except Exception:
             log.exception("a fault of Traindock while driving %s", self.folder.id)
         finally:
@@ -94,6 +109,8 @@ class RunDriver(threading.Thread):
         record = self.folder.load()
         if record.state.terminal:
             return
+        if record.cancel_requested:
+            self._cancel.set()
         try:
             ending = self._perform(record)
         except Withdrawn:
@@ -119,16 +136,16 @@ class RunDriver(threading.Thread):
 
     def _perform(self, record: RunRecord) -> Ending:
         """Bring the job to its end, from wherever an earlier dispatcher left it, and say how it ended."""
+        if not self.folder.layout.started_json.exists():
+            self._check_withdrawn()
+        backend = self._backend = self._backend_of()
         job = self._job = self._workspace.job(record)
-        backend = self._backend = self._backend_of(record)
-        if record.cancel_requested:
-            self._cancel.set()
         if not backend.started(job):
             self._launch(backend, job, record)
         else:
             log.info("adopted %s", job.run_id)
             self._queue.occupy(self._target, job.run_id, job.spec.node_count)
-        self._advance(State.RUNNING, since=State.QUEUED)
+        self._advance(State.RUNNING, since=(State.NOT_STARTED, State.PREPARING, State.QUEUED))
         faultpoints.reached("dispatcher.running")
         if self._cancel.is_set():
             backend.cancel(job)
@@ -142,7 +159,7 @@ class RunDriver(threading.Thread):
         backend.check(job.spec)
         plan = backend.plan(job)
         write_json(job.layout.plan_json, plan.to_json())
-        self._advance(State.PREPARING, since=State.NOT_STARTED)
+        self._advance(State.PREPARING, since=(State.NOT_STARTED,))
         plan = backend.prepare(job, plan, self._withdrawn)
         self._check_withdrawn()
         environment = dict(plan.environment)
@@ -150,7 +167,7 @@ class RunDriver(threading.Thread):
             *({"type": "warning", "text": text} for text in environment.pop("warnings", ())),
             {"type": "environment", "value": environment},
         )
-        self._advance(State.QUEUED, since=State.PREPARING)
+        self._advance(State.QUEUED, since=(State.PREPARING,))
         demand = self._demand(backend, job, record)
         lease = self._queue.acquire(demand, self._withdrawn, self._tell)
         try:
@@ -187,9 +204,11 @@ class RunDriver(threading.Thread):
         self.folder.advance(ending.state, reason=ending.reason, detail=ending.detail, also=also)
         log.info("%s: %s (%s)", self.folder.id, ending.state, ending.reason)
 
-    def _backend_of(self, record: RunRecord) -> Backend:
+    def _backend_of(self) -> Backend:
         found = computes.load(self._workspace.layout).get(self._target)
         if found is None:
+            if self.folder.layout.started_json.exists():  # the job goes on, as it was planned
+                return make_backend(self._target, read_json(self.folder.layout.plan_json)["kind"], {})
             raise ComputeTargetException(f"the compute target {self._target!r} was deleted")
         return make_backend(self._target, found["kind"], found["settings"])
 
@@ -199,7 +218,7 @@ class RunDriver(threading.Thread):
             target=self._target,
             order=record.created,
             nodes=job.spec.node_count,
-            max_nodes=lambda: self._backend_of(record).max_nodes,
+            max_nodes=lambda: self._backend_of().max_nodes,
             gpus=backend.gpus_needed(job.spec),
             devices=lambda: [gpu.uuid for gpu in list_gpus()],
             holder={
@@ -210,7 +229,8 @@ class RunDriver(threading.Thread):
         )
 
     def _tick(self, requests: RequestServer) -> None:
-        if self._leaving.is_set():
+        # A job whose folder was moved goes on elsewhere; one whose folder was deleted is to be ended here.
+        if self._place.was_moved or (self._leaving.is_set() and self._place.is_here):
             raise Stopped
         requests.serve()
         # Lists that are ordered by a metric should move while a run is going, but not at every point.
@@ -223,12 +243,15 @@ class RunDriver(threading.Thread):
                 log.exception("cannot index the metrics of %s", self.folder.id)
             self._metrics_indexed = time.monotonic()
 
-    def _advance(self, state: State, *, since: State) -> None:
-        """Go on to ``state`` if the run is in ``since``: else it is there already, or its end was asked for."""
-        if self.folder.load().state is since:
+    def _advance(self, state: State, *, since: tuple[State, ...]) -> None:
+        """Go on to ``state`` if the run is in one of ``since``: else it is there already, or its end was asked for.
+
+        More than one of them because a line of the record may have been damaged since it was written.
+        """
+        if self.folder.load().state in since:
 
             def decide(record: RunRecord) -> list[dict[str, Any]]:
-                return [{"type": "state", "state": state.value}] if record.state is since else []
+                return [{"type": "state", "state": state.value}] if record.state in since else []
 
             self.folder.transact(decide, durable=True)
 
@@ -250,8 +273,16 @@ class RunDriver(threading.Thread):
                 return
             except StoreException as error:
                 log.warning("%s waits for the disk: %s", self.folder.id, error)
-                if self._leaving.wait(_RETRY_SECONDS):
+                self._tell_of_wait(str(error))
+                if self._place.was_moved or self._leaving.wait(_RETRY_SECONDS):
                     raise Stopped from None
+
+    def _tell_of_wait(self, why: str) -> None:
+        """Say in the run why it does not go on: not every fault passes by itself, and this disk may take a line."""
+        if why != self._waits_for:
+            self._waits_for = why
+            with contextlib.suppress(TraindockError):
+                self._tell(f"waiting, since {why}")
 
 
 def _request_cancel(record: RunRecord) -> list[dict[str, Any]]:

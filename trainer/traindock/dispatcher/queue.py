@@ -141,9 +141,11 @@ class NodeQueue:
         target.expected = {run_id: turn for run_id, turn in target.expected.items() if turn[1] > now}
         ahead = [waiting.run_id for waiting in target.waiting if waiting.rank < demand.rank]
         ahead += [run_id for run_id, (order, _) in target.expected.items() if (order, run_id) < demand.rank]
-        used = sum(target.holders.values())
+        # Itself, where a launch is tried again: it still has its nodes.
+        others = {run_id: nodes for run_id, nodes in target.holders.items() if run_id != demand.run_id}
+        used = sum(others.values())
         if used + demand.nodes > limit:
-            holders = ", ".join(target.holders) or "nobody"
+            holders = ", ".join(others) or "nobody"
             behind = f", after {len(ahead)} other run{'s' if len(ahead) > 1 else ''}" if ahead else ""
             return f"waiting for a node of {demand.target!r}: {used} of {limit} held by {holders}{behind}", None
         if ahead:

@@ -1,6 +1,7 @@
 """Serving what a running job asks for: see ``runtime.requests`` for the requests and their forms.
 
-A request is data from a script, so it is checked like any user's input, and it can only concern the job's own run.
+A request is data from a script, so it is checked like any user's input, and it can only concern the job's own run
+and the children that the job has made.
 It stays in its folder until it was carried out; each is carried out once, though a dispatcher may die in between:
 records that a request makes carry the request's id.
 """
@@ -11,12 +12,15 @@ import json
 import logging
 import os
 import re
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from traindock.dispatcher.children import Children
 from traindock.errors import StoreException, TraindockError, UserErrorException
 from traindock.run import Run
+from traindock.runtime.children import child_tags
 from traindock.store.files import write_json
 from traindock.store.run_records import RunFolder
 from traindock.workspace import Workspace
@@ -33,13 +37,17 @@ class RequestServer:
     def __init__(self, workspace: Workspace, folder: RunFolder) -> None:
         self._run = Run.get(workspace, folder.id)
         self._requests = folder.layout.requests
-        self._handlers: dict[str, Callable[[dict[str, Any]], dict[str, Any] | None]] = {
+        self._children = Children(workspace, folder)
+        self._handlers: dict[str, Callable[[Run, dict[str, Any]], dict[str, Any] | None]] = {
             "tag": self._tag,
             "remove_tags": self._remove_tags,
             "properties": self._properties,
             "display_name": self._display_name,
             "description": self._description,
             "register_model": self._register_model,
+            "child_run": self._child_run,
+            "create_children": self._create_children,
+            "end_child": self._end_child,
         }
 
     def serve(self) -> None:
@@ -47,9 +55,10 @@ class RequestServer:
         for path in self._waiting():
             try:
                 self._answer(path, self._carry_out(self._read(path)))
-            except StoreException:
-                raise
-            except TraindockError as error:
+            except (TraindockError, OSError) as error:
+                if isinstance(error, OSError) or isinstance(error.__cause__, (OSError, sqlite3.OperationalError)):
+                    # The disk refused: the request waits. What is only damaged would make it wait for ever.
+                    raise StoreException(f"the request {path.name} waits: {error}") from error
                 log.warning("%s asked for what cannot be done: %s", self._run.id, error)
                 self._answer(path, {"ok": False, "error": {"type": type(error).__name__, "message": str(error)}})
 
@@ -81,7 +90,8 @@ class RequestServer:
             known = ", ".join(self._handlers)
             raise UserErrorException(f"a job cannot ask for {request.get('request')!r} here; it can for: {known}")
         try:
-            result = handler(request)
+            run = self._run if request.get("run") is None else self._children.get(request["run"])
+            result = handler(run, request)
         except (KeyError, TypeError, AttributeError, ValueError) as error:
             if isinstance(error, TraindockError):
                 raise
@@ -93,27 +103,39 @@ class RequestServer:
             write_json(path.with_name(f"{path.stem}.reply.json"), reply, durable=False)
         path.unlink(missing_ok=True)
 
-    def _tag(self, request: dict[str, Any]) -> None:
-        self._run.set_tags(request["tags"])
+    def _tag(self, run: Run, request: dict[str, Any]) -> None:
+        run.set_tags(request["tags"])
 
-    def _remove_tags(self, request: dict[str, Any]) -> None:
-        self._run.remove_tags(request["keys"])
+    def _remove_tags(self, run: Run, request: dict[str, Any]) -> None:
+        run.remove_tags(request["keys"])
 
-    def _properties(self, request: dict[str, Any]) -> None:
-        self._run.add_properties(request["properties"])
+    def _properties(self, run: Run, request: dict[str, Any]) -> None:
+        run.add_properties(request["properties"])
 
-    def _display_name(self, request: dict[str, Any]) -> None:
-        self._run.display_name = request["value"]
+    def _display_name(self, run: Run, request: dict[str, Any]) -> None:
+        run.display_name = request["value"]
 
-    def _description(self, request: dict[str, Any]) -> None:
-        self._run.description = request["value"]
+    def _description(self, run: Run, request: dict[str, Any]) -> None:
+        run.description = request["value"]
 
-    def _register_model(self, request: dict[str, Any]) -> dict[str, Any]:
+    def _child_run(self, run: Run, request: dict[str, Any]) -> dict[str, Any]:
+        name, run_id = request.get("name"), request.get("run_id")
+        (made,) = self._children.make(run, request["id"], [{}], name=name, run_id=run_id)
+        return {"environment": made}
+
+    def _create_children(self, run: Run, request: dict[str, Any]) -> dict[str, Any]:
+        tags = child_tags(request.get("count"), request.get("tag_key"), request.get("tag_values"))
+        return {"environments": self._children.make(run, request["id"], tags)}
+
+    def _end_child(self, run: Run, request: dict[str, Any]) -> None:
+        self._children.end(run, dict(request["exit"]))
+
+    def _register_model(self, run: Run, request: dict[str, Any]) -> dict[str, Any]:
         from traindock.model import Model
 
         known = ("tags", "properties", "description", "model_framework", "model_framework_version")
         model: Model = Model.register_from_run(
-            self._run,
+            run,
             request["model_name"],
             request.get("model_path"),
             request_id=request["id"],

@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,11 +19,12 @@ from traindock._version import __version__
 from traindock.compute.leases import Leases
 from traindock.compute.processes import Identity
 from traindock.dispatcher.driver import RunDriver
+from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
-from traindock.errors import TraindockError
+from traindock.errors import StoreException, TraindockError
+from traindock.settings import DispatcherSettings
 from traindock.store.changes import Changes
 from traindock.store.files import write_json
-from traindock.store.run_records import run_ids
 from traindock.store.signing import Signature
 from traindock.store.watch import Watcher
 from traindock.workspace import Workspace
@@ -32,20 +34,23 @@ log = logging.getLogger(__name__)
 # Another process that only looks whether the lock is free holds it for microseconds; an older dispatcher
 # that was asked to leave needs a little longer.
 _LOCK_PATIENCE_SECONDS = 5.0
-_LOOK_SECONDS = 5.0
+_LOOK_SECONDS = 2.0
 _STALE_SECONDS = 3600.0
+_RETRY_SECONDS = 1.0
+# Ending a job takes its processes; nothing of it is waited for longer.
+_DELETED_SECONDS = 20.0
 
 
 class Service:
     """The dispatcher of the workspace in ``root``."""
 
     def __init__(self, root: Path) -> None:
+        self._place = Place(root)
         self._workspace = Workspace(root)
         self._layout = self._workspace.layout
         self._changes = Changes(self._layout.changes)
         self._queue = NodeQueue(Leases())
         self._drivers: dict[str, RunDriver] = {}
-        self._ended = threading.Event()
         self._stop = threading.Event()
         self._offset = 0
         self._lock = -1
@@ -57,43 +62,79 @@ class Service:
         log.info("traindock %s (%s) at work in %s", __version__, sys.executable, self._layout.root)
         own = Identity.of(os.getpid())
         assert own is not None
-        write_json(self._layout.dispatcher_json, {"version": __version__, "process": asdict(own), "since": time.time()})
-        self._recover()
-        with Watcher([self._layout.changes]) as watcher:
-            self._stop_on_signals(watcher)
+        with Watcher([self._layout.changes]) as self._watcher:
+            self._stop_on_signals()
+            self._persist(lambda: self._introduce(own))
+            self._persist(self._recover)
             idle_since = time.monotonic()
             while not self._stop.is_set():
+                if not self._place.is_here:
+                    self._await_ends()
+                    break
                 self._look()
                 if self._drivers:
                     idle_since = time.monotonic()
                 elif self._idle_for(time.monotonic() - idle_since):
                     log.info("nothing to do: leaving")
                     return 0
-                watcher.wait(_LOOK_SECONDS if self._drivers else 1.0)
-        self._leave()
+                self._watcher.wait(_LOOK_SECONDS if self._drivers else 1.0)
+            self._leave()
         return 0
 
-    def _stop_on_signals(self, watcher: Watcher) -> None:
+    def _introduce(self, own: Identity) -> None:
+        document = {"version": __version__, "process": asdict(own), "since": time.time()}
+        write_json(self._layout.dispatcher_json, document)
+
+    def _persist(self, step: Callable[[], None]) -> None:
+        """Perform ``step``, again and again while the disk refuses."""
+        while not self._stop.is_set() and self._place.is_here:
+            try:
+                step()
+                return
+            except (StoreException, OSError) as error:
+                log.warning("waiting for the disk: %s", error)
+                self._watcher.wait(_RETRY_SECONDS)
+
+    def _await_ends(self) -> None:
+        """The folder is gone. Its jobs live on where it was moved to; where it was deleted, their drivers end them."""
+        if self._place.was_moved:
+            log.info("the workspace was moved away")
+            return
+        log.info("the workspace was deleted")
+        for driver in self._drivers.values():
+            driver.join(timeout=_DELETED_SECONDS)
+
+    def _stop_on_signals(self) -> None:
         def stop(*_: object) -> None:
             self._stop.set()
-            watcher.wake()
+            self._watcher.wake()
 
         signal.signal(signal.SIGTERM, stop)
         signal.signal(signal.SIGINT, stop)
 
     def _idle_for(self, seconds: float) -> bool:
         """Give the lock back if there was no work for long enough and none has come in this very moment."""
-        patience = self._workspace.settings.dispatcher.idle_seconds
+        try:
+            patience = self._workspace.settings.dispatcher.idle_seconds
+        except StoreException:  # whoever submits is told; here the default will do
+            patience = DispatcherSettings().idle_seconds
         return seconds > patience and self._changes.unless_changed(self._offset, self._release_lock)
 
     def _look(self) -> None:
         """Take in what has changed, and give each new run a driver."""
         for run_id in [run_id for run_id, driver in self._drivers.items() if not driver.is_alive()]:
             del self._drivers[run_id]
-        subjects, self._offset = self._changes.read(self._offset)
+        try:
+            subjects, self._offset = self._changes.read(self._offset)
+        except OSError as error:
+            log.warning("cannot read %s: %s", self._layout.changes, error)
+            return
         if not subjects:
             return
-        self._workspace.index.catch_up()
+        try:
+            self._workspace.index.catch_up()
+        except StoreException as error:
+            log.warning("the index stays behind: %s", error)
         for subject in subjects:
             kind, _, name = subject.partition("/")
             if kind == "run":
@@ -108,20 +149,15 @@ class Service:
                 driver.notice()
                 return
             record = self._workspace.run_folder(run_id).load()
-        except TraindockError as error:
+            if record.state.terminal or record.signature is not Signature.VALID:
+                return
+            self._queue.expect(record.spec.compute_target, run_id, record.created)
+            driver = RunDriver(self._workspace, self._place, run_id, self._queue, self._watcher.wake)
+            self._drivers[run_id] = driver
+            driver.start()
+            driver.notice()
+        except (TraindockError, OSError) as error:
             log.warning("left %s alone: %s", run_id, error)
-            return
-        if record.state.terminal or record.signature is not Signature.VALID:
-            return
-        self._queue.expect(record.spec.compute_target, run_id, record.created)
-        driver = RunDriver(self._workspace, run_id, self._queue, self._driver_ended)
-        self._drivers[run_id] = driver
-        driver.start()
-        driver.notice()
-
-    def _driver_ended(self) -> None:
-        """Wake the main loop, which waits for the log of changes, by a change that concerns nobody."""
-        self._changes.announce("dispatcher/")
 
     def _recover(self) -> None:
         """Find the runs that an earlier dispatcher, or a submitter that died, left unfinished."""
@@ -130,8 +166,7 @@ class Service:
                 if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
                     shutil.rmtree(entry, ignore_errors=True)
         _, self._offset = self._changes.read(0)
-        if self._workspace.index.count() != len(run_ids(self._layout)):
-            self._workspace.rebuild_index()
+        self._workspace.index.take_over_unknown()
         for run_id in self._workspace.index.unfinished():
             self._consider(run_id)
 

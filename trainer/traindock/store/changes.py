@@ -7,6 +7,7 @@ change, or learns that its writer died before making it.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Iterator
@@ -23,12 +24,12 @@ class Changes:
     def announce(self, subject: str) -> None:
         """Append ``subject``; cheap, not synced (a rebuild of the index finds what a power cut lost)."""
         with self._locked(fcntl.LOCK_EX) as fd:
-            os.write(fd, subject.encode() + b"\n")
+            _append(fd, subject)
 
     def publish(self, subject: str, action: Callable[[], None]) -> None:
         """Announce ``subject`` and perform ``action``, such that no reader sees the one without the other."""
         with self._locked(fcntl.LOCK_EX) as fd:
-            os.write(fd, subject.encode() + b"\n")
+            _append(fd, subject)
             action()
 
     def read(self, offset: int) -> tuple[list[str], int]:
@@ -76,3 +77,13 @@ class Changes:
         end = data.rfind(b"\n") + 1
         lines = data[:end].decode("utf-8", "replace").split("\n")
         return list(dict.fromkeys(line for line in lines if line)), offset + end
+
+
+def _append(fd: int, subject: str) -> None:
+    """Write one line, on a line of its own whatever a full disk left of the one before."""
+    size = os.fstat(fd).st_size
+    line = subject.encode() + b"\n"
+    if size and os.pread(fd, 1, size - 1) != b"\n":
+        line = b"\n" + line
+    if os.write(fd, line) < len(line):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))

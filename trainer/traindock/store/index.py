@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from traindock.errors import StoreException, TraindockError
+from traindock.names import check_name
 from traindock.states import Reason, State
 from traindock.store import events
 from traindock.store.changes import Changes
@@ -93,6 +94,8 @@ _COLUMNS = (
     "id, experiment, number, display_name, type, state, reason, detail, compute_target, user, parent, created, "
     "started, ended, signed, tags, properties"
 )
+# What SQLite says of a damaged file under the same class of error as of a disk that refuses.
+_DAMAGE = ("no such table", "no such column", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ")
 _INSERT_RUN = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 18)})"  # noqa: S608 (no value from outside)
 
 
@@ -110,7 +113,13 @@ class Index:
     def runs(self, query: RunQuery) -> list[RunRow]:
         """Return the runs that ``query`` describes, the newest first unless it says otherwise."""
         sql, values = _select(query)
-        return self._ask(lambda connection: [_row(row) for row in connection.execute(sql, values)])
+        rows = self._ask(lambda connection: [_row(row) for row in connection.execute(sql, values)])
+        gone = {row.id for row in rows if not self._layout.run(row.id).run_json.exists()}
+        if not gone:
+            return rows
+        # Somebody deleted folders by hand, which is announced nowhere.
+        self._healing(lambda: self._forget(gone))
+        return self.runs(query)
 
     def unfinished(self) -> list[str]:
         """Return the ids of this user's runs that have no terminal state, oldest first."""
@@ -120,6 +129,16 @@ class Index:
     def count(self) -> int:
         """Return the number of runs."""
         return int(self._ask(lambda connection: connection.execute("SELECT COUNT(*) FROM runs").fetchone()[0]))
+
+    def take_over_unknown(self) -> None:
+        """Take over runs that nobody announced: put there by hand, or announced when the power was cut.
+
+        Folders that hold no readable run are looked at again each time; what is known is not read again.
+        """
+        known = self._ask(lambda connection: {row[0] for row in connection.execute("SELECT id FROM runs")})
+        found = set(run_ids(self._layout))
+        if found != known:
+            self._healing(lambda: self._forget(found ^ known))
 
     def experiments(self) -> dict[str, int]:
         """Return the experiments that have runs, with how many."""
@@ -143,8 +162,12 @@ class Index:
 
     def put_metrics(self, run_id: str) -> None:
         """Take over the present metrics of a run that is still going."""
-        with self._writing() as connection:
-            _write_metrics(connection, run_id, self._layout)
+
+        def put() -> None:
+            with self._writing() as connection:
+                _write_metrics(connection, run_id, self._layout)
+
+        self._healing(put)
 
     def catch_up(self) -> list[str]:
         """Take over what was announced since the last time, and return the subjects.
@@ -152,19 +175,7 @@ class Index:
         Subjects that another process has taken over already are not among them; who needs all follows
         ``changes.log`` by an offset of its own.
         """
-        with self._lock:
-            connection = self._open()
-            offset = _offset(connection)
-            if not self._changes.grown(offset):
-                return []
-            with self._writing() as connection:
-                subjects, offset = self._changes.read(_offset(connection))
-                for subject in subjects:
-                    kind, _, name = subject.partition("/")
-                    if kind == "run":
-                        self._take_over(connection, name)
-                connection.execute("INSERT OR REPLACE INTO meta VALUES ('changes_offset', ?)", [offset])
-            return subjects
+        return self._healing(self._catch_up)
 
     def rebuild(self) -> int:
         """Throw the database away, read every folder, and return the number of runs found."""
@@ -196,36 +207,71 @@ class Index:
                 self._connection.close()
                 self._connection = None
 
+    def _forget(self, run_ids: Iterable[str]) -> None:
+        with self._writing() as connection:
+            for run_id in run_ids:
+                self._take_over(connection, run_id)
+
     def _take_over(self, connection: sqlite3.Connection, run_id: str) -> None:
         connection.execute("DELETE FROM run_tags WHERE run = ?", [run_id])
         try:
             folder = RunFolder(self._layout, self._identity, run_id)
             events.read_settled(folder.layout.events)
             record = folder.load()
-        except TraindockError:
+            check_name("experiment", record.experiment)
+            connection.execute(_INSERT_RUN, _values(record))
+        except (TraindockError, sqlite3.ProgrammingError, sqlite3.InterfaceError, OverflowError):
+            # Not readable; or not signed, and full of values that no run of ours has.
             connection.execute("DELETE FROM runs WHERE id = ?", [run_id])
             connection.execute("DELETE FROM run_metrics WHERE run = ?", [run_id])
             return
-        connection.execute(_INSERT_RUN, _values(record))
         connection.executemany(
             "INSERT OR REPLACE INTO run_tags VALUES (?, ?, ?)",
-            [(name, value, run_id) for name, value in record.tags.items()],
+            [(_storable(str(name)), _storable(str(value)), run_id) for name, value in record.tags.items()],
         )
         if record.state.terminal:
             _write_metrics(connection, run_id, self._layout)
 
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        def ask() -> T:
+            self._catch_up()
+            return question(self._open())
+
+        return self._healing(ask)
+
+    def _catch_up(self) -> list[str]:
+        connection = self._open()
+        if not self._changes.grown(_offset(connection)):
+            return []
+        with self._writing() as connection:
+            subjects, offset = self._changes.read(_offset(connection))
+            for subject in subjects:
+                kind, _, name = subject.partition("/")
+                if kind == "run":
+                    self._take_over(connection, name)
+            connection.execute("INSERT OR REPLACE INTO meta VALUES ('changes_offset', ?)", [offset])
+        return subjects
+
+    def _healing(self, action: Callable[[], T]) -> T:
+        """Perform ``action``, and if the database turns out to be damaged, once more on a new one.
+
+        Raises:
+            StoreException: the disk is full or refuses.
+        """
         with self._lock:
             try:
-                self.catch_up()
-                return question(self._open())
-            except sqlite3.OperationalError as error:
-                if "no such table" not in str(error) and "malformed" not in str(error):
-                    raise StoreException(f"the index {self._layout.index} cannot be used: {error}") from error
-                self._replace_damaged(error)
-            except sqlite3.DatabaseError as error:
-                self._replace_damaged(error)
-            return question(self._open())
+                try:
+                    return action()
+                except sqlite3.OperationalError as error:
+                    if not any(sign in f"{error} {error.sqlite_errorname}" for sign in _DAMAGE):
+                        raise
+                    self._replace_damaged(error)
+                except sqlite3.DatabaseError as error:
+                    self._replace_damaged(error)
+                return action()
+            except (sqlite3.Error, OSError) as error:
+                self.close()
+                raise StoreException(f"the index {self._layout.index} cannot be used: {error}") from error
 
     def _replace_damaged(self, error: sqlite3.Error) -> None:
         self.close()
@@ -291,14 +337,19 @@ def _write_metrics(connection: sqlite3.Connection, run_id: str, layout: Workspac
     connection.execute("DELETE FROM run_metrics WHERE run = ?", [run_id])
     connection.executemany(
         "INSERT INTO run_metrics VALUES (?, ?, ?, ?, ?, ?)",
-        [(run_id, name, found.last, found.min, found.max, found.count) for name, found in summary.items()],
+        [(run_id, _storable(name), found.last, found.min, found.max, found.count) for name, found in summary.items()],
     )
+
+
+def _storable(text: str) -> str:
+    """SQLite takes no lone surrogates, which odd file names bring along."""
+    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _values(record: RunRecord) -> list[Any]:
     signed = record.signature is not Signature.INVALID
     ours = record.signature is Signature.VALID
-    return [
+    values = [
         record.id,
         record.experiment,
         record.number,
@@ -318,6 +369,7 @@ def _values(record: RunRecord) -> list[Any]:
         json.dumps(record.tags),
         json.dumps(record.properties),
     ]
+    return [_storable(value) if isinstance(value, str) else value for value in values]
 
 
 def _row(row: Sequence[Any]) -> RunRow:
@@ -371,6 +423,7 @@ def _select(query: RunQuery) -> tuple[str, list[Any]]:
     columns = _prefixed(_COLUMNS.split(", "))
     limit = -1 if query.limit is None else query.limit
     sql = f"SELECT {columns} FROM {source} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
+    values = [_storable(value) if isinstance(value, str) else value for value in values]
     return sql, [*values, limit, query.offset]
 
 

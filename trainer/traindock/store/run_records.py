@@ -18,7 +18,7 @@ from traindock import faultpoints
 from traindock.errors import InternalError, RunNotFoundException, RunNotSignedException, StoreException
 from traindock.names import check_name
 from traindock.spec import RunSpec
-from traindock.states import Reason, State, check_transition
+from traindock.states import TRANSITIONS, Reason, State, check_transition, outcome
 from traindock.store import events, signing
 from traindock.store.changes import Changes
 from traindock.store.events import Event
@@ -27,6 +27,22 @@ from traindock.store.identity import WorkspaceRecord
 from traindock.store.layout import RunLayout, WorkspaceLayout
 
 FORMAT = 1
+
+
+def _later() -> dict[State, frozenset[State]]:
+    later: dict[State, frozenset[State]] = {}
+    for state in State:
+        found: set[State] = set()
+        new = set(TRANSITIONS[state])
+        while new:
+            found |= new
+            new = {after for each in new for after in TRANSITIONS[each]} - found
+        later[state] = frozenset(found)
+    return later
+
+
+# From each state, all that may follow it at some time: what a reader accepts if a line in between is damaged.
+_LATER = _later()
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,7 +217,8 @@ def _apply(record: RunRecord, event: Event) -> None:
     if kind == "state":
         state = State(event["state"])
         reason = Reason(event["reason"]) if "reason" in event else None
-        check_transition(record.history[-1].state if record.history else None, state, reason)
+        if not _believable(record, state, reason):
+            return
         record.detail = str(event.get("detail", ""))
         record.history.append(StateChange(state, when, reason, record.detail))
         if state is State.RUNNING:
@@ -225,8 +242,15 @@ def _apply(record: RunRecord, event: Event) -> None:
         record.environment = dict(event["value"])
     elif kind == "exit":
         record.exit = dict(event["value"])
-    elif kind == "warning":
-        record.warnings.append(str(event["text"]))
+    elif kind == "warning" and (text := str(event["text"])) not in record.warnings:  # steps may be repeated
+        record.warnings.append(text)
+
+
+def _believable(record: RunRecord, state: State, reason: Reason | None) -> bool:
+    """Whether a state that was recorded can have come about; what led to it may have been damaged since."""
+    first = not record.history and state is State.NOT_STARTED
+    ends_well = (outcome(reason) is state) if reason is not None else not state.terminal
+    return ends_well and (first or state in _LATER[record.state])
 
 
 def publish(
@@ -234,6 +258,7 @@ def publish(
     identity: WorkspaceRecord,
     *,
     run_id: str,
+    fill: Callable[[RunLayout], None] = lambda _: None,
     **facts: Any,
 ) -> RunFolder:
     """Write a new run, signed, so that it appears whole or not at all.
@@ -242,6 +267,7 @@ def publish(
         workspace: where.
         identity: the workspace's record.
         run_id: must be new.
+        fill: puts more into the run's folder before anybody can see it; the folder has another name then.
         **facts: the fields of ``run.json`` besides format, id, workspace and signature; ``spec`` as JSON.
 
     Raises:
@@ -256,6 +282,7 @@ def publish(
             folder.mkdir()
         write_json(layout.run_json, document)
         events.append(layout.events, {"type": "state", "state": State.NOT_STARTED.value}, durable=True)
+        fill(layout)
         sync_folder(layout.root)
         faultpoints.reached("submit.after-event")
         Changes(workspace.changes).publish(f"run/{run_id}", lambda: _rename(layout.root, workspace.runs / run_id))
@@ -281,16 +308,23 @@ def run_ids(workspace: WorkspaceLayout) -> list[str]:
 
 
 def take_number(workspace: WorkspaceLayout, experiment: str) -> int:
-    """Return the next run number of an experiment, 1 for its first run; never gives one twice."""
+    """Return the next run number of an experiment, 1 for its first run; never gives one twice.
+
+    Raises:
+        StoreException: the disk is full or refuses.
+    """
     folder = workspace.experiments / experiment
-    folder.mkdir(parents=True, exist_ok=True)
     counter = folder / "last_number"
-    with events.locked(folder / ".lock"):
-        try:
-            last = int(counter.read_text())
-        except (FileNotFoundError, ValueError):
-            last = _highest_number(workspace, experiment)
-        write_json(counter, last + 1, durable=False)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with events.locked(folder / ".lock"):
+            try:
+                last = int(counter.read_text())
+            except (FileNotFoundError, ValueError):
+                last = _highest_number(workspace, experiment)
+            write_json(counter, last + 1, durable=False)
+    except OSError as error:
+        raise StoreException(f"cannot number the run in {folder}: {error.strerror}") from error
     return last + 1
 
 
