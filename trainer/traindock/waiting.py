@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from traindock.run import Run
 
 _CHUNK = 1 << 16
+_BEFORE_RUNNING = (State.NOT_STARTED, State.PREPARING, State.QUEUED)
 _PAUSE_SECONDS = 1.0
 _DISPATCHER_CHECK_SECONDS = 2.0
 
@@ -87,9 +88,12 @@ class _Follower:
         # The state first: once it is terminal, the logs are complete when they are read after it.
         record = self._run.record
         if self._show:
+            build, output = self._logs
+            build.print_new()
             self._print_state(record)
-            for log in self._logs:
-                log.print_new()
+            # The script may print before its start is recorded; people read the one before the other.
+            if record.state not in _BEFORE_RUNNING:
+                output.print_new()
         if record.state.terminal:
             return True
         if record.signature is not Signature.VALID:
