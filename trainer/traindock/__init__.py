@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from traindock.errors import InternalError as InternalError
     from traindock.errors import ModelNotFoundException as ModelNotFoundException
     from traindock.errors import ModelPathNotFoundException as ModelPathNotFoundException
+    from traindock.errors import RunCanceledException as RunCanceledException
     from traindock.errors import RunConfigurationException as RunConfigurationException
     from traindock.errors import RunEnvironmentException as RunEnvironmentException
     from traindock.errors import RunNotFoundException as RunNotFoundException
@@ -58,6 +59,7 @@ _HOMES = {
         "InternalError",
         "ModelNotFoundException",
         "ModelPathNotFoundException",
+        "RunCanceledException",
         "RunConfigurationException",
         "RunEnvironmentException",
         "RunNotFoundException",

@@ -15,6 +15,7 @@
     │   └── RunEnvironmentException     not inside a job, and the caller insisted on one
     ├── ActivityFailedException         the run ended as Failed: the script, its environment or the machine
     ├── Detached                        waiting was interrupted; the run goes on
+    ├── RunCanceledException            somebody asked for the end of the run that this code logs into
     ├── EnvironmentBuildException       an environment could not be built
     ├── StoreException                  the workspace's files are damaged, too new, or the disk refuses
     └── InternalError                   a fault of Traindock itself
@@ -179,6 +180,12 @@ class Detached(TraindockError):
     """Waiting for a run was interrupted. The run goes on; wait again, or cancel it, at any time."""
 
     code = "detached"
+
+
+class RunCanceledException(TraindockError):
+    """Somebody asked for the end of the run that this code logs into, so that the code may stop its work."""
+
+    code = "run_canceled"
 
 
 class EnvironmentBuildException(TraindockError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import os
 from collections.abc import Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -13,6 +14,7 @@ from traindock.store import events
 from traindock.store.changes import Changes
 
 if TYPE_CHECKING:
+    from traindock.interactive import InteractiveRun
     from traindock.run import Run
     from traindock.workspace import Workspace
 
@@ -51,6 +53,37 @@ class Experiment:
         from traindock.submit import submit
 
         return submit(self, config, tags=tags, **options)
+
+    def start_logging(
+        self,
+        *,
+        outputs: str | os.PathLike[str] | bool | None = "./outputs",
+        snapshot_directory: str | os.PathLike[str] | None = ".",
+        display_name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> InteractiveRun:
+        """Start a run that this process, a notebook's kernel for instance, logs into.
+
+        End it by ``complete()`` or ``fail()``, or use it in a ``with`` block. ``Run.get_context()`` does not return
+        it: outside of a job that is an offline run, whatever this process has started.
+
+        Args:
+            outputs: all files that lie in this folder when the run ends are copied into the run as ``outputs/…``; the
+                folder need not exist. None or False: none are.
+            snapshot_directory: the folder to keep a snapshot of; None: without.
+            display_name: a name for people.
+            tags: free strings, to find the run again.
+
+        Raises:
+            UserErrorException: there is no such snapshot folder.
+            SnapshotException: it is too large.
+            StoreException: the disk is full or refuses.
+        """
+        from traindock.interactive import start_logging
+
+        return start_logging(
+            self, outputs=outputs, snapshot_directory=snapshot_directory, display_name=display_name, tags=tags
+        )
 
     def get_runs(
         self,

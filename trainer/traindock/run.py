@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Generator, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from traindock.environment import Environment
     from traindock.experiment import Experiment
+    from traindock.interactive import InteractiveRun
     from traindock.model import Model
     from traindock.workspace import Workspace
 
@@ -473,6 +474,42 @@ class Run:
         from traindock.submit import submit
 
         return submit(self.experiment, config, tags=tags, parent=self.id, **options)
+
+    def child_run(
+        self, name: str | None = None, run_id: str | None = None, outputs: PathLike | bool | None = None
+    ) -> InteractiveRun:
+        """Start a run below this one that this process logs into; see :meth:`Experiment.start_logging`.
+
+        Args:
+            name: its display name.
+            run_id: its id; default is a new one.
+            outputs: as for :meth:`Experiment.start_logging`.
+
+        Raises:
+            UserErrorException: this run has ended, or ``run_id`` is taken or not allowed.
+            StoreException: the disk is full or refuses.
+        """
+        from traindock.interactive import start_child
+
+        return start_child(self, name, run_id, outputs)
+
+    def create_children(
+        self, count: int | None = None, tag_key: str | None = None, tag_values: Iterable[Any] | None = None
+    ) -> builtins.list[InteractiveRun]:
+        """Start several runs below this one that this process logs into.
+
+        Args:
+            count: how many, at most 100; or
+            tag_key: a tag that each of them gets, with
+            tag_values: its value for each: one child for each value, at most 100.
+
+        Raises:
+            UserErrorException: neither or half of it is given, it is too many, or this run has ended.
+            StoreException: the disk is full or refuses.
+        """
+        from traindock.interactive import start_children
+
+        return start_children(self, count, tag_key, tag_values)
 
     def get_children(
         self,

@@ -29,6 +29,7 @@ from traindock.images import venvs
 from traindock.images.pythons import check_buildable
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildSettings
+from traindock.run_types import WITHOUT_JOB
 from traindock.runtime.supervisor import CANNOT_RECORD
 from traindock.settings import PackageSettings
 from traindock.spec import RunSpec
@@ -205,7 +206,9 @@ class LocalBackend(Backend):
         return Outcome(asdict(found))
 
     def cancel(self, job: Job) -> None:
-        """Tell the launcher to end the job."""
+        """Tell the launcher to end the job. A process that was there before the run is not ours to end."""
+        if job.spec.type in WITHOUT_JOB:
+            return
         started = processes.read_started(job.layout.started_json)
         # The mark lies where the job can write, so it is believed only while some launcher lives.
         if started is not None and processes.lock_is_held(job.layout.launch_lock):

@@ -18,8 +18,13 @@ from typing import Any
 from traindock import faultpoints
 from traindock.compute.base import Backend, Job, LaunchError
 from traindock.compute.devices import list_gpus
+from traindock.compute.held import follow as follow_held
+from traindock.compute.held import logged_bytes
 from traindock.compute.kinds import backend as make_backend
+from traindock.dispatcher.children import Children
 from traindock.dispatcher.endings import Ending, ending_of
+from traindock.dispatcher.finish import finish
+from traindock.dispatcher.held import ending_of_held
 from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import Demand, NodeQueue, Withdrawn
 from traindock.dispatcher.requests import RequestServer
@@ -30,12 +35,11 @@ from traindock.errors import (
     StoreException,
     TraindockError,
 )
+from traindock.run_types import WITHOUT_JOB
 from traindock.states import Reason, State
 from traindock.store import computes
-from traindock.store.blobs import BlobStore
 from traindock.store.files import read_json, write_json
 from traindock.store.run_records import RunRecord
-from traindock.store.sealing import seal
 from traindock.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -74,10 +78,13 @@ class RunDriver(threading.Thread):
         self._job: Job | None = None
         self._target = self.folder.load().spec.compute_target
         self._metrics_indexed = 0.0
+        self._metrics_bytes = 0
         self._waits_for = ""
+        self._news = threading.Event()
 
     def notice(self) -> None:
         """Look whether the run is to be canceled; called whenever its record has grown, from any thread."""
+        self._news.set()
         record = self.folder.load()
         if record.cancel_requested and not record.state.terminal and not self._cancel.is_set():
             self._cancel.set()
@@ -89,6 +96,7 @@ class RunDriver(threading.Thread):
     def stop(self) -> None:
         """Leave the run as it is, soon."""
         self._leaving.set()
+        self._news.set()
         self._queue.wake()
 
     def run(self) -> None:
@@ -136,6 +144,8 @@ class RunDriver(threading.Thread):
 
     def _perform(self, record: RunRecord) -> Ending:
         """Bring the job to its end, from wherever an earlier dispatcher left it, and say how it ended."""
+        if record.spec.type in WITHOUT_JOB:
+            return self._accompany()
         if not self.folder.layout.started_json.exists():
             self._check_withdrawn()
         backend = self._backend = self._backend_of()
@@ -153,6 +163,23 @@ class RunDriver(threading.Thread):
         outcome = backend.follow(job, lambda: self._tick(requests))
         requests.serve()
         return ending_of(outcome, self.folder.load(), job.layout)
+
+    def _accompany(self) -> Ending:
+        """Take a run through its states whose process was there before, and is not ours to start or to end."""
+        self._queue.release(self._target, self.folder.id)  # it takes no node
+        self._advance(State.PREPARING, since=(State.NOT_STARTED,))
+        self._advance(State.QUEUED, since=(State.PREPARING,))
+        self._advance(State.RUNNING, since=(State.NOT_STARTED, State.PREPARING, State.QUEUED))
+        outcome = follow_held(self.folder.layout, self._look_at_held, self._news)
+        return ending_of_held(outcome, self.folder.load(), self.folder.layout)
+
+    def _look_at_held(self) -> None:
+        if self._leaving.is_set() or not self._place.is_here:
+            raise Stopped
+        logged = logged_bytes(self.folder.layout)
+        if logged != self._metrics_bytes:
+            self._metrics_bytes = logged
+            self._index_metrics()
 
     def _launch(self, backend: Backend, job: Job, record: RunRecord) -> None:
         self._check_withdrawn()
@@ -189,19 +216,11 @@ class RunDriver(threading.Thread):
             self._backend.follow(self._job, lambda: None)
 
     def _end(self, ending: Ending) -> None:
-        """Seal what the job left and record the end; both may have been done by an earlier dispatcher."""
-        record = self.folder.load()
-        if record.state.terminal:
-            return
-        if record.state in (State.RUNNING, State.CANCEL_REQUESTED):
-            self.folder.advance(State.FINALIZING)
-        faultpoints.reached("dispatcher.before-seal")
-        seal(self.folder.layout, BlobStore(self._workspace.layout.blobs))
-        faultpoints.reached("dispatcher.after-seal")
-        if record.state is State.CANCEL_REQUESTED and ending.reason is Reason.LOST:
+        """End the children that the job made and did not end, then the run itself."""
+        if self.folder.load().state is State.CANCEL_REQUESTED and ending.reason is Reason.LOST:
             ending = Ending(Reason.CANCELED_BY_USER, "canceled; its launcher had to be killed", ending.exit)
-        also: list[dict[str, Any]] = [{"type": "exit", "value": ending.exit}] if ending.exit else []
-        self.folder.advance(ending.state, reason=ending.reason, detail=ending.detail, also=also)
+        Children(self._workspace, self.folder).end_all(ending)
+        finish(self._workspace.layout, self.folder, ending)
         log.info("%s: %s (%s)", self.folder.id, ending.state, ending.reason)
 
     def _backend_of(self) -> Backend:
@@ -233,6 +252,9 @@ class RunDriver(threading.Thread):
         if self._place.was_moved or (self._leaving.is_set() and self._place.is_here):
             raise Stopped
         requests.serve()
+        self._index_metrics()
+
+    def _index_metrics(self) -> None:
         # Lists that are ordered by a metric should move while a run is going, but not at every point.
         now = time.monotonic()
         if now - self._metrics_indexed > _METRICS_SECONDS:

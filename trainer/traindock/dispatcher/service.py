@@ -18,10 +18,12 @@ from pathlib import Path
 from traindock._version import __version__
 from traindock.compute.leases import Leases
 from traindock.compute.processes import Identity
+from traindock.dispatcher.children import notice_child
 from traindock.dispatcher.driver import RunDriver
 from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
 from traindock.errors import StoreException, TraindockError
+from traindock.run_types import CHILD
 from traindock.settings import DispatcherSettings
 from traindock.store.changes import Changes
 from traindock.store.files import write_json
@@ -150,6 +152,9 @@ class Service:
                 return
             record = self._workspace.run_folder(run_id).load()
             if record.state.terminal or record.signature is not Signature.VALID:
+                return
+            if record.spec.type == CHILD:  # it goes on and ends with its parent's job, which has a driver
+                notice_child(self._workspace, record)
                 return
             self._queue.expect(record.spec.compute_target, run_id, record.created)
             driver = RunDriver(self._workspace, self._place, run_id, self._queue, self._watcher.wake)

@@ -424,13 +424,33 @@ class Run:
     def child_run(self, name: str | None = None, run_id: str | None = None, outputs: str | None = None) -> Run:
         """Create a run below this one, to log into.
 
+        End it by ``complete()`` or ``fail()``, or use it in a ``with`` block, which ends it as Completed, or as
+        Failed where an exception leaves the block. A child that is not ended ends with the job.
+
         Args:
             name: its display name.
             run_id: its id; default is a new one.
             outputs: accepted for old scripts; a child's files are uploaded one by one.
 
         Raises:
-            TraindockError: the dispatcher refuses, or does not answer.
+            UserErrorException: ``run_id`` is taken or not allowed, this run has ended, or it has 1,000 children.
+            TraindockError: the dispatcher does not answer.
+        """
+        raise self._unavailable()
+
+    def create_children(
+        self, count: int | None = None, tag_key: str | None = None, tag_values: Any = None
+    ) -> List[Run]:
+        """Create several runs below this one, to log into; see :meth:`child_run`.
+
+        Args:
+            count: how many, at most 100; or
+            tag_key: a tag that each of them gets, with
+            tag_values: its value for each: one child for each value, at most 100.
+
+        Raises:
+            UserErrorException: neither or half of it is given, or it is too many; and what :meth:`child_run` raises.
+            TraindockError: the dispatcher does not answer.
         """
         raise self._unavailable()
 

@@ -47,6 +47,9 @@ class JobRun(Run):
             variables.get("TRAINDOCK_UPLOADS_DIR") or os.path.abspath("uploads"),
         )
         self._requests = variables.get("TRAINDOCK_REQUESTS_DIR") or os.path.abspath("requests")
+        # A child's requests go through the folder of the job that made it.
+        job = variables.get("TRAINDOCK_JOB_RUN_ID", self.id)
+        self._about: Dict[str, Any] = {} if job == self.id else {"run": self.id}
         self._started = time.time()
         self._recorded: Dict[str, Any] | None = None
         self._warned = False
@@ -95,6 +98,10 @@ class JobRun(Run):
     def flush(self, timeout_seconds: float = 300) -> None:
         """Return once everything logged is stored, which it always is: each call writes by itself."""
         self._metrics.flush()
+
+    def _close(self) -> None:
+        """Let go of all open files. The run can be used on, and opens them again."""
+        self._metrics.close()
 
     def get_metrics(self, name: str | None = None) -> Dict[str, Any]:
         """Return what all processes of the job have logged so far, see :meth:`Run.get_metrics`."""
@@ -204,15 +211,36 @@ class JobRun(Run):
     def _register(self, fields: Dict[str, Any], timeout: float) -> RegisteredModel:
         from .requests import ask
 
-        result = ask(self._requests, "register_model", timeout, **fields)
+        result = ask(self._requests, "register_model", timeout, **fields, **self._about)
         return RegisteredModel(str(result.get("name", fields["model_name"])), result.get("version"), result)
 
     def child_run(self, name: str | None = None, run_id: str | None = None, outputs: str | None = None) -> Run:
         """Create a run below this one, to log into, see :meth:`Run.child_run`."""
         from .requests import ask
 
-        result = ask(self._requests, "child_run", 60, name=name, run_id=run_id)
-        return JobRun({**self._variables, **result.get("environment", {})})
+        result = ask(self._requests, "child_run", 60, name=name, run_id=run_id, **self._about)
+        return self._child(result.get("environment", {}))
+
+    def create_children(
+        self, count: int | None = None, tag_key: str | None = None, tag_values: Any = None
+    ) -> List[Run]:
+        """Create several runs below this one, see :meth:`Run.create_children`."""
+        from .children import child_tags
+        from .requests import ask
+
+        listed = None if tag_values is None or isinstance(tag_values, str) else list(tag_values)
+        asked = len(child_tags(count, tag_key, tag_values if listed is None else listed))
+        values = None if listed is None else ["" if value is None else str(value) for value in listed]
+        result = ask(
+            self._requests, "create_children", 60 + asked,
+            count=count, tag_key=tag_key, tag_values=values, **self._about,
+        )  # fmt: skip
+        return [self._child(environment) for environment in result.get("environments", [])]
+
+    def _child(self, environment: Mapping[str, str]) -> Run:
+        from .children import ChildRun
+
+        return ChildRun({**self._variables, **environment})
 
     def _record(self) -> Dict[str, Any]:
         """What was recorded when the job started, with this process's own changes."""
@@ -237,7 +265,7 @@ class JobRun(Run):
         from .requests import send
 
         try:
-            send(self._requests, request, **arguments)
+            send(self._requests, request, **arguments, **self._about)
         except StoreException as error:
             if not self._warned:
                 self._warned = True

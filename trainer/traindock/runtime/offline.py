@@ -162,3 +162,18 @@ class OfflineRun(Run):
         """Return another object of this kind, whose parent this one is."""
         print("Attempted to create a child run: %s" % (name or run_id or "unnamed"))
         return OfflineRun(self, name or run_id)
+
+    def create_children(
+        self, count: int | None = None, tag_key: str | None = None, tag_values: Any = None
+    ) -> List[Run]:
+        """Return several other objects of this kind, whose parent this one is."""
+        from .children import child_tags
+
+        wanted = child_tags(count, tag_key, tag_values)
+        print(f"Attempted to create {len(wanted)} child runs")
+        children: List[Run] = []
+        for tags in wanted:
+            child = OfflineRun(self)
+            child._tags.update(tags)
+            children.append(child)
+        return children

@@ -16,7 +16,11 @@ Requests, their arguments and results:
 ``register_model``  model_name, model_path, tags, properties,       name, version, id, and what else a model has
                     description, model_framework, …
 ``child_run``       name, run_id                                    environment: the child's ``TRAINDOCK_…``
+``create_children`` count, or tag_key and tag_values                environments: one for each child
+``end_child``       run, exit: how it ended, see ``launcher``       no answer
 ==================  ==============================================  ===============================================
+
+Each may hold ``run``, the id of a child that this job has made: then it is about that one.
 """
 
 from __future__ import annotations

@@ -256,9 +256,10 @@ def _believable(record: RunRecord, state: State, reason: Reason | None) -> bool:
 def publish(
     workspace: WorkspaceLayout,
     identity: WorkspaceRecord,
+    fill: Callable[[RunLayout], None] = lambda _: None,
+    /,
     *,
     run_id: str,
-    fill: Callable[[RunLayout], None] = lambda _: None,
     **facts: Any,
 ) -> RunFolder:
     """Write a new run, signed, so that it appears whole or not at all.
@@ -266,8 +267,8 @@ def publish(
     Args:
         workspace: where.
         identity: the workspace's record.
-        run_id: must be new.
         fill: puts more into the run's folder before anybody can see it; the folder has another name then.
+        run_id: must be new.
         **facts: the fields of ``run.json`` besides format, id, workspace and signature; ``spec`` as JSON.
 
     Raises:

@@ -1,0 +1,232 @@
+"""The child runs that a job makes by requests: made here, named by the request, and ended with the job at the latest.
+
+A child has no process of its own, so it has no driver either: its job's driver makes it, ends it when the job says
+so, and ends those that are left when the job ends. Its id follows from the request, so that a request which a
+dispatcher died over makes no second one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any, Final
+
+from traindock import run_types
+from traindock.compute.base import Outcome
+from traindock.compute.held import note_failure
+from traindock.dispatcher.endings import Ending
+from traindock.dispatcher.finish import finish
+from traindock.dispatcher.held import ending_of_held
+from traindock.errors import UserErrorException
+from traindock.names import check_name
+from traindock.run import Run
+from traindock.states import Reason, State
+from traindock.store import events, run_records
+from traindock.store.files import write_json
+from traindock.store.index import RunQuery
+from traindock.store.layout import RunLayout
+from traindock.store.run_records import RunFolder, RunRecord
+from traindock.workspace import Workspace
+
+#: Children that one job can make, and by one request.
+MAX_CHILDREN: Final = 1000
+MAX_AT_ONCE: Final = 100
+
+_AT_ONCE: Final = (State.PREPARING, State.QUEUED, State.RUNNING)
+
+
+class Children:
+    """The children of one job.
+
+    Args:
+        workspace: where.
+        job: the run whose job makes them.
+    """
+
+    def __init__(self, workspace: Workspace, job: RunFolder) -> None:
+        self._workspace = workspace
+        self._job = job
+        self._known: dict[str, bool] | None = None  # id by id, whether it has ended
+
+    def get(self, run_id: object) -> Run:
+        """Return the run of this job that a request is about: its own, or a child that it has made.
+
+        Raises:
+            UserErrorException: it is neither.
+        """
+        if run_id != self._job.id and run_id not in self._all():
+            raise UserErrorException(f"{run_id!r} is neither the run of this job nor a child that it has made")
+        return Run.get(self._workspace, str(run_id))
+
+    def make(
+        self,
+        parent: Run,
+        request: str,
+        tags: Sequence[Mapping[str, str]],
+        *,
+        name: object = None,
+        run_id: object = None,
+    ) -> list[dict[str, str]]:
+        """Make one running child for each entry of ``tags``, or find those that this request has made already.
+
+        Args:
+            parent: the job's own run, or one of its children.
+            request: id of the request.
+            tags: free strings for each child.
+            name: display name, if any.
+            run_id: id of the one child, if the job wants a certain one.
+
+        Returns:
+            For each child the variables by which a job's code finds it, see ``runtime.context``.
+
+        Raises:
+            UserErrorException: too many, ``run_id`` is taken or not allowed, or the parent has ended.
+            StoreException: the disk is full or refuses.
+        """
+        if not 0 < len(tags) <= MAX_AT_ONCE:
+            raise UserErrorException(f"{len(tags)} children at once: ask for 1 to {MAX_AT_ONCE}")
+        record = parent.record
+        found = []
+        for number, own_tags in enumerate(tags):
+            source = f"{self._job.id}/{request}/{number}"
+            given = check_name("run id", run_id) if run_id is not None else None
+            digest = hashlib.sha256(source.encode()).hexdigest()[:12]
+            child = given or f"{record.experiment}_{int(record.created)}_{digest}"
+            if not self._made(child, source):
+                if record.state.terminal:
+                    raise UserErrorException(
+                        f"run {record.id} has ended ({record.state}) and can have no more children"
+                    )
+                if len(self._all()) >= MAX_CHILDREN:
+                    raise UserErrorException(f"run {self._job.id} has {MAX_CHILDREN} children, and can have no more")
+                self._publish(record, child, source, own_tags, str(name or ""))
+            self._all().setdefault(child, False)
+            found.append(self._variables(child, record.id))
+        return found
+
+    def end(self, child: Run, exit_record: Mapping[str, Any]) -> None:
+        """End a child as its job's code says; one that has ended stays as it is.
+
+        Args:
+            child: of :meth:`get`.
+            exit_record: as :mod:`traindock.compute.held` writes them.
+
+        Raises:
+            UserErrorException: ``child`` is the job's own run, whose end is its process's.
+        """
+        if child.id == self._job.id:
+            raise UserErrorException(f"run {child.id} ends when its script ends, and cannot be ended by a request")
+        folder = self._workspace.run_folder(child.id)
+        for below in self._below(child.id):
+            self.end(below, exit_record)
+        record = folder.load()
+        if not record.state.terminal:
+            finish(self._workspace.layout, folder, ending_of_held(Outcome(exit_record), record, folder.layout))
+        self._all()[child.id] = True
+
+    def end_all(self, ending: Ending) -> None:
+        """End the children that are left as their job ends; must be done before the job's own end is recorded."""
+        # The youngest first: nobody sees a child that goes on below one that has ended.
+        for run_id in reversed([run_id for run_id, ended in self._all().items() if not ended]):
+            end_with_parent(self._workspace, run_id, self._job.id, ending)
+            self._all()[run_id] = True
+
+    def _all(self) -> dict[str, bool]:
+        if self._known is None:
+            self._known, parents = {}, [self._job.id]
+            while parents:
+                query = RunQuery(parent=parents.pop(), type=run_types.CHILD)
+                for row in reversed(self._workspace.index.runs(query)):
+                    self._known[row.id] = row.state.terminal
+                    parents.append(row.id)
+        return self._known
+
+    def _below(self, run_id: str) -> list[Run]:
+        query = RunQuery(parent=run_id, type=run_types.CHILD)
+        return [self.get(row.id) for row in self._workspace.index.runs(query) if not row.state.terminal]
+
+    def _made(self, run_id: str, source: str) -> bool:
+        folder = self._workspace.run_folder(run_id)
+        if not folder.layout.run_json.exists():
+            return False
+        if folder.document().get("request") != source:
+            raise UserErrorException(f"there is a run {run_id!r} already: choose another id")
+        return True
+
+    def _publish(self, parent: RunRecord, run_id: str, source: str, tags: Mapping[str, str], name: str) -> None:
+        workspace = self._workspace
+        # Only the one dispatcher makes children: what lies there is left of one that died.
+        shutil.rmtree(workspace.layout.run(f".new-{run_id}").root, ignore_errors=True)
+
+        def fill(layout: RunLayout) -> None:
+            for folder in (layout.outputs, layout.logs):
+                folder.mkdir()
+            write_json(layout.facts_json, {"display_name": name, "tags": dict(tags), "properties": {}, "arguments": []})
+            # The job is running already, and so the child is.
+            events.append(layout.events, *({"type": "state", "state": state.value} for state in _AT_ONCE))
+
+        run_records.publish(
+            workspace.layout,
+            workspace.record,
+            fill,
+            run_id=run_id,
+            experiment=parent.experiment,
+            number=run_records.take_number(workspace.layout, parent.experiment),
+            created=time.time(),
+            user=parent.user,
+            parent=parent.id,
+            display_name=name,
+            tags=dict(tags),
+            properties={},
+            request=source,
+            spec=replace(parent.spec, type=run_types.CHILD, gpus=0, max_run_duration_seconds=None).to_json(),
+        )
+
+    def _variables(self, run_id: str, parent: str) -> dict[str, str]:
+        layout = self._workspace.layout.run(run_id)
+        number = self._workspace.run_folder(run_id).document()["number"]
+        return {
+            "TRAINDOCK_RUN_ID": run_id,
+            "AZUREML_RUN_ID": run_id,
+            "TRAINDOCK_RUN_NUMBER": str(number),
+            "TRAINDOCK_PARENT_RUN_ID": parent,
+            "TRAINDOCK_JOB_RUN_ID": self._job.id,
+            "TRAINDOCK_METRICS_DIR": str(layout.metrics),
+            "TRAINDOCK_OUTPUTS_DIR": str(layout.outputs),
+            "TRAINDOCK_LOGS_DIR": str(layout.logs),
+            "TRAINDOCK_UPLOADS_DIR": str(layout.uploads),
+            "TRAINDOCK_RUN_JSON": str(layout.facts_json),
+        }
+
+
+def end_with_parent(workspace: Workspace, run_id: str, parent: str, ending: Ending) -> None:
+    """End one child for the reason for which its parent ends."""
+    folder = workspace.run_folder(run_id)
+    record = folder.load()
+    if record.cancel_requested and not record.state.terminal:
+        own = Ending(Reason.CANCELED_BY_USER, f"canceled by {record.cancel_requested_by}")
+    else:
+        own = Ending(ending.reason, f"ended with the job of {parent}{': ' if ending.detail else ''}{ending.detail}")
+    if own.state is State.FAILED:
+        note_failure(folder.layout, own.detail)
+    finish(workspace.layout, folder, own)
+
+
+def notice_child(workspace: Workspace, record: RunRecord) -> None:
+    """Take in a change to a child that has not ended: somebody asked for its end, or it outlived its parent.
+
+    A cancel shows as CancelRequested; the child ends as Canceled as soon as its job's code ends it, or with its job.
+    """
+    folder = workspace.run_folder(record.id)
+    if record.cancel_requested and record.state is State.RUNNING:
+
+        def decide(now: RunRecord) -> list[dict[str, Any]]:
+            return [{"type": "state", "state": State.CANCEL_REQUESTED.value}] if now.state is State.RUNNING else []
+
+        folder.transact(decide, durable=True)
+    parent = workspace.run_folder(str(record.parent)).load()
+    if parent.state.terminal and parent.reason is not None:
+        end_with_parent(workspace, record.id, parent.id, Ending(parent.reason, parent.detail))
