@@ -57,25 +57,30 @@ class JobRun(Run):
     def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
         """Log one value of the metric ``name``, see :meth:`Run.log`."""
         # The quick road: a float, and its file is open. One dictionary look-up, one clock, one write, no lock.
-        try:
-            if value.__class__ is float:
-                if step is None:
-                    write = self._floats.get(name)
-                    if write is not None:
-                        if write(_pack_plain(value, CLOCK + monotonic())) != PLAIN:
-                            self._metrics.lose(name, None)
-                        return
-                elif step.__class__ is int:
-                    write = self._stepped.get(name)
-                    if write is not None and fits(step):
-                        if write(_pack_stepped(value, step, 0, CLOCK + monotonic())) != STEPPED:
-                            self._metrics.lose(name, None, True)
-                        return
-        except OSError as error:
-            self._metrics.lose(name, error)
-            return
-        except TypeError:
-            pass  # a name that cannot be looked up: refused below, in words
+        if step is None and type(value) is float:
+            try:
+                write = self._floats[name]
+            except (KeyError, TypeError):
+                pass  # TypeError: a name that cannot be looked up; refused below, in words
+            else:
+                try:
+                    if write(_pack_plain(value, CLOCK + monotonic())) != PLAIN:
+                        self._metrics.lose(name, None)
+                except OSError as error:
+                    self._metrics.lose(name, error)
+                return
+        elif type(step) is int and type(value) is float and fits(step):
+            try:
+                write = self._stepped[name]
+            except (KeyError, TypeError):
+                pass
+            else:
+                try:
+                    if write(_pack_stepped(value, step, 0, CLOCK + monotonic())) != STEPPED:
+                        self._metrics.lose(name, None, True)
+                except OSError as error:
+                    self._metrics.lose(name, error)
+                return
         name = values.metric_name(name)
         self._put(name, "scalar", values.scalar(name, value), values.step(name, step), description)
 

@@ -78,9 +78,9 @@ def sound(records: npt.NDArray[Any]) -> tuple[Any, Any, Any]:
     """Return times, values and steps (or None) of the records that were written whole."""
     from traindock.store.sums import sound_times
 
-    # Seen by two numbers, the usual file costs no array of booleans.
-    if len(records) and not sound_times([records["time"].min(), records["time"].max()]).all():
-        records = records[sound_times(records["time"])]
+    sound = sound_times(records["time"])
+    if not sound.all():
+        records = records[sound]
     return records["time"], records["value"], records["step"] if "step" in (records.dtype.names or ()) else None
 
 

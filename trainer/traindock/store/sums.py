@@ -95,6 +95,9 @@ class Sums:
         return self.grouped(np.array([0, len(self.count)], np.intp))
 
 
+#: The bits of the float +inf.
+_INFINITY = np.uint64(0x7FF << 52)
+
 _ARRAYS = tuple(field.name for field in fields(Sums) if field.name != "plain")
 
 
@@ -127,9 +130,8 @@ def running_max(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 def sound_times(times: npt.ArrayLike) -> npt.NDArray[np.bool_]:
     """Which records were written whole."""
-    found = np.asarray(times)
-    with np.errstate(invalid="ignore"):
-        return (found >= 0) & (found < np.inf)
+    # As whole numbers, the floats from 0 up to but without infinity come first, then NaN and all that is negative.
+    return np.asarray(times, np.float64).view(np.uint64) < _INFINITY
 
 
 class PointsSource:
