@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import builtins
 import time
-from collections.abc import Mapping
+import warnings
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from html import escape
+from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from traindock.errors import ComputeTargetException, UserErrorException
@@ -16,6 +18,7 @@ from traindock.store import computes
 
 if TYPE_CHECKING:
     from traindock.compute.base import Backend
+    from traindock.run import Run
     from traindock.workspace import Workspace
 
 _RESERVED = ("local", "amlcompute", "containerinstance")
@@ -44,20 +47,24 @@ class ComputeTarget:
 
     def __new__(cls, workspace: Workspace, name: str) -> ComputeTarget:
         """Find the target and return it as an object of its kind's class."""
+        if not hasattr(workspace, "layout"):
+            raise UserErrorException(f"{workspace!r:.80} is no workspace: ComputeTarget(workspace, name)")
         records = computes.load(workspace.layout)
-        record = records.get(name)
+        record = records.get(name) if isinstance(name, str) else None
         if record is None:
             known = ", ".join(repr(known) for known in records)
             raise ComputeTargetException(
                 f"ComputeTargetNotFound: there is no compute target {name!r} in workspace {workspace.name!r}; "
                 f"there are: {known}. Make one with ComputeTarget.create"
             )
-        concrete = _class_of(name, record["kind"])
+        concrete = _CLASSES.get(record["kind"])
+        if concrete is None:
+            raise ComputeTargetException(_unknown_kind(name, record["kind"]))
         if not issubclass(concrete, cls):
             raise ComputeTargetException(f"compute target {name!r} is a {concrete.__name__}, not a {cls.__name__}")
         target = object.__new__(concrete)
         target._settings = dict(record["settings"])
-        target._created = float(record.get("created", 0.0))
+        target._created = record["created"] or workspace.record.created
         return target
 
     def __init__(self, workspace: Workspace, name: str) -> None:
@@ -65,6 +72,26 @@ class ComputeTarget:
         self.name = name
         self._settings: dict[str, Any]
         self._created: float
+
+    @staticmethod
+    def of(workspace: Workspace, target: ComputeTarget | str | None) -> ComputeTarget:
+        """Return the compute target of a workspace that is meant by an object, a name, or None for "local".
+
+        Raises:
+            UserErrorException: it is neither.
+            ComputeTargetException: there is none of this name, or the object is one of another workspace.
+        """
+        if target is None or isinstance(target, str):
+            return ComputeTarget(workspace, target if target is not None else "local")
+        if not isinstance(target, ComputeTarget):
+            raise UserErrorException(f"{target!r:.80} is no compute target: give one, or its name")
+        if target.workspace != workspace:
+            raise ComputeTargetException(
+                f"compute target {target.name!r} belongs to workspace {target.workspace.name!r} "
+                f"({target.workspace.layout.root}), and the run to {workspace.name!r} ({workspace.layout.root}): use "
+                f"one of its own, such as {next(iter(computes.load(workspace.layout)))!r}"
+            )
+        return ComputeTarget(workspace, target.name)
 
     @staticmethod
     def create(workspace: Workspace, name: str, provisioning_configuration: ProvisioningConfiguration) -> ComputeTarget:
@@ -78,7 +105,7 @@ class ComputeTarget:
             raise UserErrorException(
                 f"{provisioning_configuration!r} is no configuration: use LocalCompute.provisioning_configuration(…)"
             )
-        if check_name("compute target", name) in _RESERVED:
+        if check_name("compute target", name).lower() in _RESERVED:
             raise UserErrorException(f"the name {name!r} is reserved: choose another one for the compute target")
         configuration = provisioning_configuration
         settings = dict(configuration.settings)
@@ -97,8 +124,14 @@ class ComputeTarget:
 
     @staticmethod
     def list(workspace: Workspace) -> builtins.list[ComputeTarget]:
-        """Return all compute targets of a workspace."""
-        return [ComputeTarget(workspace, name) for name in computes.load(workspace.layout)]
+        """Return all compute targets of a workspace; a warning names those that a newer version has made."""
+        found = []
+        for name, record in computes.load(workspace.layout).items():
+            if record["kind"] in _CLASSES:
+                found.append(ComputeTarget(workspace, name))
+            else:
+                warnings.warn(_unknown_kind(name, record["kind"]), stacklevel=2)
+        return found
 
     @property
     def type(self) -> str:
@@ -128,9 +161,38 @@ class ComputeTarget:
         timeout_in_minutes: float = 25,
         is_delete_operation: bool = False,
     ) -> None:
-        """Wait until the target can be used, which a target on this machine can be at once."""
+        """Wait until the target can be used, which a target on this machine can be at once.
+
+        Args:
+            show_output: say that it can.
+            min_node_count: accepted for old notebooks, as are the others.
+            timeout_in_minutes: accepted for old notebooks.
+            is_delete_operation: accepted for old notebooks.
+        """
         if show_output:
             print(f"Compute target {self.name!r} ({self.kind}): {self.provisioning_state}")  # noqa: T201
+
+    def get_active_runs(
+        self,
+        type: str | None = None,  # noqa: A002 (Azure ML's name)
+        tags: str | Mapping[str, str] | None = None,
+        properties: Mapping[str, str] | None = None,
+        status: str | None = None,
+    ) -> Iterator[Run]:
+        """Return the runs on this target that have not ended, children included, the newest first.
+
+        Args:
+            type: see :meth:`Run.list`, as for the others.
+            tags: only with these.
+            properties: only with these.
+            status: only in this state.
+        """
+        from traindock.run import Run
+
+        found = Run.list(
+            self.workspace, type, tags, properties, status, include_children=True, compute_target=self.name
+        )
+        return (run for run in found if not run.record.state.terminal)
 
     def get_status(self) -> ComputeStatus:
         """Return the nodes and their states, in Azure ML's words."""
@@ -143,9 +205,17 @@ class ComputeTarget:
             ComputeTargetException: the target is "local", or gone.
             UserErrorException: a setting is unknown or has a value that is not allowed.
         """
-        settings = dict(type(self).provisioning_configuration(**{**self._settings, **changes}).settings)
-        self._edit("changed", lambda records: records[self.name].update(settings=settings))
-        self._settings = settings
+        known = tuple(signature(type(self).provisioning_configuration).parameters)
+        unknown = [name for name in changes if name not in known]
+        if unknown:
+            raise UserErrorException(f"{type(self).__name__} has no {unknown[0]!r}: it has {', '.join(known)}")
+
+        def apply(records: dict[str, computes.ComputeRecord]) -> None:
+            record = records[self.name]
+            configuration = type(self).provisioning_configuration(**{**record["settings"], **changes})
+            self._settings = record["settings"] = dict(configuration.settings)
+
+        self._edit("changed", apply)
 
     def delete(self) -> None:
         """Delete the target. Runs that wait for it will fail and say so.
@@ -166,7 +236,7 @@ class ComputeTarget:
             "ComputeTarget has no configuration: use LocalCompute.provisioning_configuration(max_nodes=…)"
         )
 
-    def _edit(self, done: str, edit: Any) -> None:
+    def _edit(self, done: str, edit: Callable[[dict[str, computes.ComputeRecord]], object]) -> None:
         if self.name == "local":
             raise ComputeTargetException(
                 f"the compute target 'local' cannot be {done}: make one of your own, "
@@ -179,6 +249,17 @@ class ComputeTarget:
             edit(records)
 
         computes.change(self.workspace.layout, apply)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ComputeTarget):
+            return NotImplemented
+        return (self.workspace, self.name) == (other.workspace, other.name)
+
+    def __hash__(self) -> int:
+        return hash((self.workspace, self.name))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return ComputeTarget, (self.workspace, self.name)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(workspace={self.workspace.name!r}, name={self.name!r})"
@@ -269,10 +350,9 @@ class ComputeStatus:
 _CLASSES: dict[str, type[ComputeTarget]] = {"local": LocalCompute}
 
 
-def _class_of(name: str, kind: str) -> type[ComputeTarget]:
-    if kind not in _CLASSES:
-        known = ", ".join(sorted(_CLASSES))
-        raise ComputeTargetException(
-            f"compute target {name!r} is of kind {kind!r}, which this version of Traindock does not know ({known})"
-        )
-    return _CLASSES[kind]
+def _unknown_kind(name: str, kind: str) -> str:
+    known = ", ".join(sorted(_CLASSES))
+    return (
+        f"compute target {name!r} is of kind {kind!r}, which this version of Traindock does not know ({known}): "
+        "upgrade with 'pip install -U traindock'"
+    )

@@ -7,12 +7,21 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from traindock.errors import TrainingException, UserErrorException
-from traindock.script_run import MAX_RUN_DURATION_SECONDS, _count, caller_environment, source_folder, target_name
+from traindock.script_run import (
+    MAX_RUN_DURATION_SECONDS,
+    caller_environment,
+    check_environment,
+    check_processes,
+    count,
+    resume_arguments,
+    source_folder,
+)
 from traindock.submit import Request, flatten_arguments
 
 if TYPE_CHECKING:
     from traindock.compute_target import ComputeTarget
     from traindock.environment import Environment
+    from traindock.run import Run
 
 _BACKENDS = ("mpi", "gloo", "nccl")
 
@@ -20,33 +29,41 @@ _BACKENDS = ("mpi", "gloo", "nccl")
 class Estimator:
     """A training script with its parameters, packages and compute target.
 
+    Attributes may be changed until it is submitted.
+
     Args:
-        source_directory: the folder to snapshot; the script is executed in a copy of it.
+        source_directory: the folder to snapshot, by default the current one; the script is executed in a copy of it.
         compute_target: a compute target or its name.
-        vm_size: accepted for old notebooks, where a compute target is given too.
+        vm_size: accepted for old notebooks; without a compute target it stands for "local", with a notice.
         vm_priority: accepted for old notebooks.
         entry_script: path of the Python script in the source folder.
         script_params: names and values of the script's parameters, in order; an empty value makes a bare flag, a
             list several words.
-        node_count: nodes that run the script together.
-        process_count_per_node: processes on each node.
+        node_count: nodes that run the script together; only one can be had yet.
+        process_count_per_node: processes on each node; only one can be had yet.
         distributed_backend: "mpi", "gloo" or "nccl".
         distributed_training: how several processes work together.
-        use_gpu: whether each node needs a GPU.
+        use_gpu: whether each node needs a GPU; also together with ``environment_definition``.
         use_docker: accepted for old notebooks; the compute target decides.
         user_managed: use the submitting interpreter as it is.
         conda_packages: conda requirements.
         pip_packages: pip requirements.
-        conda_dependencies_file_path: a conda file, in the source folder or elsewhere.
-        pip_requirements_file_path: a requirements file, in the source folder or elsewhere.
+        conda_dependencies_file_path: a conda file, in the source folder or elsewhere; also as
+            ``conda_dependencies_file``.
+        pip_requirements_file_path: a requirements file, in the source folder or elsewhere; also as
+            ``pip_requirements_file``.
         environment_variables: added to the job's environment.
         environment_definition: an Environment, in place of all packages.
         inputs: not supported yet.
-        max_run_duration_seconds: after which the run ends as Failed.
-        **ignored: docker and registry arguments of old notebooks, without effect on this compute target.
+        resume_from: a run whose outputs folder is passed as ``--resume-from``.
+        max_run_duration_seconds: after which the run ends as Failed, by default 30 days; None for no end.
+        custom_docker_image: the image that container compute targets build upon; also as
+            ``custom_docker_base_image``.
+        shm_size: size of a container's shared memory, such as "2g".
+        **ignored: registry and data store arguments of old notebooks, without effect.
 
     Raises:
-        TrainingException: arguments are missing or contradict each other.
+        TrainingException: arguments are missing, unknown or contradict each other.
         UserErrorException: an argument's value is not allowed.
     """
 
@@ -76,72 +93,99 @@ class Estimator:
         environment_variables: Mapping[str, str] | None = None,
         environment_definition: Environment | None = None,
         inputs: Sequence[Any] | None = None,
+        resume_from: Run | None = None,
         max_run_duration_seconds: float | None = MAX_RUN_DURATION_SECONDS,
-        **ignored: object,
+        custom_docker_image: str | None = None,
+        shm_size: str | None = None,
+        **ignored: Any,
     ) -> None:
-        _check_ignored(type(self).__name__, ignored)
-        if compute_target is None:
-            raise TrainingException(
-                "compute_target is missing: give a compute target or its name, for example compute_target='local'"
-            )
-        if entry_script is None:
-            raise TrainingException("entry_script is missing: name the Python script in the source folder")
-        _count("node_count", node_count, 1)
-        _count("process_count_per_node", process_count_per_node, 1)
-        if distributed_backend is not None and distributed_backend not in _BACKENDS:
-            raise TrainingException(
-                f"distributed_backend is one of {', '.join(_BACKENDS)}, not {distributed_backend!r}"
-            )
-        if node_count > 1 and distributed_backend is None and distributed_training is None:
-            raise TrainingException(
-                f"node_count={node_count} needs distributed_training, for example MpiConfiguration()"
-            )
+        custom_docker_image = _either("custom_docker_image", custom_docker_image, "custom_docker_base_image", ignored)
         packages = {
             "conda_packages": conda_packages,
             "pip_packages": pip_packages,
-            "conda_dependencies_file_path": conda_dependencies_file_path,
-            "pip_requirements_file_path": pip_requirements_file_path,
+            "conda_dependencies_file_path": _either(
+                "conda_dependencies_file_path", conda_dependencies_file_path, "conda_dependencies_file", ignored
+            ),
+            "pip_requirements_file_path": _either(
+                "pip_requirements_file_path", pip_requirements_file_path, "pip_requirements_file", ignored
+            ),
         }
+        _check_ignored(type(self).__name__, ignored)
+        if entry_script is None:
+            raise TrainingException("entry_script is missing: name the Python script in the source folder")
+        count("node_count", node_count, 1, TrainingException)
+        count("process_count_per_node", process_count_per_node, 1, TrainingException)
+        if distributed_backend is not None and str(distributed_backend).lower() not in _BACKENDS:
+            raise TrainingException(
+                f"distributed_backend is one of {', '.join(_BACKENDS)}, not {distributed_backend!r}"
+            )
+        if max(node_count, process_count_per_node) > 1 and distributed_backend is None and distributed_training is None:
+            several = f"{node_count=}" if node_count > 1 else f"{process_count_per_node=}"
+            raise TrainingException(f"{several} needs distributed_backend or distributed_training, which say how")
         given = [name for name, value in packages.items() if value]
-        if environment_definition is not None and (given or user_managed or self._framework is not None):
-            both = ", ".join([*given, *(["user_managed"] if user_managed else [])]) or "framework_version"
-            raise TrainingException(f"environment_definition replaces {both}: give one or the other")
+        docker = {"custom_docker_image": custom_docker_image, "shm_size": shm_size}
+        if environment_definition is not None:
+            check_environment(environment_definition)
+            both = [*given, *(["user_managed"] if user_managed else []), *(name for name in docker if docker[name])]
+            if both:
+                raise TrainingException(f"environment_definition replaces {', '.join(both)}: give one or the other")
         if user_managed and given:
             raise UserErrorException(f"user_managed=True installs nothing: leave out {', '.join(given)}")
         if inputs:
             raise UserErrorException("inputs are not supported: pass paths in script_params")
         self.source_directory = source_folder(source_directory)
-        self.compute_target = compute_target
+        self.compute_target = _target(compute_target, vm_size)
         self.entry_script = entry_script
-        self.script_params = dict(script_params or {})
+        self.script_params = _params(script_params)
         self.node_count = node_count
         self.process_count_per_node = process_count_per_node
         self.distributed_training = distributed_training or distributed_backend
         self.use_gpu = bool(use_gpu)
         self.environment_variables = dict(environment_variables or {})
+        self.resume_from = resume_from
         self.max_run_duration_seconds = max_run_duration_seconds
-        self.environment = environment_definition or self._environment(user_managed, packages)
-        _script_arguments(self.script_params)
+        if environment_definition is not None:
+            self.environment = environment_definition
+        else:
+            self.environment = self._environment(user_managed, packages)
+            self.environment.docker.base_image = custom_docker_image
+            self.environment.docker.shm_size = shm_size or self.environment.docker.shm_size
 
-    def to_request(self, script_params: Mapping[str, Any] | None = None, **options: Any) -> Request:
+    def to_request(
+        self,
+        script_params: Mapping[str, Any] | None = None,
+        inputs: Sequence[Any] | None = None,
+        source_directory_data_store: object = None,
+        **options: Any,
+    ) -> Request:
         """Return what is to be run.
 
         Args:
             script_params: replace or add to the estimator's own.
+            inputs: not supported yet.
+            source_directory_data_store: accepted for old notebooks.
             **options: none is known.
 
         Raises:
             TrainingException: ``options`` are given.
+            RunConfigurationException: several processes are asked for.
+            UserErrorException: a value is not allowed.
         """
         if options:
             raise TrainingException(f"submitting an estimator takes script_params, not {', '.join(sorted(options))}")
+        if inputs:
+            raise UserErrorException("inputs are not supported: pass paths in script_params")
+        check_environment(self.environment)
+        if self.node_count == 1:  # more of them are the compute target's to refuse
+            processes = getattr(self.distributed_training, "process_count_per_node", None)
+            check_processes("process_count_per_node", processes or self.process_count_per_node)
         return Request(
             source_directory=self.source_directory,
             recipe=self.environment.to_recipe(self._framework),
             environment_name=self.environment.name,
-            compute_target=target_name(self.compute_target),
+            compute_target=self.compute_target,
             script=self.entry_script,
-            arguments=_script_arguments({**self.script_params, **(script_params or {})}),
+            arguments=_words({**self.script_params, **_params(script_params)}) + resume_arguments(self.resume_from),
             environment_variables={**self.environment.environment_variables, **self.environment_variables},
             gpus=int(self.use_gpu),
             node_count=self.node_count,
@@ -167,9 +211,9 @@ class Estimator:
                 dependencies.set_pip_option(option)
             for requirement in listed.pip_packages:
                 dependencies.add_pip_package(requirement)
-        for requirement in packages["pip_packages"] or ():
+        for requirement in _listed("pip_packages", packages["pip_packages"]):
             dependencies.add_pip_package(requirement)
-        for requirement in packages["conda_packages"] or ():
+        for requirement in _listed("conda_packages", packages["conda_packages"]):
             dependencies.add_conda_package(requirement)
         return environment
 
@@ -200,6 +244,10 @@ class PyTorch(Estimator):
     ) -> None:
         from traindock.images.frameworks import resolve
 
+        if framework_version is not None and not isinstance(framework_version, str):
+            raise TrainingException(
+                f"framework_version is a text such as '1.10', not {framework_version!r}: as a number, 1.10 is 1.1"
+            )
         resolved = resolve(framework_version)
         self.framework_version = framework_version
         if environment_definition is None and not user_managed:
@@ -215,16 +263,10 @@ class PyTorch(Estimator):
         )
 
 
-# Arguments that only say something about Azure's images; the next compute targets may know some of them.
+# Arguments that only say something about Azure's own services.
 _IGNORED = {
-    "custom_docker_base_image",
-    "custom_docker_image",
     "image_registry_details",
-    "conda_dependencies_file",
-    "pip_requirements_file",
     "source_directory_data_store",
-    "shm_size",
-    "resume_from",
     "_enable_optimized_mode",
     "_disable_validation",
     "_show_lint_warnings",
@@ -238,13 +280,50 @@ def _check_ignored(name: str, given: Mapping[str, object]) -> None:
         raise TrainingException(f"{name} has no argument {', '.join(unknown)}")
 
 
-def _script_arguments(params: Mapping[str, Any]) -> tuple[str, ...]:
+def _either(name: str, value: str | None, alias: str, given: dict[str, Any]) -> str | None:
+    """Return what was given under the one or the other name, and take the other one out of ``given``."""
+    other: str | None = given.pop(alias, None)
+    if value and other and value != other:
+        raise TrainingException(f"{name}={value!r} and {alias}={other!r} mean the same: give one of them")
+    return value or other
+
+
+def _listed(name: str, packages: Any) -> tuple[str, ...]:
+    if isinstance(packages, (str, Mapping)) or not all(isinstance(package, str) for package in packages or ()):
+        raise UserErrorException(f"{name} is a list of texts such as ['pillow'], not {packages!r:.80}")
+    return tuple(packages or ())
+
+
+def _target(target: ComputeTarget | str | None, vm_size: str | None) -> ComputeTarget | str:
+    if target is not None:
+        return target
+    if vm_size is None:
+        raise TrainingException(
+            "compute_target is missing: give a compute target or its name, for example compute_target='local'"
+        )
+    print(f"vm_size={vm_size!r} names no machine here: the run goes to the compute target 'local'")  # noqa: T201
+    return "local"
+
+
+def _params(params: Mapping[str, Any] | None) -> dict[str, Any]:
+    """Return script parameters that can become words of a command line."""
+    if params is not None and not isinstance(params, Mapping):
+        raise UserErrorException(f"script_params is a dict such as {{'--epochs': 3}}, not {params!r:.80}")
+    taken = dict(params or {})
+    for name, value in taken.items():
+        if not isinstance(name, str) or not name:
+            raise UserErrorException(f"{name!r} among the script_params is no name of a parameter, such as '--epochs'")
+        if value is None:
+            raise UserErrorException(f"script_params[{name!r}] is None: use '' for a bare flag, or leave it out")
+    _words(taken)
+    return taken
+
+
+def _words(params: Mapping[str, Any]) -> tuple[str, ...]:
     words: list[Any] = []
     for name, value in params.items():
         words.append(name)
-        if value is None:
-            raise UserErrorException(f"script_params[{name!r}] is None: use '' for a bare flag, or leave it out")
-        if value != "":
+        if not (isinstance(value, str) and value == ""):
             words.append(value)
     return flatten_arguments(words, "script_params")
 

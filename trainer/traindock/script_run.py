@@ -32,15 +32,17 @@ class ScriptRunConfig:
         compute_target: a compute target or its name, "local" by default.
         environment: what the script needs; by default the interpreter that submits, as it is.
         resume_from: a run whose outputs folder is passed as ``--resume-from``.
-        max_run_duration_seconds: after which the run ends as Failed, by default 30 days.
-        command: a whole command line in place of ``script`` and ``arguments``.
+        max_run_duration_seconds: after which the run ends as Failed, by default 30 days; None for no end.
+        command: a whole command line in place of ``script`` and ``arguments``: a list of words, or a text that is
+            split into words as a shell would, but executed without one.
         gpus: how many GPUs each node needs.
-        distributed_job_config: how several nodes work together; its ``node_count`` is looked at.
+        distributed_job_config: how several nodes or processes work together; only one of each can be had yet.
         run_config: not supported.
         docker_runtime_config: accepted for old notebooks.
 
     Raises:
-        RunConfigurationException: both a script and a command were given, or neither.
+        RunConfigurationException: both a script and a command were given, or neither, or what goes with a script
+            only was given with a command.
         UserErrorException: an argument cannot be one.
     """
 
@@ -67,11 +69,15 @@ class ScriptRunConfig:
             )
         if (script is None) == (command is None):
             raise RunConfigurationException("give either a script or a command, not both and not neither")
-        if command is not None and arguments:
-            raise RunConfigurationException("a command takes no arguments of its own: put them into the command")
+        if command is not None and (arguments or resume_from is not None):
+            raise RunConfigurationException(
+                f"a command takes no {'arguments' if arguments else 'resume_from'}: put all of it into the command"
+            )
+        flatten_arguments(arguments if arguments is not None else [])
+        _command(command)
         self.source_directory = source_directory
         self.script = script
-        self.arguments = list(arguments or [])
+        self.arguments = list(arguments if arguments is not None else [])
         self.command = command
         self.compute_target = compute_target
         self.environment = environment
@@ -79,7 +85,6 @@ class ScriptRunConfig:
         self.resume_from = resume_from
         self.max_run_duration_seconds = max_run_duration_seconds
         self.gpus = gpus
-        flatten_arguments(self.arguments)
 
     def to_request(self, **options: Any) -> Request:
         """Return what is to be run.
@@ -89,37 +94,72 @@ class ScriptRunConfig:
         """
         if options:
             raise UserErrorException(f"submitting a ScriptRunConfig takes no {', '.join(sorted(options))}")
-        arguments = flatten_arguments(self.arguments)
-        if self.resume_from is not None:
-            arguments += ("--resume-from", str(self.resume_from.path / "outputs"))
-        environment = self.environment or caller_environment()
+        environment = self.environment if self.environment is not None else caller_environment()
+        check_environment(environment)
+        distributed = self.distributed_job_config
+        check_processes(
+            "distributed_job_config",
+            getattr(distributed, "process_count", None) or getattr(distributed, "process_count_per_node", None) or 1,
+        )
         return Request(
-            source_directory=os.fspath(self.source_directory),
+            source_directory=source_folder(self.source_directory),
             recipe=environment.to_recipe(),
             environment_name=environment.name,
-            compute_target=target_name(self.compute_target),
+            compute_target=self.compute_target if self.compute_target is not None else "local",
             script=self.script,
             command=_command(self.command),
-            arguments=arguments,
+            arguments=flatten_arguments(self.arguments) + resume_arguments(self.resume_from),
             environment_variables=dict(environment.environment_variables),
-            gpus=_count("gpus", self.gpus, 0),
-            node_count=_count("node_count", getattr(self.distributed_job_config, "node_count", 1), 1),
+            gpus=count("gpus", self.gpus, 0),
+            node_count=count("node_count", getattr(distributed, "node_count", 1), 1),
             max_run_duration_seconds=self.max_run_duration_seconds,
         )
 
+    def __repr__(self) -> str:
+        what = f"script={self.script!r}" if self.script is not None else f"command={self.command!r}"
+        return f"ScriptRunConfig({str(self.source_directory)!r}, {what}, compute_target={self.compute_target!r})"
 
-def target_name(target: ComputeTarget | str | None) -> str:
-    """Return the name of a compute target given as an object or a name; "local" for None.
+
+def resume_arguments(resume_from: Run | None) -> tuple[str, ...]:
+    """Return what tells a script where the outputs of an earlier run are.
 
     Raises:
-        UserErrorException: it is neither.
+        UserErrorException: ``resume_from`` is no run.
     """
-    if target is None:
-        return "local"
-    name = target if isinstance(target, str) else getattr(target, "name", None)
-    if not isinstance(name, str):
-        raise UserErrorException(f"{target!r} is no compute target: give one, or its name")
-    return name
+    if resume_from is None:
+        return ()
+    path = getattr(resume_from, "path", None)
+    if not isinstance(path, Path):
+        raise UserErrorException(f"resume_from is a run, for example Run.get(ws, run_id), not {resume_from!r:.80}")
+    return "--resume-from", str(path / "outputs")
+
+
+def check_environment(environment: object) -> None:
+    """Check that ``environment`` is one.
+
+    Raises:
+        UserErrorException: it is something else.
+    """
+    from traindock.environment import Environment
+
+    if not isinstance(environment, Environment):
+        raise UserErrorException(
+            f"{environment!r:.80} is no Environment: make one, for example "
+            "Environment.from_pip_requirements('name', 'requirements.txt')"
+        )
+
+
+def check_processes(what: str, processes: int) -> None:
+    """Refuse what would silently become one process.
+
+    Raises:
+        RunConfigurationException: several processes are asked for.
+    """
+    if processes != 1:
+        raise RunConfigurationException(
+            f"{what} asks for {processes} processes, and a run has one on its node as yet: use one, or let the script "
+            "start the others itself, for example with torch.multiprocessing"
+        )
 
 
 def caller_environment() -> Environment:
@@ -134,18 +174,47 @@ def caller_environment() -> Environment:
 def _command(command: str | Sequence[Any] | None) -> tuple[str, ...]:
     if command is None:
         return ()
-    words = tuple(shlex.split(command)) if isinstance(command, str) else flatten_arguments(command, "command")
-    if not words:
+    words = _split(command) if isinstance(command, str) else flatten_arguments(command, "command")
+    if not words or not words[0].strip():
         raise RunConfigurationException("the command is empty")
     return words
 
 
-def _count(what: str, value: Any, least: int) -> int:
+def _split(command: str) -> tuple[str, ...]:
+    """Take a command line apart, without quietly handing a shell's own signs to the program as arguments."""
+    try:
+        words = tuple(shlex.split(command))
+        signs = [word for word in shlex.shlex(command, posix=True, punctuation_chars=True) if not word.strip("();<>|&")]
+    except ValueError as error:
+        raise RunConfigurationException(f"the command {command!r} cannot be taken apart: {error}") from None
+    if any(signs):
+        raise RunConfigurationException(
+            f"the command is executed without a shell, and {next(filter(None, signs))!r} is a shell's: use "
+            f"command=['sh', '-c', {command!r}], or a list of words"
+        )
+    return words
+
+
+def count(what: str, value: Any, least: int, error: type[UserErrorException] = UserErrorException) -> int:
+    """Return ``value`` if it is a whole number of at least ``least``.
+
+    Raises:
+        UserErrorException: it is not (or ``error``, a subclass).
+    """
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise UserErrorException(f"{what} is a whole number of {least} or more, not {value!r}")
+        raise error(f"{what} is a whole number of {least} or more, not {value!r:.80}")
     return value
 
 
 def source_folder(source_directory: str | os.PathLike[str] | None) -> str:
-    """Return the source folder of an estimator, by default the current folder."""
-    return os.fspath(source_directory) if source_directory is not None else str(Path.cwd())
+    """Return the source folder, by default the current one.
+
+    Raises:
+        UserErrorException: it is no path.
+    """
+    try:
+        return str(Path(source_directory if source_directory is not None else Path.cwd()).expanduser())
+    except (TypeError, RuntimeError) as error:
+        raise UserErrorException(
+            f"source_directory is the path of a folder, not {source_directory!r}: {error}"
+        ) from None

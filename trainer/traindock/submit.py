@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
+import os
 import re
 import secrets
-import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -16,7 +18,8 @@ from traindock import faultpoints, run_details, snapshot
 from traindock.compute.kinds import backend
 from traindock.compute_target import ComputeTarget
 from traindock.errors import ExperimentExecutionException, UserErrorException
-from traindock.names import check_relative
+from traindock.git_facts import GitFacts
+from traindock.names import check_relative, check_strings, check_text
 from traindock.spec import RunSpec
 from traindock.store import run_records
 
@@ -34,7 +37,7 @@ class Request:
         source_directory: the folder that is snapshot.
         recipe: what the script needs.
         environment_name: what the user calls that.
-        compute_target: name of the compute target.
+        compute_target: the compute target, or its name.
         script: path of a Python script in the folder, or None where ``command`` is given.
         command: a whole command line.
         arguments: what follows the script.
@@ -46,7 +49,7 @@ class Request:
 
     source_directory: str
     recipe: Recipe
-    compute_target: str
+    compute_target: ComputeTarget | str
     environment_name: str = ""
     script: str | None = None
     command: tuple[str, ...] = ()
@@ -83,10 +86,14 @@ def submit(
         )
     workspace = experiment.workspace
     request = config.to_request(**options)
-    spec = checked_spec(request)
-    target = ComputeTarget(workspace, request.compute_target)
+    target = ComputeTarget.of(workspace, request.compute_target)
+    spec = checked_spec(request, target.name)
+    facts = {"display_name": check_text("display_name", display_name, 256), "tags": check_strings("tag", tags or {})}
     backend(target.name, target.kind, target.settings).check(spec)
-    taken = snapshot.take(Path(request.source_directory), layout=workspace.layout, limits=workspace.settings.snapshot)
+    source = Path(request.source_directory)
+    with GitFacts(source) as git:
+        taken = snapshot.take(source, layout=workspace.layout, limits=workspace.settings.snapshot)
+        properties = git.properties()
     faultpoints.reached("submit.after-snapshot")
     created = time.time()
     run_id = f"{experiment.name}_{int(created)}_{secrets.token_hex(4)}"
@@ -99,10 +106,9 @@ def submit(
         created=created,
         user=run_details.user_name(),
         parent=parent,
-        display_name=str(display_name),
-        tags={str(name): str(value) for name, value in (tags or {}).items()},
-        properties=_git_properties(Path(request.source_directory)),
+        properties=properties,
         spec={**spec.to_json(), "snapshot": taken.id},
+        **facts,
     )
     faultpoints.reached("submit.after-publish")
     workspace.index.catch_up()
@@ -121,24 +127,30 @@ def flatten_arguments(values: Sequence[Any], what: str = "arguments") -> tuple[s
     Raises:
         UserErrorException: a value is None or of a kind that cannot be an argument; the text names it.
     """
+    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+        raise UserErrorException(f"{what} are a list such as ['--epochs', 3], not {values!r:.80}")
     words: list[str] = []
     for value in values:
-        if isinstance(value, (list, tuple)):
+        if isinstance(value, (list, tuple, range)):
             words.extend(flatten_arguments(value, what))
-        elif isinstance(value, (str, int, float, Path)):
-            text = str(value)
+        elif isinstance(value, (str, Real, os.PathLike)):  # numpy's scalars are Real, too
+            text = os.fsdecode(value) if isinstance(value, os.PathLike) else str(value)
             if "\0" in text:
                 raise UserErrorException(f"{text!r} among the {what} holds a NUL character")
             words.append(text)
         else:
             raise UserErrorException(
-                f"{value!r} ({type(value).__name__}) cannot be one of the {what}: use strings, numbers or paths"
+                f"{value!r:.80} ({type(value).__name__}) cannot be one of the {what}: use strings, numbers or paths"
             )
     return tuple(words)
 
 
-def checked_spec(request: Request) -> RunSpec:
+def checked_spec(request: Request, target: str) -> RunSpec:
     """Return what is to be run, without its snapshot, once all that can be known at submit was checked.
+
+    Args:
+        request: what is asked for.
+        target: name of the compute target.
 
     Raises:
         UserErrorException: it can never work; a subclass and its text say why.
@@ -153,26 +165,31 @@ def checked_spec(request: Request) -> RunSpec:
         raise ExperimentExecutionException("give either a script or a command to run")
     script = _script(source, request.script) if request.script is not None else None
     limit = request.max_run_duration_seconds
-    if limit is not None and not limit > 0:
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0):
         raise UserErrorException(f"max_run_duration_seconds is a number of seconds above 0, not {limit!r}")
     return RunSpec(
         snapshot="",
         script=script,
         command=request.command,
         arguments=request.arguments,
-        compute_target=request.compute_target,
+        compute_target=target,
         environment=request.recipe.to_json(),
         environment_name=request.environment_name,
         environment_variables=_variables(request.environment_variables),
         interpreter=sys.executable,
         gpus=request.gpus,
         node_count=request.node_count,
-        max_run_duration_seconds=limit,
+        max_run_duration_seconds=None if limit == math.inf else limit,
     )
 
 
 def _script(source: Path, script: str) -> str:
     name = check_relative(script, "script")
+    if name.endswith(".ipynb"):
+        raise ExperimentExecutionException(
+            f"{name!r} is a notebook, and a run executes a script: make one of it with "
+            f"`jupyter nbconvert --to script {name}`"
+        )
     if not (source / name).is_file():
         scripts = sorted(str(path.relative_to(source)) for path in source.glob("*.py"))
         there = f"; there are: {', '.join(scripts[:10])}" if scripts else ""
@@ -187,38 +204,3 @@ def _variables(given: Mapping[str, Any]) -> dict[str, str]:
             raise UserErrorException(f"{name!r} = {value!r} cannot be an environment variable")
         variables[name] = str(value)
     return variables
-
-
-def _git_properties(source: Path) -> dict[str, str]:
-    """Return what Git knows about the source folder, under Azure ML's names; {} where it knows nothing."""
-    root = next(
-        (folder for folder in (source.resolve(), *source.resolve().parents) if (folder / ".git").exists()), None
-    )
-    if root is None:
-        return {}
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", str(source), *arguments], capture_output=True, text=True, timeout=2, check=False
-            )
-        except (OSError, subprocess.TimeoutExpired, UnicodeDecodeError):
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
-
-    status = git("status", "--porcelain=v2", "--branch", "--untracked-files=no", "--no-ahead-behind")
-    if status is None:
-        return {}
-    heads = dict(re.findall(r"^# branch\.(oid|head) (.+)$", status, re.MULTILINE))
-    dirty = any(not line.startswith("#") for line in status.splitlines())
-    found = {
-        "azureml.git.commit": heads.get("oid", ""),
-        "azureml.git.branch": heads.get("head", ""),
-        "azureml.git.dirty": str(dirty),
-        "azureml.git.repository_uri": _without_secret(git("config", "--get", "remote.origin.url") or ""),
-    }
-    return {name: value for name, value in found.items() if value}
-
-
-def _without_secret(url: str) -> str:
-    return re.sub(r"//[^/@]*@", "//", url)

@@ -31,8 +31,8 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
     from traindock.submit import checked_spec
 
     check_name("experiment", experiment)
-    spec = checked_spec(request)
-    target = ComputeTarget(workspace, request.compute_target)
+    target = ComputeTarget.of(workspace, request.compute_target)
+    spec = checked_spec(request, target.name)
     kind = backend(target.name, target.kind, target.settings)
     kind.check(spec)
     settings = workspace.settings
