@@ -87,7 +87,8 @@ def test_a_waiting_run_without_a_dispatcher_is_warned_of(cli: Cli, record: Recor
 
 
 def test_trouble_in_the_dispatchers_log_is_shown(cli: Cli, record: Record, workspace: Workspace) -> None:
-    workspace.layout.dispatcher_log.write_text("2026-11-23 INFO 1 Main: all is well\n2026-11-23 WARNING 1 Main: sky fell\n")
+    lines = "2026-11-23 INFO 1 Main: all is well\n2026-11-23 WARNING 1 Main: sky fell\n"
+    workspace.layout.dispatcher_log.write_text(lines)
     found = checks(cli)["dispatcher log"]
     assert found["level"] == "warn"
     assert "sky fell" in found["message"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import multiprocessing
-import os
 from pathlib import Path
 
 import pytest
@@ -105,7 +104,7 @@ def test_each_event_carries_its_time(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     events.append(path, {"type": "a"}, {"type": "b", "t": 1.5})
     first, second = events.read(path)[0]
-    assert abs(first["t"] - os.stat(path).st_mtime) < 60
+    assert abs(first["t"] - path.stat().st_mtime) < 60
     assert second["t"] == 1.5
 
 

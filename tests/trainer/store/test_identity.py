@@ -39,7 +39,7 @@ def test_a_workspace_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "ws" / "workspace.json"
     before = json.loads(file.read_text())
     file.write_text(json.dumps({**before, "format": 99}))
-    with pytest.raises(StoreException, match="format 99.*pip install -U traindock"):
+    with pytest.raises(StoreException, match=r"format 99.*pip install -U traindock"):
         identity.load(tmp_path / "ws")
 
 

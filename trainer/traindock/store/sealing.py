@@ -253,7 +253,7 @@ class _Sealing:
         for path in self._entries(self._run.outputs):
             if _kind(path) != stat.S_IFLNK:
                 continue
-            text = os.readlink(path)
+            text = str(path.readlink())
             if text.startswith(f"{old}/"):
                 text = root + text.removeprefix(old)
             target = os.path.realpath(path.parent / text)
