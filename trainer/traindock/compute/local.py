@@ -197,13 +197,12 @@ class LocalBackend(Backend):
             tick()
         if not layout.root.exists():
             tick()  # whoever follows may know that the folder only moved
-        _reap(job.run_id)
         found = processes.read_exit(layout.exit_json)
         if found is None:
-            # Its launcher was killed, and could not end what it had started.
+            # Its launcher was killed, or its folder removed, and the job may go on.
             processes.kill_job(job.run_id, job.attempt)
-            return Outcome(None)
-        return Outcome(asdict(found))
+        _reap(job.run_id)
+        return Outcome(asdict(found) if found is not None else None)
 
     def cancel(self, job: Job) -> None:
         """Tell the launcher to end the job. A process that was there before the run is not ours to end."""
