@@ -98,7 +98,7 @@ class InteractiveRun(Run):
         self._entered_by = 0
         self._ended = ""
         self._lock = threading.RLock()
-        self._children: builtins.list[InteractiveRun] = []
+        self._held_below: builtins.list[InteractiveRun] = []
         self._look_again = 0.0
         self._record_size = -1
         self._job = JobRun(
@@ -245,7 +245,7 @@ class InteractiveRun(Run):
         """Start a run below this one; see :meth:`Run.child_run`. It ends with this one at the latest."""
         self._check()
         child = start_child(self, name, run_id, outputs)
-        self._children.append(child)
+        self._held_below.append(child)
         return child
 
     def create_children(
@@ -254,7 +254,7 @@ class InteractiveRun(Run):
         """Start several runs below this one; see :meth:`Run.create_children`. They end with this one at the latest."""
         self._check()
         children = start_children(self, count, tag_key, tag_values)
-        self._children += children
+        self._held_below += children
         return children
 
     def __enter__(self) -> InteractiveRun:
@@ -290,16 +290,26 @@ class InteractiveRun(Run):
         now = time.monotonic()
         if now < self._look_again:
             return
-        size = self._folder.layout.events.stat().st_size
-        if size != self._record_size:
-            record = self.record
-            if record.cancel_requested:
-                raise RunCanceledException(
-                    f"run {self.id} was canceled by {record.cancel_requested_by}: nothing more is added to it. It ends "
-                    "as Canceled when its with block is left, or by run.complete()"
-                )
-            self._record_size = size
+        canceled_by = self._canceled_by()
+        if canceled_by is not None:
+            raise RunCanceledException(
+                f"run {self.id} was canceled by {canceled_by}: nothing more is added to it. It ends as Canceled when "
+                "its with block is left, or by run.complete()"
+            )
         self._look_again = now + _LOOK_SECONDS
+
+    def _canceled_by(self) -> str | None:
+        """Who asked for the run's end; the record is only read if it has grown since the last look."""
+        try:
+            size = self._folder.layout.events.stat().st_size
+            if size == self._record_size:
+                return None
+            by = self.record.cancel_requested_by
+        except (OSError, StoreException):
+            return None  # logging goes on, whatever the disk does
+        if by is None:
+            self._record_size = size
+        return by
 
     def _end(self, by: str, exit_code: int, error: Mapping[str, Any] | None = None, *, canceled: bool = False) -> None:
         if self._owner != os.getpid():
@@ -309,7 +319,7 @@ class InteractiveRun(Run):
         with self._lock:
             if self._ended:
                 return
-            for child in self._children:
+            for child in self._held_below:
                 child._end(by, exit_code, error, canceled=canceled)
             self._keep_outputs()
             self._hold.end(self._folder.layout, exit_code, error, canceled=canceled)

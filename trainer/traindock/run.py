@@ -316,7 +316,9 @@ class Run:
     def cancel(self) -> None:
         """Ask for the run to end: SIGTERM to its processes, SIGKILL after a grace time. Returns at once.
 
-        A run that has ended is left as it is.
+        A run that has ended is left as it is. No process is ended for a run that a notebook logs into: there the next
+        call that logs raises :class:`RunCanceledException`. A child run that a job has made ends as Canceled when its
+        code ends it, or with the job; to end the code, cancel its parent.
         """
         from traindock.dispatcher import start
 

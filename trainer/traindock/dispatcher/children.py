@@ -8,6 +8,7 @@ dispatcher died over makes no second one.
 from __future__ import annotations
 
 import hashlib
+import math
 import shutil
 import time
 from collections.abc import Mapping, Sequence
@@ -34,6 +35,7 @@ from traindock.workspace import Workspace
 #: Children that one job can make, and by one request.
 MAX_CHILDREN: Final = 1000
 MAX_AT_ONCE: Final = 100
+MAX_NAME: Final = 256
 
 _AT_ONCE: Final = (State.PREPARING, State.QUEUED, State.RUNNING)
 
@@ -88,6 +90,10 @@ class Children:
         """
         if not 0 < len(tags) <= MAX_AT_ONCE:
             raise UserErrorException(f"{len(tags)} children at once: ask for 1 to {MAX_AT_ONCE}")
+        if name is not None and (not isinstance(name, str) or len(name) > MAX_NAME):
+            raise UserErrorException(
+                f"a child's name is a text of at most {MAX_NAME} characters, not {str(name)[:80]!r}"
+            )
         record = parent.record
         found = []
         for number, own_tags in enumerate(tags):
@@ -102,7 +108,7 @@ class Children:
                     )
                 if len(self._all()) >= MAX_CHILDREN:
                     raise UserErrorException(f"run {self._job.id} has {MAX_CHILDREN} children, and can have no more")
-                self._publish(record, child, source, own_tags, str(name or ""))
+                self._publish(record, child, source, own_tags, name or "")
             self._all().setdefault(child, False)
             found.append(self._variables(child, record.id))
         return found
@@ -124,7 +130,8 @@ class Children:
             self.end(below, exit_record)
         record = folder.load()
         if not record.state.terminal:
-            finish(self._workspace.layout, folder, ending_of_held(Outcome(exit_record), record, folder.layout))
+            outcome = Outcome(_checked(exit_record))
+            finish(self._workspace.layout, folder, ending_of_held(outcome, record, folder.layout))
         self._all()[child.id] = True
 
     def end_all(self, ending: Ending) -> None:
@@ -200,6 +207,24 @@ class Children:
             "TRAINDOCK_UPLOADS_DIR": str(layout.uploads),
             "TRAINDOCK_RUN_JSON": str(layout.facts_json),
         }
+
+
+def _checked(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return of an exit record that a script wrote what has the form of one."""
+    code, error = record.get("exit_code"), record.get("error")
+    checked: dict[str, Any] = {
+        "exit_code": code if type(code) is int else 1,
+        "canceled": record.get("canceled") is True,
+    }
+    for name in ("started", "ended", "seconds"):
+        value = record.get(name)
+        checked[name] = float(value) if isinstance(value, int | float) and math.isfinite(value) else 0.0
+    if isinstance(error, dict):
+        checked["error"] = {name: str(error.get(name) or "")[:4000] for name in ("type", "message")}
+        lines = error.get("traceback")
+        if isinstance(lines, list):
+            checked["error"]["traceback"] = [str(line)[:300] for line in lines[-100:]]
+    return checked
 
 
 def end_with_parent(workspace: Workspace, run_id: str, parent: str, ending: Ending) -> None:

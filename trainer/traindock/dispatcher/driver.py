@@ -170,6 +170,8 @@ class RunDriver(threading.Thread):
         self._advance(State.PREPARING, since=(State.NOT_STARTED,))
         self._advance(State.QUEUED, since=(State.PREPARING,))
         self._advance(State.RUNNING, since=(State.NOT_STARTED, State.PREPARING, State.QUEUED))
+        if self._cancel.is_set():  # asked for before there was a dispatcher
+            self.folder.transact(_request_cancel, durable=True)
         outcome = follow_held(self.folder.layout, self._look_at_held, self._news)
         return ending_of_held(outcome, self.folder.load(), self.folder.layout)
 
