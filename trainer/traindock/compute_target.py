@@ -176,7 +176,7 @@ class ComputeTarget:
         self,
         type: str | None = None,  # noqa: A002 (Azure ML's name)
         tags: str | Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
+        properties: str | Mapping[str, str] | None = None,
         status: str | None = None,
     ) -> Iterator[Run]:
         """Return the runs on this target that have not ended, children included, the newest first.
@@ -189,9 +189,7 @@ class ComputeTarget:
         """
         from traindock.run import Run
 
-        found = Run.list(
-            self.workspace, type, tags, properties, status, include_children=True, compute_target=self.name
-        )
+        found = Run.list_by_compute(self, type, tags, properties, status)
         return (run for run in found if not run.record.state.terminal)
 
     def get_status(self) -> ComputeStatus:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
 from traindock.errors import UserErrorException
-from traindock.names import check_name
+from traindock.names import check_name, check_strings
 from traindock.store import events
 from traindock.store.changes import Changes
 
@@ -31,6 +31,8 @@ class Experiment:
     """
 
     def __init__(self, workspace: Workspace, name: str) -> None:
+        if not hasattr(workspace, "layout"):
+            raise UserErrorException(f"{workspace!r:.80} is no workspace: Experiment(workspace, name)")
         self.name = check_name("experiment", name)
         self.workspace = workspace
         self._events = workspace.layout.experiment_events(name)
@@ -38,13 +40,29 @@ class Experiment:
             self._events.parent.mkdir(parents=True, exist_ok=True)
             self._record(lambda before: [] if before else [{"type": "created"}])
 
-    def submit(self, config: Any, tags: Mapping[str, str] | None = None, **options: Any) -> Run:
+    @classmethod
+    def named(cls, workspace: Workspace, name: object) -> Experiment:
+        """Return the experiment that a run belongs to, without making it: to look at a run changes nothing.
+
+        Raises:
+            UserErrorException: the name is not allowed.
+        """
+        found = object.__new__(cls)
+        found.name = check_name("experiment", name)
+        found.workspace = workspace
+        found._events = workspace.layout.experiment_events(found.name)
+        return found
+
+    def submit(
+        self, config: Any, tags: Mapping[str, str] | None = None, *, display_name: str = "", **options: Any
+    ) -> Run:
         """Submit a run and return it at once; it goes on without this process.
 
         Args:
             config: a ScriptRunConfig or an estimator such as PyTorch.
             tags: free strings, to find the run again.
-            **options: for estimators "script_params" and "inputs"; for all "display_name".
+            display_name: a name for people.
+            **options: for estimators "script_params", which replace or add to their own.
 
         Raises:
             UserErrorException: something in ``config`` cannot be done; a subclass and its text say what.
@@ -52,7 +70,9 @@ class Experiment:
         """
         from traindock.submit import submit
 
-        return submit(self, config, tags=tags, **options)
+        if "parent" in options:
+            raise UserErrorException("submit has no parent: use submit_child of the run that is to be it")
+        return submit(self, config, tags=tags, display_name=display_name, **options)
 
     def start_logging(
         self,
@@ -89,20 +109,23 @@ class Experiment:
         self,
         type: str | None = None,  # noqa: A002 (Azure ML's name)
         tags: str | Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
+        properties: str | Mapping[str, str] | None = None,
         include_children: bool = False,
         status: str | None = None,
     ) -> Iterator[Run]:
-        """Yield this experiment's runs, the newest first; see :meth:`Run.list`."""
+        """Return this experiment's runs, one after the other, the newest first; see :meth:`Run.list`."""
         from traindock.run import Run
 
-        yield from Run.list(
+        return Run.list(
             self, type=type, tags=tags, properties=properties, include_children=include_children, status=status
         )
 
     @staticmethod
     def list(
-        workspace: Workspace, experiment_name: str | None = None, view_type: str = "ActiveOnly"
+        workspace: Workspace,
+        experiment_name: str | None = None,
+        view_type: str = "ActiveOnly",
+        tags: str | Mapping[str, str] | None = None,
     ) -> builtins.list[Experiment]:
         """Return the experiments of a workspace, by name.
 
@@ -110,12 +133,20 @@ class Experiment:
             workspace: where.
             experiment_name: only this one.
             view_type: "ActiveOnly", "ArchivedOnly" or "All".
+            tags: only those with this tag, or with these tags and values.
+
+        Raises:
+            UserErrorException: ``view_type`` is not one of the three.
         """
         if view_type not in ("ActiveOnly", "ArchivedOnly", "All"):
             raise UserErrorException(f"view_type is 'ActiveOnly', 'ArchivedOnly' or 'All', not {view_type!r}")
         folder = workspace.layout.experiments
-        names = sorted(entry.name for entry in folder.iterdir() if (entry / "events.jsonl").exists())
+        names = sorted(entry.name for entry in folder.glob("*") if (entry / "events.jsonl").exists())
         found = [Experiment(workspace, name) for name in names if experiment_name in (None, name)]
+        if isinstance(tags, str):
+            found = [experiment for experiment in found if tags in experiment.tags]
+        elif tags:
+            found = [experiment for experiment in found if tags.items() <= experiment.tags.items()]
         if view_type == "All":
             return found
         return [experiment for experiment in found if experiment.archived == (view_type == "ArchivedOnly")]
@@ -144,18 +175,28 @@ class Experiment:
         """Undo :meth:`archive`."""
         self._record(lambda _: [{"type": "archived", "value": False}])
 
-    def set_tags(self, tags: Mapping[str, str]) -> None:
-        """Add or replace tags."""
-        self._record(lambda _: [{"type": "tags", "set": dict(tags)}])
+    def tag(self, key: str, value: str | None = None) -> None:
+        """Add a tag, or replace its value."""
+        self.set_tags({key: "" if value is None else value})
 
-    def remove_tags(self, tags: builtins.list[str]) -> None:
-        """Remove the tags of these names."""
-        self._record(lambda _: [{"type": "tags", "remove": builtins.list(tags)}])
+    def set_tags(self, tags: Mapping[str, str]) -> None:
+        """Add tags, or replace their values.
+
+        Raises:
+            UserErrorException: a name is empty or too long.
+        """
+        new = check_strings("tag", tags)
+        self._record(lambda _: [{"type": "tags", "set": new}])
+
+    def remove_tags(self, tags: Iterable[str]) -> None:
+        """Remove the tags of these names; names that are not there do not matter."""
+        names = [tags] if isinstance(tags, str) else [str(name) for name in tags]
+        self._record(lambda _: [{"type": "tags", "remove": names}])
 
     def _last(self, kind: str) -> builtins.list[events.Event]:
         return [event for event in events.read(self._events)[0] if event["type"] == kind][-1:]
 
-    def _record(self, decide: Any) -> None:
+    def _record(self, decide: Callable[[builtins.list[events.Event]], Iterable[events.Event]]) -> None:
         announce = Changes(self.workspace.layout.changes).announce
         events.transact(self._events, decide, announce=lambda: announce(f"experiment/{self.name}"))
 

@@ -4,24 +4,29 @@ from __future__ import annotations
 
 import builtins
 import os
+import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from traindock import run_details
-from traindock.errors import UserErrorException
+from traindock.errors import RunNotFoundException, RunNotSignedException, UserErrorException
+from traindock.names import check_strings, check_text
 from traindock.runtime.context import Run as JobRun
 from traindock.states import Reason, State
 from traindock.store import run_files
-from traindock.store.index import RunQuery
+from traindock.store.index import RunQuery, RunRow
 from traindock.store.metrics import MetricReader
 from traindock.store.run_records import RunRecord
+from traindock.store.signing import Signature
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from traindock.compute_target import ComputeTarget
     from traindock.environment import Environment
     from traindock.experiment import Experiment
     from traindock.interactive import InteractiveRun
@@ -41,13 +46,17 @@ class Run:
         run_id: as :attr:`id` gives it.
 
     Raises:
-        RunNotFoundException: there is none.
+        RunNotFoundException: there is none, or it belongs to another experiment.
     """
 
     def __init__(self, experiment: Experiment, run_id: str) -> None:
         self.experiment = experiment
         self._folder = experiment.workspace.run_folder(run_id)
-        self._folder.document()
+        of = self._folder.document().get("experiment")
+        if of != experiment.name:
+            raise RunNotFoundException(
+                f"run {run_id} belongs to experiment {of!r}, not to {experiment.name!r}: use Run.get(workspace, run_id)"
+            )
 
     # -- finding runs ---------------------------------------------------------------------------------------
 
@@ -73,14 +82,24 @@ class Run:
         from traindock.experiment import Experiment
 
         document = workspace.run_folder(run_id).document()
-        return Run(Experiment(workspace, str(document.get("experiment"))), run_id)
+        return Run(Experiment.named(workspace, document.get("experiment")), run_id)
+
+    @staticmethod
+    def _of_row(workspace: Workspace, row: RunRow) -> Run:
+        """Return a run that the index has just named; its folder is not looked into yet."""
+        from traindock.experiment import Experiment
+
+        run = object.__new__(Run)
+        run.experiment = Experiment.named(workspace, row.experiment)
+        run._folder = workspace.run_folder(row.id)
+        return run
 
     @staticmethod
     def list(
         experiment: Experiment | Workspace,
         type: str | None = None,  # noqa: A002 (Azure ML's name)
         tags: str | Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
+        properties: str | Mapping[str, str] | None = None,
         status: str | None = None,
         include_children: bool = False,
         *,
@@ -94,13 +113,13 @@ class Run:
         limit: int | None = None,
         offset: int = 0,
     ) -> Iterator[Run]:
-        """Yield runs, the newest first unless ``order`` says otherwise.
+        """Return runs, one after the other, the newest first unless ``order`` says otherwise.
 
         Args:
             experiment: whose runs; a workspace stands for all of its experiments.
             type: only runs of this type.
-            tags: only runs with this tag, or with these tags and values.
-            properties: only runs with these properties.
+            tags: only runs with this tag, or with these tags and values (None: any value).
+            properties: likewise.
             status: only runs in this state.
             include_children: also runs that have a parent.
             compute_target: only runs on this compute target.
@@ -114,18 +133,20 @@ class Run:
             offset: how many to leave out first.
 
         Raises:
-            UserErrorException: ``status`` or ``statistic`` is not one of the known ones.
+            UserErrorException: ``status`` or ``statistic`` is not one of the known ones, or a bound lacks its metric.
         """
         from traindock.experiment import Experiment
 
+        if metric is None and (above is not None or below is not None):
+            raise UserErrorException("above and below are bounds of a metric: name it, for example metric='loss'")
         workspace = experiment.workspace if isinstance(experiment, Experiment) else experiment
         if statistic not in ("last", "min", "max"):
             raise UserErrorException(f"statistic is 'last', 'min' or 'max', not {statistic!r}")
         query = RunQuery(
             experiment=experiment.name if isinstance(experiment, Experiment) else None,
             type=type,
-            tags={tags: None} if isinstance(tags, str) else dict(tags or {}),
-            properties=dict(properties or {}),
+            tags=_wanted(tags),
+            properties=_wanted(properties),
             states=(_state(status),) if status else (),
             top_level=not include_children,
             compute_target=compute_target,
@@ -138,8 +159,22 @@ class Run:
             limit=limit,
             offset=offset,
         )
-        for row in workspace.index.runs(query):
-            yield Run(Experiment(workspace, row.experiment), row.id)
+        # Asked now, so that what is wrong is said by this call and not by the first step of a loop.
+        rows = workspace.index.runs(query)
+        return (Run._of_row(workspace, row) for row in rows)
+
+    @staticmethod
+    def list_by_compute(
+        compute: ComputeTarget,
+        type: str | None = None,  # noqa: A002 (Azure ML's name)
+        tags: str | Mapping[str, str] | None = None,
+        properties: str | Mapping[str, str] | None = None,
+        status: str | None = None,
+    ) -> Iterator[Run]:
+        """Return all runs on a compute target, children included, the newest first; see :meth:`list`."""
+        return Run.list(
+            compute.workspace, type, tags, properties, status, include_children=True, compute_target=compute.name
+        )
 
     # -- what it is -----------------------------------------------------------------------------------------
 
@@ -180,7 +215,7 @@ class Run:
 
     @display_name.setter
     def display_name(self, value: str) -> None:
-        self._folder.append({"type": "display_name", "value": _text("display_name", value, 256)})
+        self._folder.append({"type": "display_name", "value": check_text("display_name", value, 256)})
 
     @property
     def name(self) -> str:
@@ -194,7 +229,7 @@ class Run:
 
     @description.setter
     def description(self, value: str) -> None:
-        self._folder.append({"type": "description", "value": _text("description", value, 5000)})
+        self._folder.append({"type": "description", "value": check_text("description", value, 5000)})
 
     @property
     def parent(self) -> Run | None:
@@ -211,6 +246,11 @@ class Run:
     def properties(self) -> dict[str, str]:
         """Strings that never change once they are there."""
         return self.record.properties
+
+    @property
+    def signed(self) -> bool:
+        """Whether you submitted this run; one that you did not is shown, but never launched or changed."""
+        return self.record.signature is not Signature.INVALID
 
     @property
     def status(self) -> str:
@@ -260,19 +300,28 @@ class Run:
         spec = self.record.spec
         return Environment.from_recipe(spec.environment_name or "environment", Recipe.from_json(spec.environment))
 
-    def restore_snapshot(self, path: PathLike) -> str:
-        """Write the source folder as it was submitted into ``path``, and return that.
+    def restore_snapshot(self, snapshot_id: str | None = None, path: PathLike | None = None) -> str:
+        """Write the source folder as it was submitted into a folder, and return its path.
+
+        Args:
+            snapshot_id: default: the run's own, see :meth:`get_snapshot_id`.
+            path: a new or empty folder; default: one named after the run in the current folder.
 
         Raises:
-            UserErrorException: ``path`` exists and is not empty.
-            StoreException: the snapshot is damaged, or the disk refuses.
+            UserErrorException: ``path`` exists and is not empty, or the run has no snapshot.
+            StoreException: the snapshot is missing or damaged, or the disk refuses.
         """
         from traindock.snapshot import materialise
 
-        target = Path(path)
+        wanted = snapshot_id if snapshot_id is not None else self.get_snapshot_id()
+        if not re.fullmatch("[0-9a-f]{64}", wanted):
+            raise UserErrorException(
+                f"{wanted!r:.80} is no snapshot's id, which has 64 hex digits (path=… is the folder)"
+            )
+        target = Path(path if path is not None else f"{self.id}-snapshot")
         if target.exists() and (not target.is_dir() or any(target.iterdir())):
             raise UserErrorException(f"{target} exists already: name a new or empty folder for the snapshot")
-        materialise(self.get_snapshot_id(), target, layout=self.workspace.layout)
+        materialise(wanted, target, layout=self.workspace.layout)
         return str(target)
 
     # -- changing it ----------------------------------------------------------------------------------------
@@ -287,7 +336,7 @@ class Run:
         Raises:
             UserErrorException: a name is empty or too long.
         """
-        self._folder.append({"type": "tags", "set": _strings("tag", tags)})
+        self._folder.append({"type": "tags", "set": check_strings("tag", tags)})
 
     def remove_tags(self, tags: Sequence[str]) -> None:
         """Remove the tags of these names; names that are not there do not matter."""
@@ -300,7 +349,7 @@ class Run:
         Raises:
             UserErrorException: one is there already with another value; nothing is added then.
         """
-        new = _strings("property", properties)
+        new = check_strings("property", properties)
 
         def decide(record: RunRecord) -> list[dict[str, Any]]:
             for name, value in new.items():
@@ -325,6 +374,10 @@ class Run:
         def decide(record: RunRecord) -> list[dict[str, Any]]:
             if record.state.terminal or record.cancel_requested:
                 return []
+            if record.signature is Signature.COPIED:
+                raise RunNotSignedException(
+                    f"run {self.id} was copied with its workspace and is never launched here: cancel the original"
+                )
             return [{"type": "cancel", "by": run_details.user_name()}]
 
         record = self._folder.transact(decide, durable=True)
@@ -347,10 +400,7 @@ class Run:
         if recursive:
             family = [self, *self.get_children(recursive=True)]
             return {run.id: run.get_metrics(name) for run in family if run_type in (None, run.type)}
-        found = self.metrics.as_azure()
-        if name is None:
-            return found
-        return {name: found[name]} if name in found else {}
+        return self.metrics.as_azure(name)
 
     @property
     def metrics(self) -> MetricReader:
@@ -517,33 +567,38 @@ class Run:
         self,
         recursive: bool = False,
         tags: str | Mapping[str, str] | None = None,
-        properties: Mapping[str, str] | None = None,
+        properties: str | Mapping[str, str] | None = None,
         type: str | None = None,  # noqa: A002 (Azure ML's name)
         status: str | None = None,
     ) -> Iterator[Run]:
-        """Yield the runs that have this one as their parent, the newest first.
+        """Return the runs that have this one as their parent, one after the other, the newest first.
 
         Args:
-            recursive: also their children, and so on.
+            recursive: also their children, and so on, whatever their parents are like.
             tags: see :meth:`list`.
             properties: see :meth:`list`.
             type: see :meth:`list`.
             status: see :meth:`list`.
         """
-        from traindock.experiment import Experiment
-
         query = RunQuery(
             parent=self.id,
             type=type,
-            tags={tags: None} if isinstance(tags, str) else dict(tags or {}),
-            properties=dict(properties or {}),
+            tags=_wanted(tags),
+            properties=_wanted(properties),
             states=(_state(status),) if status else (),
         )
-        for row in self.workspace.index.runs(query):
-            child = Run(Experiment(self.workspace, row.experiment), row.id)
-            yield child
-            if recursive:
-                yield from child.get_children(True, tags, properties, type, status)
+        return self._descendants(query) if recursive else self._below(query)
+
+    def _below(self, query: RunQuery) -> Iterator[Run]:
+        rows = self.workspace.index.runs(query)
+        return (Run._of_row(self.workspace, row) for row in rows)
+
+    def _descendants(self, query: RunQuery) -> Iterator[Run]:
+        wanted = {run.id for run in self._below(query)}
+        for child in self._below(RunQuery(parent=self.id)):
+            if child.id in wanted:
+                yield child
+            yield from child._descendants(replace(query, parent=child.id))
 
     # -- waiting --------------------------------------------------------------------------------------------
 
@@ -583,7 +638,7 @@ class Run:
         record = self.record
         return (
             f"Run(Experiment: {self.experiment.name},\nId: {self.id},\n"
-            f"Type: {record.spec.type},\nStatus: {record.state.value})"
+            f"Type: {record.spec.type},\nStatus: {record.state.value}{_signature_note(record)})"
         )
 
     def _repr_html_(self) -> str:
@@ -593,7 +648,7 @@ class Run:
             "Run": f"{record.number}: {record.display_name or self.id}",
             "Id": self.id,
             "Type": record.spec.type,
-            "Status": record.state.value,
+            "Status": f"{record.state.value}{_signature_note(record)}",
             "Reason": record.reason.value if record.reason else record.detail,
             "Started": _local_time(record.started),
             "Folder": str(self.path),
@@ -610,19 +665,17 @@ def _state(status: str) -> State:
         raise UserErrorException(f"{status!r} is no state of a run; known: {known}") from None
 
 
-def _text(what: str, value: object, limit: int) -> str:
-    if not isinstance(value, str) or len(value) > limit:
-        raise UserErrorException(f"{what} is a text of at most {limit} characters, not {str(value)[:80]!r}")
-    return value
+def _wanted(values: str | Mapping[str, str] | None) -> dict[str, str | None]:
+    """Return what tags or properties must be; one name alone may have any value."""
+    return {values: None} if isinstance(values, str) else dict(values or {})
 
 
-def _strings(what: str, values: Mapping[str, Any]) -> dict[str, str]:
-    strings = {}
-    for name, value in values.items():
-        if not isinstance(name, str) or not 0 < len(name) <= 500:
-            raise UserErrorException(f"the name of a {what} is a text of 1 to 500 characters, not {str(name)[:80]!r}")
-        strings[name] = value if isinstance(value, str) else str(value)
-    return strings
+def _signature_note(record: RunRecord) -> str:
+    if record.signature is Signature.INVALID:
+        return " (not signed by you)"
+    if record.signature is Signature.COPIED and not record.state.terminal:
+        return " (copied with its workspace, never launched here)"
+    return ""
 
 
 def _local_time(seconds: float | None) -> str:

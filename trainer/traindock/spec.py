@@ -44,7 +44,7 @@ class RunSpec:
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as plain JSON values."""
-        return asdict(self)
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in asdict(self).items()}
 
     @classmethod
     def from_json(cls, document: dict[str, Any]) -> RunSpec:
