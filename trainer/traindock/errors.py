@@ -209,9 +209,15 @@ class StoreException(TraindockError):
 
 
 class InternalError(TraindockError):
-    """A fault of Traindock itself; please report it with the text."""
+    """A fault of Traindock itself; please report it with the traceback."""
 
     code = "internal"
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython prints: here the way to the error is what helps."""
+        import traceback
+
+        return traceback.format_exception(self)
 
 
 class InvalidTransition(InternalError):
