@@ -352,16 +352,16 @@ class TestWhenProcessesDie:
                         except UserErrorException as error:
                             run.log("refused", str(error))
                         sys.exit(3)
-                    os.wait()
-                    ready(run.id, run.get_status() in ("NotStarted", "Preparing", "Queued", "Running"))
+                    code = os.waitstatus_to_exitcode(os.wait()[1])
+                    ready(run.id, code, run.get_status() in ("NotStarted", "Preparing", "Queued", "Running"))
                     input()
-            finally:
-                os._exit(0)
+            except SystemExit as error:  # in the fork, untouched by the block that it left
+                os._exit(error.code)
             """
         )
-        run_id, going = line_of(process).split()
+        run_id, code, going = line_of(process).split()
         run = Run.get(workspace, run_id)
-        assert going == "True"
+        assert (code, going) == ("3", "True")
         wait_for(lambda: run.get_status() == "Running", "the dispatcher")
         process.communicate("\n")
         assert ended(run) == "Completed"

@@ -124,7 +124,10 @@ def test_an_exit_record_always_fits_into_its_room(error: dict[str, Any]) -> None
 
 @pytest.mark.parametrize("kind", sorted(run_types.WITHOUT_JOB))
 def test_no_backend_ends_a_process_that_was_there_before(layout: RunLayout, kind: str) -> None:
-    process = subprocess.Popen([PYTHON, "-c", "input()"], stdin=subprocess.PIPE)
+    code = "print(input(), flush=True); input()"
+    process = subprocess.Popen([PYTHON, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    assert process.stdin is not None
+    assert process.stdout is not None
     hold = Hold(layout, "run")
     try:
         identity = processes.Identity.of(process.pid)
@@ -137,7 +140,9 @@ def test_no_backend_ends_a_process_that_was_there_before(layout: RunLayout, kind
             return cast("Job", SimpleNamespace(layout=layout, spec=SimpleNamespace(type=kind)))
 
         backend.cancel(job(kind))
-        assert processes.alive(identity)
+        process.stdin.write("alive\n")
+        process.stdin.flush()
+        assert process.stdout.readline() == "alive\n"
         backend.cancel(job(run_types.SCRIPT))  # as it does to a launcher
         assert process.wait(10) == -signal.SIGTERM
     finally:
