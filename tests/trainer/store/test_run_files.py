@@ -65,13 +65,19 @@ class TestNames:
         assert run_files.list_files(RunLayout(tmp_path / "new")) == []
 
     def test_links_special_and_unfinished_files_are_no_files(self, run, tmp_path, blobs):
-        (run.work / "outputs/best.pt").symlink_to("model.pt")
+        (run.work / "outputs/best.pt").symlink_to("/etc/hostname")
         (run.work / "outputs/all").symlink_to("/")
         os.mkfifo(run.work / "logs/pipe")
         write(run.uploads / "figures/.traindock-1", b"half")
         assert run_files.list_files(run) == NAMES
         seal(run, blobs)
         assert run_files.list_files(run) == NAMES
+
+    def test_a_link_from_one_output_to_another_is_that_file_once_the_run_is_sealed(self, run, blobs):
+        (run.work / "outputs/best.pt").symlink_to("model.pt")
+        assert "outputs/best.pt" not in run_files.list_files(run)
+        seal(run, blobs)
+        assert "outputs/best.pt" in run_files.list_files(run)
 
     def test_folders_that_the_script_replaced_by_links_are_empty(self, run, tmp_path):
         write(tmp_path / "elsewhere/outputs/secret", b"s")

@@ -218,10 +218,12 @@ class MetricLog:
         return number
 
     def _close_oldest(self) -> None:
-        name, kind, stepped = key = next(iter(self._files))
-        if kind == "f":
-            (self.stepped if stepped else self.floats).pop(name, None)
-        del self._files[key]
+        # In single steps: a signal handler that logs may close and open files between any two of them.
+        for key in tuple(self._files)[:1]:
+            name, kind, stepped = key
+            if kind == "f":
+                (self.stepped if stepped else self.floats).pop(name, None)
+            self._files.pop(key, None)
 
     def _open(self, name: str) -> _File:
         """Open a file of this writer for appending, making the writer's folder on first use."""
