@@ -38,7 +38,7 @@ def test_settings_are_told_to_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     assert (env["UV_DEFAULT_INDEX"], env["UV_INDEX"]) == ("https://i", "https://e https://f")
     assert env["HTTPS_PROXY"] == env["https_proxy"] == "http://p:3128"
     assert env["SSL_CERT_FILE"] == str(bundle)
-    assert env["UV_NO_INDEX"] == "1"
+    assert env["PIP_NO_INDEX"] == "1"
 
 
 def test_the_recipes_index_wins() -> None:

@@ -67,6 +67,8 @@ class _Job:
     def sources(self) -> list[str]:
         """Arguments of uv that say where packages come from, as far as they are no secrets."""
         arguments = [part for place in self.settings.find_links for part in ("--find-links", place)]
+        if self.settings.offline:
+            arguments.append("--no-index")  # uv has no variable for it
         for option in self.recipe.pip_options:
             name, _, value = option.partition(" ")
             if name == "--pre":

@@ -95,7 +95,7 @@ class BuildSettings:
             env["UV_INDEX"] = " ".join(indexes)
             env.pop("UV_EXTRA_INDEX_URL", None)
         if self.offline:
-            env["UV_NO_INDEX"] = "1"
+            env["PIP_NO_INDEX"] = "1"  # for conda; uv is told by an argument
         if self.proxy:
             for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
                 env[name] = env[name.lower()] = self.proxy
