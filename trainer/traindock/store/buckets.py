@@ -84,7 +84,7 @@ def bucketed(
     high = high if stop is None else min(high, float(np.nextafter(stop, -np.inf)))
     if low > high:
         nothing, none = np.empty(0), np.empty(0, np.int64)
-        return Buckets(axis, 1.0, *[nothing] * 6, none, none)
+        return Buckets(axis, 1.0, nothing, nothing, nothing, nothing, nothing, nothing, none, none)
     edges, width = edges_between(low, high, count, whole=axis != "time")
     cut = edges.copy()
     cut[0], cut[-1] = max(cut[0], low), min(cut[-1], np.nextafter(high, np.inf))

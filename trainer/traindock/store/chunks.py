@@ -177,7 +177,7 @@ class ChunkedFile:
         if not whole:
             return found
         size = self.file.record_size * CHUNK
-        view = memoryview(found.view(np.uint8))
+        view = found.view(np.uint8).data
         # Neighbours are read in one go.
         breaks = (np.flatnonzero(np.diff(numbers) != 1) + 1).tolist()
         first = numbers.tolist()

@@ -133,7 +133,7 @@ class NumberFile:
             count = max(0, min(stop, os.fstat(descriptor).st_size // size) - start)
             # An array that is filled in place: twice as quick as bytes that are made into an array.
             found = np.empty(count, self.dtype())
-            view = found.view(np.uint8)
+            view = found.view(np.uint8).data
             filled = 0
             while filled < len(view):
                 part = os.preadv(descriptor, [view[filled : filled + (1 << 30)]], start * size + filled)

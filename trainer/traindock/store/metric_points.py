@@ -120,9 +120,10 @@ def merged_points(files: list[NumberFile], records: list[list[Record]]) -> Point
     # By the latest time so far, which keeps the order of each file even where two threads wrote it crosswise.
     reached = np.concatenate([np.maximum.accumulate(part[0]) for part in parts])
     order = np.argsort(reached, kind="stable")
-    times, values = (np.concatenate([part[column] for part in parts])[order] for column in (0, 1))
+    times = np.concatenate([part[0] for part in parts])[order]
+    merged: npt.NDArray[Any] = np.concatenate([part[1] for part in parts])[order]
     if all(part[2] is None for part in parts):
-        return Points(times, values, None, None)
+        return Points(times, merged, None, None)
     none = [np.zeros(len(part[0]), np.int64) if part[2] is None else part[2] for part in parts]
     has = [np.full(len(part[0]), part[2] is not None) for part in parts]
-    return Points(times, values, np.concatenate(none)[order], np.concatenate(has)[order])
+    return Points(times, merged, np.concatenate(none)[order], np.concatenate(has)[order])

@@ -70,11 +70,14 @@ class Sums:
 
     def taken(self, numbers: npt.NDArray[np.intp]) -> Sums:
         """Return the groups with these numbers, in this order."""
-        return Sums(*[getattr(self, name)[numbers] for name in _ARRAYS])
+        return Sums(**{name: getattr(self, name)[numbers] for name in _ARRAYS})
 
     def followed_by(self, other: Sums) -> Sums:
         """Return these groups, then the other ones."""
-        return Sums(*[np.concatenate([getattr(self, name), getattr(other, name)]) for name in _ARRAYS])
+        joined: dict[str, Any] = {
+            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _ARRAYS
+        }
+        return Sums(**joined)
 
     def with_other(self, other: Sums) -> Sums:
         """Return the sums over these groups and, group by group, those of ``other``."""
