@@ -20,6 +20,7 @@ from traindock import (
     Reason,
     Run,
     SnapshotException,
+    StoreException,
     UserErrorException,
     Workspace,
 )
@@ -392,6 +393,45 @@ class TestWhenProcessesDie:
         run.complete()
         assert run.get_status() == "Completed"
         assert states(run).count("Running") == 1
+
+    @pytest.mark.parametrize("point", ["before-seal", "after-seal"])
+    def test_a_dispatcher_that_dies_while_it_ends_the_run_is_followed_by_one_that_does(
+        self, experiment: Experiment, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, point: str
+    ) -> None:
+        monkeypatch.setenv("TRAINDOCK_FAULT", f"dispatcher.{point}:kill")
+        monkeypatch.setenv("TRAINDOCK_FAULT_ONCE", str(tmp_path / "hit"))
+        Path("outputs").mkdir()
+        Path("outputs/model.pt").write_text("weights")
+        with experiment.start_logging() as run:
+            (child,) = run.create_children(1)
+        assert {run.wait_for_completion()["status"], child.wait_for_completion()["status"]} == {"Completed"}
+        assert (tmp_path / "hit").exists()
+        assert states(run)[-2:] == ["Finalizing", "Completed"]
+        assert run.get_file_names() == ["outputs/model.pt"]
+
+    def test_a_disk_that_refuses_the_outputs_leaves_the_run_going_until_there_is_room(
+        self, experiment: Experiment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def full(*_: object) -> None:
+            raise StoreException("no space left on device")
+
+        Path("outputs").mkdir()
+        for name in "ab":
+            Path("outputs", name).write_text(name)
+        run = experiment.start_logging()
+        with monkeypatch.context() as patched:
+            patched.setattr("traindock.runtime.files.write_new", full)
+            with pytest.raises(StoreException):
+                run.complete()
+            with pytest.raises(KeyError), run:
+                raise KeyError("says more than the disk")
+        assert "no space left" in capsys.readouterr().out
+        run.log("loss", 1.0)
+        assert run.get_status() != "Completed"
+        run.complete()
+        assert run.get_status() == "Completed"
+        assert run.get_file_names() == ["outputs/a", "outputs/b"]
+        assert "warnings" not in run.get_details()
 
     def test_a_run_that_died_before_it_was_published_leaves_nothing(self, workspace: Workspace, kernel: Kernel) -> None:
         process = kernel("os.environ['TRAINDOCK_FAULT'] = 'submit.after-event:kill'; experiment.start_logging()")

@@ -316,17 +316,24 @@ class InteractiveRun(Run):
             raise UserErrorException(
                 f"run {self.id} can only be ended by the process that started it ({self._owner}), not by a fork of it"
             )
+        ended = self._let_go(by, exit_code, error, canceled)
+        if ended:
+            self._await_ends(ended)
+
+    def _let_go(
+        self, by: str, exit_code: int, error: Mapping[str, Any] | None, canceled: bool
+    ) -> builtins.list[InteractiveRun]:
+        """Record the end of the run and those below it, and return what has not been ended before."""
         with self._lock:
             if self._ended:
-                return
-            for child in self._held_below:
-                child._end(by, exit_code, error, canceled=canceled)
+                return []
+            ended = [run for child in self._held_below for run in child._let_go(by, exit_code, error, canceled)]
             self._keep_outputs()
             self._hold.end(self._folder.layout, exit_code, error, canceled=canceled)
             self._ended = by
             self._job._close()
             _going.discard(self)
-        self._await_end()
+            return [*ended, self]
 
     def _keep_outputs(self) -> None:
         """Copy what lies in the user's folder of outputs into the run, but what was copied or uploaded before."""
@@ -351,15 +358,17 @@ class InteractiveRun(Run):
         if warnings:
             self._folder.append(*({"type": "warning", "text": text} for text in warnings))
 
-    def _await_end(self) -> None:
+    def _await_ends(self, runs: Sequence[InteractiveRun]) -> None:
+        """Wait until the dispatcher has recorded the ends of runs that were let go of, but not for ever."""
         from traindock.dispatcher import start
 
         layout = self.workspace.layout
-        Changes(layout.changes).announce(f"run/{self.id}")
+        for run in runs:
+            Changes(layout.changes).announce(f"run/{run.id}")
         start.ensure(layout)
         deadline = time.monotonic() + _END_SECONDS
-        with Watcher([self._folder.layout.events]) as watcher:
-            while not self.record.state.terminal and time.monotonic() < deadline:
+        with Watcher([run._folder.layout.events for run in runs]) as watcher:
+            while time.monotonic() < deadline and not all(run.record.state.terminal for run in runs):
                 watcher.wait(0.5)
 
 
