@@ -183,6 +183,28 @@ class TestChanging:
         assert finished.properties["data"] == "v1"
         assert "new" not in finished.properties
 
+    def test_files_can_be_added_until_it_has_ended(self, submit: Submit, tmp_path: Path) -> None:
+        run = submit("import time; print('started'); time.sleep(600)")
+        wait_for(lambda: run.get_status() == "Running", "the run")
+        (tmp_path / "folder" / "sub").mkdir(parents=True)
+        for name in ("a.txt", "sub/b.txt"):
+            (tmp_path / "folder" / name).write_text(name)
+        run.upload_file("notes/a.txt", tmp_path / "folder" / "a.txt")
+        run.upload_files(["outputs/one.txt", "two.txt"], [tmp_path / "folder" / "a.txt"] * 2)
+        run.upload_folder("data", tmp_path / "folder")
+        run.cancel()
+        run.wait_for_completion()
+        added = {"notes/a.txt", "outputs/one.txt", "two.txt", "data/a.txt", "data/sub/b.txt"}
+        assert added <= set(run.get_file_names())
+        run.download_file("data/sub/b.txt", tmp_path / "back.txt")
+        assert (tmp_path / "back.txt").read_text() == "sub/b.txt"
+        with pytest.raises(UserErrorException, match="has ended"):
+            run.upload_file("late.txt", tmp_path / "back.txt")
+        with pytest.raises(UserErrorException, match="1 names for 2 paths"):
+            run.upload_files(["a"], ["b", "c"])
+        with pytest.raises(UserErrorException, match="no folder"):
+            run.upload_folder("x", tmp_path / "nowhere")
+
     def test_cancelling_what_has_ended_changes_nothing(self, finished: Run) -> None:
         before = finished.record
         finished.cancel()
@@ -322,11 +344,18 @@ class TestForeignRuns:
         assert not (workspace.layout.experiments / "theirs").exists()
 
     def test_it_cannot_be_changed_cancelled_or_waited_for(self, foreign: Run) -> None:
-        before = (foreign.path / "events.jsonl").read_bytes()
-        for act in (foreign.cancel, lambda: foreign.tag("a"), foreign.wait_for_completion):
+        before = (foreign.path / "events.jsonl").read_bytes(), foreign.get_file_names()
+        (foreign.path / "sealed.json").unlink(missing_ok=True)
+        for act in (
+            foreign.cancel,
+            foreign.wait_for_completion,
+            lambda: foreign.tag("a"),
+            lambda: foreign.upload_file("a", __file__),
+            lambda: foreign.upload_folder("a", Path(__file__).parent),
+        ):
             with pytest.raises(RunNotSignedException):
                 act()
-        assert (foreign.path / "events.jsonl").read_bytes() == before
+        assert ((foreign.path / "events.jsonl").read_bytes(), foreign.get_file_names()) == before
 
     def test_one_that_names_an_impossible_experiment_hides_no_other(
         self, foreign: Run, workspace: Workspace, submit: Submit

@@ -16,6 +16,7 @@ from traindock import run_details
 from traindock.errors import RunNotFoundException, RunNotSignedException, UserErrorException
 from traindock.names import check_strings, check_text
 from traindock.runtime.context import Run as JobRun
+from traindock.runtime.files import RunFiles, pairs
 from traindock.states import Reason, State
 from traindock.store import run_files
 from traindock.store.index import RunQuery, RunRow
@@ -85,14 +86,18 @@ class Run:
         return Run(Experiment.named(workspace, document.get("experiment")), run_id)
 
     @staticmethod
-    def _of_row(workspace: Workspace, row: RunRow) -> Run:
-        """Return a run that the index has just named; its folder is not looked into yet."""
+    def _of(workspace: Workspace, rows: Iterable[RunRow]) -> Iterator[Run]:
+        """Return runs that the index has just named; their folders are not looked into yet."""
         from traindock.experiment import Experiment
 
-        run = object.__new__(Run)
-        run.experiment = Experiment.named(workspace, row.experiment)
-        run._folder = workspace.run_folder(row.id)
-        return run
+        experiments: dict[str, Experiment] = {}
+        for row in rows:
+            run = object.__new__(Run)
+            run.experiment = experiments.get(row.experiment) or experiments.setdefault(
+                row.experiment, Experiment.named(workspace, row.experiment)
+            )
+            run._folder = workspace.run_folder(row.id)
+            yield run
 
     @staticmethod
     def list(
@@ -160,8 +165,7 @@ class Run:
             offset=offset,
         )
         # Asked now, so that what is wrong is said by this call and not by the first step of a loop.
-        rows = workspace.index.runs(query)
-        return (Run._of_row(workspace, row) for row in rows)
+        return Run._of(workspace, workspace.index.runs(query))
 
     @staticmethod
     def list_by_compute(
@@ -475,8 +479,37 @@ class Run:
 
         Raises:
             UserErrorException: the run has ended, the name is taken or not allowed, or there is no such file.
+            RunNotSignedException: you did not submit the run.
+            StoreException: the disk is full or refuses; nothing half written stays.
         """
+        if not self.signed:
+            raise RunNotSignedException(f"run {self.id} was not submitted by you, so nothing can be added to it")
         run_files.upload(self._folder.layout, name, path_or_stream)
+
+    def upload_files(
+        self,
+        names: Sequence[str],
+        paths: Sequence[PathLike],
+        return_artifacts: bool = False,
+        timeout_seconds: float | None = None,
+    ) -> None:
+        """Add several files: each path under the name at its place; see :meth:`upload_file`.
+
+        Args:
+            names: what they are called in the run.
+            paths: where they are, as many.
+            return_artifacts: accepted for old notebooks.
+            timeout_seconds: accepted for old notebooks.
+        """
+        for name, path in pairs(names, paths).items():
+            self.upload_file(name, path)
+
+    def upload_folder(self, name: str, path: PathLike) -> None:
+        """Add all files of a folder, under names below ``name``; see :meth:`upload_file`."""
+        layout = self._folder.layout
+        files = RunFiles(str(layout.outputs), str(layout.logs), str(layout.uploads))
+        for file, source in files.folder(name, path):
+            self.upload_file(file, source)
 
     def register_model(
         self,
@@ -590,8 +623,7 @@ class Run:
         return self._descendants(query) if recursive else self._below(query)
 
     def _below(self, query: RunQuery) -> Iterator[Run]:
-        rows = self.workspace.index.runs(query)
-        return (Run._of_row(self.workspace, row) for row in rows)
+        return Run._of(self.workspace, self.workspace.index.runs(query))
 
     def _descendants(self, query: RunQuery) -> Iterator[Run]:
         wanted = {run.id for run in self._below(query)}
