@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import fcntl
 import os
 import re
 import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -143,9 +145,14 @@ class LocalBackend(Backend):
 
     def launch(self, job: Job, plan: Plan, lease_fds: Sequence[int] = ()) -> None:
         """Lay out the working directory and start the launcher, which records its own start."""
+        # The launcher sees to it that no script runs twice; this, that nobody takes its folder away meanwhile.
+        with _alone(job.layout.driver):
+            if not self.started(job) and not processes.lock_is_held(job.layout.launch_lock):
+                self._lay_out(job)
+                self._start(job, plan, lease_fds)
+
+    def _start(self, job: Job, plan: Plan, lease_fds: Sequence[int]) -> None:
         layout = job.layout
-        if not processes.lock_is_held(layout.launch_lock):
-            self._lay_out(job)
         environment = _job_environment(plan)
         write_json(
             layout.launch_json,
@@ -288,6 +295,20 @@ class LocalBackend(Backend):
                 process.kill()
                 raise LaunchError(f"the launcher did not start the job within {_START_SECONDS:.0f} s")
             time.sleep(_POLL_SECONDS)
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other processes and threads out that do the same."""
+    try:
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except OSError as error:
+        raise StoreException(f"cannot open {folder}: {error.strerror}") from error
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(fd)
 
 
 def _materialise(job: Job) -> None:
