@@ -246,6 +246,12 @@ class TestPyTorch:
         with pytest.raises(TrainingException, match=r"is not known\. Known are 1\.0, .* 1\.13, 2\.0"):
             PyTorch(**common, framework_version=version)
 
+    def test_the_known_versions_can_be_listed_and_asked_for(self, common: dict[str, Any]) -> None:
+        versions = PyTorch.get_supported_versions()
+        assert versions[:2] == ["1.0", "1.1"]
+        for version in versions:
+            assert PyTorch(**common, framework_version=version).framework_version == version
+
     def test_a_version_that_is_a_number_is_refused_since_it_may_mean_another(self, common: dict[str, Any]) -> None:
         with pytest.raises(TrainingException, match=r"as a number, 1\.10 is 1\.1"):
             PyTorch(**common, framework_version=1.10)  # type: ignore[arg-type]

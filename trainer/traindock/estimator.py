@@ -231,8 +231,6 @@ class PyTorch(Estimator):
         TrainingException: there is no such version; the text lists those there are.
     """
 
-    DEFAULT_VERSION: str | None = None
-
     def __init__(
         self,
         source_directory: str | os.PathLike[str] | None,
@@ -261,6 +259,13 @@ class PyTorch(Estimator):
             user_managed=user_managed,
             **arguments,
         )
+
+    @staticmethod
+    def get_supported_versions() -> list[str]:
+        """Return what ``framework_version`` may be, oldest first; exact releases such as "2.1.2" may be named, too."""
+        from traindock.images.frameworks import known_versions
+
+        return list(known_versions())
 
 
 # Arguments that only say something about Azure's own services.

@@ -41,7 +41,7 @@ class Experiment:
             self._record(lambda before: [] if before else [{"type": "created"}])
 
     @classmethod
-    def named(cls, workspace: Workspace, name: object) -> Experiment:
+    def _named(cls, workspace: Workspace, name: object) -> Experiment:
         """Return the experiment that a run belongs to, without making it: to look at a run changes nothing.
 
         Raises:

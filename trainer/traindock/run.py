@@ -6,20 +6,17 @@ import builtins
 import os
 import re
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from traindock import run_details
+from traindock import run_details, run_query
 from traindock.errors import RunNotFoundException, RunNotSignedException, UserErrorException
 from traindock.names import check_strings, check_text
 from traindock.runtime.context import Run as JobRun
 from traindock.runtime.files import RunFiles, pairs
-from traindock.states import Reason, State
+from traindock.states import Reason
 from traindock.store import run_files
-from traindock.store.index import RunQuery, RunRow
+from traindock.store.index import RunQuery
 from traindock.store.metrics import MetricReader
 from traindock.store.run_records import RunRecord
 from traindock.store.signing import Signature
@@ -83,21 +80,15 @@ class Run:
         from traindock.experiment import Experiment
 
         document = workspace.run_folder(run_id).document()
-        return Run(Experiment.named(workspace, document.get("experiment")), run_id)
+        return Run(Experiment._named(workspace, document.get("experiment")), run_id)
 
     @staticmethod
-    def _of(workspace: Workspace, rows: Iterable[RunRow]) -> Iterator[Run]:
-        """Return runs that the index has just named; their folders are not looked into yet."""
-        from traindock.experiment import Experiment
-
-        experiments: dict[str, Experiment] = {}
-        for row in rows:
-            run = object.__new__(Run)
-            run.experiment = experiments.get(row.experiment) or experiments.setdefault(
-                row.experiment, Experiment.named(workspace, row.experiment)
-            )
-            run._folder = workspace.run_folder(row.id)
-            yield run
+    def _known(experiment: Experiment, run_id: str) -> Run:
+        """Return a run that the index has just named; its folder is not looked into yet."""
+        run = object.__new__(Run)
+        run.experiment = experiment
+        run._folder = experiment.workspace.run_folder(run_id)
+        return run
 
     @staticmethod
     def list(
@@ -150,9 +141,9 @@ class Run:
         query = RunQuery(
             experiment=experiment.name if isinstance(experiment, Experiment) else None,
             type=type,
-            tags=_wanted(tags),
-            properties=_wanted(properties),
-            states=(_state(status),) if status else (),
+            tags=run_query.wanted(tags),
+            properties=run_query.wanted(properties),
+            states=run_query.states(status),
             top_level=not include_children,
             compute_target=compute_target,
             metric=metric,
@@ -165,7 +156,7 @@ class Run:
             offset=offset,
         )
         # Asked now, so that what is wrong is said by this call and not by the first step of a loop.
-        return Run._of(workspace, workspace.index.runs(query))
+        return run_query.runs(workspace, query)
 
     @staticmethod
     def list_by_compute(
@@ -616,21 +607,11 @@ class Run:
         query = RunQuery(
             parent=self.id,
             type=type,
-            tags=_wanted(tags),
-            properties=_wanted(properties),
-            states=(_state(status),) if status else (),
+            tags=run_query.wanted(tags),
+            properties=run_query.wanted(properties),
+            states=run_query.states(status),
         )
-        return self._descendants(query) if recursive else self._below(query)
-
-    def _below(self, query: RunQuery) -> Iterator[Run]:
-        return Run._of(self.workspace, self.workspace.index.runs(query))
-
-    def _descendants(self, query: RunQuery) -> Iterator[Run]:
-        wanted = {run.id for run in self._below(query)}
-        for child in self._below(RunQuery(parent=self.id)):
-            if child.id in wanted:
-                yield child
-            yield from child._descendants(replace(query, parent=child.id))
+        return run_query.descendants(self, query) if recursive else run_query.runs(self.workspace, query)
 
     # -- waiting --------------------------------------------------------------------------------------------
 
@@ -670,47 +651,8 @@ class Run:
         record = self.record
         return (
             f"Run(Experiment: {self.experiment.name},\nId: {self.id},\n"
-            f"Type: {record.spec.type},\nStatus: {record.state.value}{_signature_note(record)})"
+            f"Type: {record.spec.type},\nStatus: {record.state.value}{run_details.signature_note(record)})"
         )
 
     def _repr_html_(self) -> str:
-        record = self.record
-        cells = {
-            "Experiment": self.experiment.name,
-            "Run": f"{record.number}: {record.display_name or self.id}",
-            "Id": self.id,
-            "Type": record.spec.type,
-            "Status": f"{record.state.value}{_signature_note(record)}",
-            "Reason": record.reason.value if record.reason else record.detail,
-            "Started": _local_time(record.started),
-            "Folder": str(self.path),
-        }
-        heads = "".join(f"<th>{escape(name)}</th>" for name in cells)
-        return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{escape(v)}</td>' for v in cells.values())}</tr></table>"
-
-
-def _state(status: str) -> State:
-    try:
-        return State(str(status))
-    except ValueError:
-        known = ", ".join(state.value for state in State)
-        raise UserErrorException(f"{status!r} is no state of a run; known: {known}") from None
-
-
-def _wanted(values: str | Mapping[str, str] | None) -> dict[str, str | None]:
-    """Return what tags or properties must be; one name alone may have any value."""
-    return {values: None} if isinstance(values, str) else dict(values or {})
-
-
-def _signature_note(record: RunRecord) -> str:
-    if record.signature is Signature.INVALID:
-        return " (not signed by you)"
-    if record.signature is Signature.COPIED and not record.state.terminal:
-        return " (copied with its workspace, never launched here)"
-    return ""
-
-
-def _local_time(seconds: float | None) -> str:
-    if seconds is None:
-        return ""
-    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
+        return run_details.table(self)

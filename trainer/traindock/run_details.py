@@ -6,6 +6,7 @@ import getpass
 import os
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from traindock.store import run_files
 from traindock.store.layout import RunLayout
 from traindock.store.metrics import MetricReader
 from traindock.store.run_records import RunRecord
+from traindock.store.signing import Signature
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,6 +111,32 @@ def metrics_frame(metrics: MetricReader) -> pd.DataFrame:
     return pd.DataFrame(metrics.to_frame_columns())
 
 
+def table(run: Run) -> str:
+    """Return what a notebook shows for a run, as HTML."""
+    record = run.record
+    cells = {
+        "Experiment": run.experiment.name,
+        "Run": f"{record.number}: {record.display_name or run.id}",
+        "Id": run.id,
+        "Type": record.spec.type,
+        "Status": f"{record.state.value}{signature_note(record)}",
+        "Reason": record.reason.value if record.reason else record.detail,
+        "Started": _local_time(record.started),
+        "Folder": str(run.path),
+    }
+    heads = "".join(f"<th>{escape(name)}</th>" for name in cells)
+    return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{escape(v)}</td>' for v in cells.values())}</tr></table>"
+
+
+def signature_note(record: RunRecord) -> str:
+    """Return what is to be said behind the state of a run that you did not submit to this workspace, or ""."""
+    if record.signature is Signature.INVALID:
+        return " (not signed by you)"
+    if record.signature is Signature.COPIED and not record.state.terminal:
+        return " (copied with its workspace, never launched here)"
+    return ""
+
+
 def user_name() -> str:
     """Return who runs this process, for people to read."""
     try:
@@ -124,6 +152,12 @@ def _losses(found: Mapping[str, Any]) -> list[str]:
     if found["lostOutputBytes"]:
         texts.append(f"{found['lostOutputBytes']} bytes of output were lost because the disk was full")
     return texts
+
+
+def _local_time(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    return datetime.fromtimestamp(seconds, UTC).astimezone().strftime("%Y-%m-%d %H:%M:%S")
 
 
 def _utc(seconds: float | None) -> str | None:
