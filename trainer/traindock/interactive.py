@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import builtins
 import os
-import secrets
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
@@ -18,18 +17,14 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from traindock import run_details, run_types
 from traindock.compute.held import Hold
-from traindock.errors import RunCanceledException, SnapshotException, StoreException, UserErrorException
-from traindock.names import check_name
+from traindock.errors import RunCanceledException, StoreException, UserErrorException
+from traindock.held_record import publish_held, take_snapshot
 from traindock.run import PathLike, Run
 from traindock.runtime.children import child_tags, described, ends_well, failure
 from traindock.runtime.context import JobRun
 from traindock.runtime.files import pairs
-from traindock.store import run_records
 from traindock.store.changes import Changes
-from traindock.store.files import write_json
-from traindock.store.layout import RunLayout
 from traindock.store.watch import Watcher
 
 if TYPE_CHECKING:
@@ -52,7 +47,7 @@ def start_logging(
     return _start(
         experiment,
         outputs=outputs,
-        snapshot=_snapshot(experiment, snapshot_directory) if snapshot_directory is not None else "",
+        snapshot=take_snapshot(experiment, snapshot_directory) if snapshot_directory is not None else "",
         display_name=display_name or "",
         tags=tags or {},
     )
@@ -391,73 +386,19 @@ def _child(
     )
 
 
-def _start(
-    experiment: Experiment,
-    *,
-    outputs: PathLike | bool | None,
-    snapshot: str,
-    display_name: str,
-    tags: Mapping[str, str],
-    parent: str | None = None,
-    run_id: str | None = None,
-) -> InteractiveRun:
+def _start(experiment: Experiment, *, outputs: PathLike | bool | None, **facts: Any) -> InteractiveRun:
     """Publish a run that this process holds, and have a dispatcher look after it."""
     from traindock.dispatcher import start
 
-    workspace, created = experiment.workspace, time.time()
-    identifier = check_name("run id", run_id or f"{experiment.name}_{int(created)}_{secrets.token_hex(4)}")
-    if workspace.layout.run(identifier).root.exists():
-        raise UserErrorException(f"there is a run {identifier!r} already: choose another id")
-    facts = {"display_name": str(display_name), "tags": {str(key): str(value) for key, value in tags.items()}}
-    hold: Hold | None = None
-
-    def fill(layout: RunLayout) -> None:
-        nonlocal hold
-        for folder in (layout.outputs, layout.logs):
-            folder.mkdir()
-        write_json(layout.facts_json, {**facts, "properties": {}, "arguments": []})
-        hold = Hold(layout, identifier)
-
+    run_id, hold = publish_held(experiment, **facts)
     try:
-        run_records.publish(
-            workspace.layout,
-            workspace.record,
-            fill,
-            run_id=identifier,
-            experiment=experiment.name,
-            number=run_records.take_number(workspace.layout, experiment.name),
-            created=created,
-            user=run_details.user_name(),
-            parent=parent,
-            properties={},
-            spec=_spec(snapshot),
-            **facts,
-        )
-        assert hold is not None
-        run = InteractiveRun(experiment, identifier, hold, _folder(outputs))
+        run = InteractiveRun(experiment, run_id, hold, _folder(outputs))
     except BaseException:
-        if hold is not None:
-            hold.drop()
+        hold.drop()
         raise
-    workspace.index.catch_up()
-    start.ensure(workspace.layout)
+    experiment.workspace.index.catch_up()
+    start.ensure(experiment.workspace.layout)
     return run
-
-
-def _spec(snapshot: str) -> dict[str, Any]:
-    import sys
-
-    from traindock.images.recipe import Recipe
-    from traindock.spec import RunSpec
-
-    recipe = Recipe(interpreter=sys.executable, user_managed=True)
-    return RunSpec(
-        snapshot=snapshot,
-        compute_target="local",
-        environment=recipe.to_json(),
-        interpreter=sys.executable,
-        type=run_types.INTERACTIVE,
-    ).to_json()
 
 
 def _folder(outputs: PathLike | bool | None) -> Path | None:
@@ -465,21 +406,6 @@ def _folder(outputs: PathLike | bool | None) -> Path | None:
         return None
     # Now, since the process may change its working directory before the run ends.
     return Path("./outputs" if outputs is True else outputs).absolute()
-
-
-def _snapshot(experiment: Experiment, directory: PathLike) -> str:
-    from traindock import snapshot
-
-    source, workspace = Path(directory), experiment.workspace
-    if not source.is_dir():
-        raise UserErrorException(
-            f"the snapshot folder {str(source)!r} {'is no folder' if source.exists() else 'does not exist'} "
-            f"(looked for in {Path.cwd()}); to go without a snapshot, pass snapshot_directory=None"
-        )
-    try:
-        return snapshot.take(source, layout=workspace.layout, limits=workspace.settings.snapshot).id
-    except SnapshotException as error:
-        raise SnapshotException(f"{error} To go without a snapshot, pass snapshot_directory=None.") from error
 
 
 def _check_going(parent: Run) -> None:
