@@ -142,6 +142,10 @@ class TestFromConfig:
         with pytest.raises(WorkspaceException, match=str(file)):
             Workspace.from_config()
 
+    def test_a_file_of_a_windows_editor_is_read(self, project: Path) -> None:
+        (project / "config.json").write_text(json.dumps(AZURE), "utf-8-sig")
+        assert Workspace.from_config().name == "vision"
+
     def test_a_file_that_is_no_text_is_named(self, project: Path) -> None:
         (project / "config.json").write_bytes(b"\xff\xfe\x00")
         with pytest.raises(WorkspaceException, match=r"config\.json is no usable configuration"):
@@ -244,6 +248,14 @@ class TestCreateGetAndList:
         assert Workspace.create("mine", subscription_id="b", exist_ok=True) == two
         with pytest.raises(WorkspaceException, match="2 workspaces named 'mine'"):
             Workspace.create("mine", exist_ok=True)
+
+    def test_a_folder_of_its_own_that_is_taken_is_said_so(self) -> None:
+        Workspace.create("mine", subscription_id="a", show_output=False)
+        second = Workspace.create("mine", subscription_id="b", show_output=False)
+        document = json.loads(second.layout.workspace_json.read_text())
+        second.layout.workspace_json.write_text(json.dumps({**document, "name": "renamed"}))
+        with pytest.raises(WorkspaceException, match="holds another workspace: choose another name than 'mine'"):
+            Workspace.create("mine", subscription_id="b")
 
     def test_one_that_is_not_there_lists_those_that_are(self) -> None:
         with pytest.raises(WorkspaceException, match=r"no workspace 'nope'; yours: none yet"):

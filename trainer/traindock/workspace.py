@@ -232,22 +232,22 @@ class Workspace:
     @classmethod
     def _made(cls, name: str, strings: Mapping[str, str], **more: Any) -> Workspace:
         """Return a new workspace in the data folder, or the same one that another process has just made."""
-        while True:
-            locations = Locations()
-            root = locations.default(name)
+        locations = Locations()
+        for root in (locations.default(name), locations.other(name, strings)):
             if (root / "workspace.json").exists():
                 cls(root)  # one that is damaged is to be mended, not stepped around
-                root = locations.other(name, strings)
+                continue
             try:
                 identity.create(root, name, **strings, **more)
             except WorkspaceException:
-                existing = cls._only(name, **strings)
-                if existing is None and not (root / "workspace.json").exists():
+                if not (root / "workspace.json").exists():
                     raise
+                existing = cls._only(name, **strings)
                 if existing is not None:
                     return existing
             else:
                 return cls(root)
+        raise WorkspaceException(f"{root} holds another workspace: choose another name than {name!r}, or give a path")
 
     @classmethod
     def _default(cls) -> Workspace:

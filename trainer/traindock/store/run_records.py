@@ -193,7 +193,7 @@ def fold(document: dict[str, Any], happened: list[Event], identity: WorkspaceRec
     try:
         record = RunRecord(
             id=run_id,
-            experiment=check_name("experiment", document["experiment"]),
+            experiment=document["experiment"],
             number=int(document["number"]),
             created=float(document["created"]),
             user=str(document.get("user", "")),
