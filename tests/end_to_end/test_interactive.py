@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -51,20 +53,22 @@ def kernel(experiment: Experiment) -> Iterator[Kernel]:
             from traindock import *
             experiment = Experiment(Workspace({str(experiment.workspace.layout.root)!r}), {experiment.name!r})
             def ready(*words):
-                print(*words, flush=True)
+                os.write(1, (" ".join(map(str, words)) + "\\n").encode())  # whole, whoever else prints
         """
         process = subprocess.Popen(
             [PYTHON, "-c", textwrap.dedent(head) + textwrap.dedent(code)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
+            start_new_session=True,
         )
         started.append(process)
         return process
 
     yield start
     for process in started:
-        process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its forks hold the pipe, too
         process.communicate()
 
 
