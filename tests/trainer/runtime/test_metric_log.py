@@ -120,26 +120,31 @@ class TestProcesses:
         os.waitpid(pid, 0)
         assert len(list(metrics.iterdir())) == 1
 
-    def test_a_fork_while_another_thread_is_in_the_midst_of_a_call(self, run: JobRun, metrics: Path) -> None:
-        held, release = threading.Event(), threading.Event()
+    def test_a_fork_while_another_thread_is_in_the_midst_of_a_call(self, metrics: Path) -> None:
+        code = """
+            run = Run.get_context()
+            held, release = threading.Event(), threading.Event()
 
-        def hold() -> None:
-            with run._metrics._lock:
-                held.set()
-                release.wait(60)
+            def hold():
+                with run._metrics._lock:
+                    held.set()
+                    release.wait(60)
 
-        thread = threading.Thread(target=hold)
-        thread.start()
-        held.wait(60)
-        if (pid := os.fork()) == 0:
-            signal.alarm(20)
-            run.log("new", 0.5)
-            run.log("note", "x")
-            os._exit(0)
-        assert os.waitpid(pid, 0)[1] == 0
-        release.set()
-        thread.join()
-        assert MetricReader(metrics).as_azure() == {"new": 0.5, "note": "x"}
+            thread = threading.Thread(target=hold)
+            thread.start()
+            held.wait(60)
+            pid = os.fork()
+            if pid == 0:
+                signal.alarm(20)
+                run.log("new", 0.5)
+                run.log("note", "x")
+                os._exit(0)
+            assert os.waitpid(pid, 0)[1] == 0
+            release.set()
+            thread.join()
+            assert reader.as_azure() == {"new": 0.5, "note": "x"}
+        """
+        script(metrics, code)
 
     def test_threads_and_forks_at_once(self, metrics: Path) -> None:
         code = """

@@ -176,9 +176,7 @@ def test_nothing_stays_open(tmp_path: Path, poll: bool) -> None:
     assert len(os.listdir("/dev/fd")) == before
 
 
-def test_without_a_free_inotify_instance_it_looks_for_itself(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_without_a_free_inotify_instance_it_looks_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(watch, "_new_inotify", lambda: None)
     file = tmp_path / "file"
     with Watcher([file]) as watcher:

@@ -264,9 +264,7 @@ class Run:
         return JobEnvironment()
 
     def __str__(self) -> str:
-        return (
-            f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"
-        )
+        return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"
 
     __repr__ = __str__
 

@@ -58,8 +58,7 @@ def scalar(name: str, value: Any) -> Any:
     if (hasattr(kind, "__float__") and not hasattr(kind, "real")) or _is_real(converted):
         return float(converted)
     raise UserErrorException(
-        f"metric {name!r}: {shown(value)} of type {kind.__name__} is no scalar; "
-        "use a number, a string, a bool or None"
+        f"metric {name!r}: {shown(value)} of type {kind.__name__} is no scalar; use a number, a string, a bool or None"
     )
 
 
@@ -92,8 +91,7 @@ def values_list(name: str, value: Any) -> List[Any]:
     """
     if isinstance(value, (str, bytes, dict)) or not hasattr(type(value), "__iter__"):
         raise UserErrorException(
-            f"metric {name!r}: log_list() takes a list of values, but got {shown(value)}; "
-            "use log() for a single one"
+            f"metric {name!r}: log_list() takes a list of values, but got {shown(value)}; use log() for a single one"
         )
     tolist = getattr(value, "tolist", None)
     return [scalar(name, item) for item in (tolist() if callable(tolist) else value)]
@@ -106,9 +104,7 @@ def row(name: str, columns: Dict[str, Any]) -> Dict[str, Any]:
         UserErrorException: there is no column, or a cell is no scalar.
     """
     if not columns:
-        raise UserErrorException(
-            f"metric {name!r}: log_row() needs columns, as in log_row('lr', epoch=1, rate=0.1)"
-        )
+        raise UserErrorException(f"metric {name!r}: log_row() needs columns, as in log_row('lr', epoch=1, rate=0.1)")
     return {column: scalar(f"{name}.{column}", cell) for column, cell in columns.items()}
 
 
@@ -130,9 +126,7 @@ def table(name: str, value: Any) -> Dict[str, List[Any]]:
         columns[str(column)] = values_list(where, cells) if many else [scalar(where, cells)]
     heights = {column: len(cells) for column, cells in columns.items()}
     if len(set(heights.values())) > 1:
-        raise UserErrorException(
-            f"metric {name!r}: the columns of a table must be of one length, but are {heights}"
-        )
+        raise UserErrorException(f"metric {name!r}: the columns of a table must be of one length, but are {heights}")
     return columns
 
 

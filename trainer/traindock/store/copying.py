@@ -55,8 +55,7 @@ def storage_error(error: OSError, doing: str) -> StoreException:
     """Turn what the operating system refused into a :class:`StoreException` that says what to do."""
     if error.errno in _FULL:
         return StoreException(
-            f"cannot {doing}: the disk is full ({error.strerror}). "
-            "Nothing was half written; make room and try again."
+            f"cannot {doing}: the disk is full ({error.strerror}). Nothing was half written; make room and try again."
         )
     return StoreException(
         f"cannot {doing}: {error.strerror or error}. Check that the folder belongs to you and is writable."

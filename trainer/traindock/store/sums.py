@@ -74,9 +74,7 @@ class Sums:
 
     def followed_by(self, other: Sums) -> Sums:
         """Return these groups, then the other ones."""
-        joined: dict[str, Any] = {
-            name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _ARRAYS
-        }
+        joined: dict[str, Any] = {name: np.concatenate([getattr(self, name), getattr(other, name)]) for name in _ARRAYS}
         return Sums(**joined)
 
     def with_other(self, other: Sums) -> Sums:
