@@ -14,7 +14,7 @@ QUICK := TUTORIAL_DATA=drawn TUTORIAL_MODEL=tiny TUTORIAL_EPOCHS=8 TUTORIAL_MINI
 help:
 	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
 	@echo 'make test       lint, types, all tests, and the notebook'
-	@echo 'make check      lint and the quick tests, under two minutes'
+	@echo 'make check      lint and the quick tests'
 	@echo 'make bench      measure Traindock beside what else one would use'
 	@echo 'make lint       ruff, mypy, vermin        make format   rewrite by ruff'
 	@echo 'make clean      remove what the others made, .venv included'

@@ -44,9 +44,11 @@ async def wait_async(run: Run, *, show_output: bool, raise_on_error: bool) -> di
             while not follower.step():
                 await asyncio.to_thread(follower.pause)
             return follower.finish(raise_on_error)
-    except (KeyboardInterrupt, asyncio.CancelledError) as error:
-        if isinstance(error, asyncio.CancelledError):
-            raise
+    except asyncio.CancelledError:
+        # A notebook's interrupt arrives as a cancellation, which must go on to whoever asked for it.
+        print(_detached(run))  # noqa: T201
+        raise
+    except KeyboardInterrupt:
         raise _detached(run) from None
 
 

@@ -58,7 +58,7 @@ def parse_requirement(text: object) -> Requirement | None:
         elif "/" in stripped or stripped.endswith((".whl", ".tar.gz", ".zip")):
             hint = " (a file is named as 'package @ file:///absolute/path')"
         reason = str(error).splitlines()[0]
-        raise UserErrorException(f"{text!r} is no pip requirement{hint}: {reason}") from error
+        raise UserErrorException(f"{text!r} is no pip requirement{hint}: {reason}") from None
 
 
 def canonical_requirement(text: str) -> str:
