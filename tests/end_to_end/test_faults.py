@@ -29,7 +29,7 @@ from traindock import (
     Workspace,
 )
 from traindock.compute.processes import Identity, boot_id
-from traindock.errors import ModelPathNotFoundException, StoreException
+from traindock.errors import ModelPathNotFoundException, StoreException, WorkspaceException
 from traindock.store import events
 from traindock.store.layout import RunLayout
 
@@ -153,6 +153,12 @@ def test_a_workspace_in_an_oddly_named_folder_works(tmp_path: Path, odd: str) ->
     finally:
         for process in processes_of(workspace):
             kill(process)
+
+
+def test_a_workspace_whose_path_would_cut_a_search_path_in_two_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WorkspaceException, match="PYTHONPATH"):
+        Workspace.create("test", path=tmp_path / "a:b", show_output=False)
+    assert not (tmp_path / "a:b").exists()
 
 
 def test_a_tag_that_no_database_takes_does_not_hide_any_run(submit: Submit, workspace: Workspace) -> None:
@@ -435,7 +441,9 @@ def test_a_damaged_line_in_the_record_of_a_finished_run_does_not_bring_it_back(
     assert stdout(run) == "once\n"
 
 
-def test_the_record_of_a_running_run_may_be_damaged_and_the_run_still_ends(submit: Submit) -> None:
+def test_the_record_of_a_running_run_may_be_damaged_and_the_run_still_ends(
+    submit: Submit, workspace: Workspace
+) -> None:
     run = submit(
         """
         import os, time
@@ -452,6 +460,7 @@ def test_the_record_of_a_running_run_may_be_damaged_and_the_run_still_ends(submi
     (run.path / "outputs" / "go").touch()
     run.wait_for_completion()
     assert run.get_status() == "Completed"
+    assert "Traceback" not in workspace.layout.dispatcher_log.read_text()
 
 
 def test_damaged_metrics_hide_only_themselves(submit: Submit) -> None:

@@ -12,6 +12,8 @@ from traindock.store.layout import WorkspaceLayout
 from traindock.store.run_records import RunFolder
 from traindock.store.sealing import seal
 
+_BEFORE_RUNNING = (State.NOT_STARTED, State.PREPARING, State.QUEUED)
+
 
 def finish(workspace: WorkspaceLayout, folder: RunFolder, ending: Ending) -> None:
     """Seal what the run left and record its end; both may have been done by an earlier dispatcher.
@@ -22,6 +24,9 @@ def finish(workspace: WorkspaceLayout, folder: RunFolder, ending: Ending) -> Non
     record = folder.load()
     if record.state.terminal:
         return
+    if ending.state is State.COMPLETED and record.state in _BEFORE_RUNNING:
+        # It ran, and what said so was damaged since.
+        record = folder.transact(lambda _: [{"type": "state", "state": State.RUNNING.value}], durable=True)
     if record.state in (State.RUNNING, State.CANCEL_REQUESTED):
         folder.advance(State.FINALIZING)
     faultpoints.reached("dispatcher.before-seal")

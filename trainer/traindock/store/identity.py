@@ -42,10 +42,15 @@ def create(root: Path, name: str, **strings: Any) -> WorkspaceRecord:
     """Make ``root`` a workspace, with mode 0700, and return its record.
 
     Raises:
-        WorkspaceException: the folder is one already, or holds something else.
+        WorkspaceException: the folder is one already, or holds something else, or jobs could not work in it.
         StoreException: the disk refuses.
     """
     layout = WorkspaceLayout(root)
+    if os.pathsep in str(root.resolve()):
+        raise WorkspaceException(
+            f"the workspace's folder {str(root)!r} has a {os.pathsep!r} in its path, which would cut its jobs' PATH and "
+            "PYTHONPATH in two: choose another folder"
+        )
     try:
         root.mkdir(parents=True, exist_ok=True, mode=0o700)
         with locked(root / ".create.lock"):
