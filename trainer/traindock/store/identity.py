@@ -48,7 +48,7 @@ def create(root: Path, name: str, **strings: Any) -> WorkspaceRecord:
     layout = WorkspaceLayout(root)
     if os.pathsep in str(root.resolve()):
         raise WorkspaceException(
-            f"the workspace's folder {str(root)!r} has a {os.pathsep!r} in its path, which would cut its jobs' PATH and "
+            f"the workspace's folder {str(root)!r} has {os.pathsep!r} in its path, which would cut its jobs' PATH and "
             "PYTHONPATH in two: choose another folder"
         )
     try:
