@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -76,7 +77,12 @@ def process(workspace: Workspace) -> Callable[..., subprocess.Popen[bytes]]:
     def start(*words: object, **options: Any) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "traindock", "--workspace", str(workspace.layout.root), *map(str, words)]
         streams = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-        return subprocess.Popen(command, **{**streams, **options})
+        # A shell starts background commands with SIGINT ignored, and what they start inherits that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(command, **{**streams, **options})
+        finally:
+            signal.signal(signal.SIGINT, before)
 
     return start
 
