@@ -21,7 +21,7 @@ from traindock.store.signing import Signature
 if TYPE_CHECKING:
     import pandas as pd
 
-    from traindock.run import Run
+    from traindock.run_facts import RunFacts
 
 _LOG_BYTES = 1_000_000
 _TAIL_LINES = 20
@@ -41,7 +41,7 @@ HINTS: Mapping[Reason, str] = {
 }
 
 
-def details(run: Run, *, with_logs: bool = False) -> dict[str, Any]:
+def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
     """Return what :meth:`Run.get_details` returns."""
     record, layout = run.record, run.workspace.layout.run(run.id)
     logs = log_files(layout)
@@ -111,7 +111,7 @@ def metrics_frame(metrics: MetricReader) -> pd.DataFrame:
     return pd.DataFrame(metrics.to_frame_columns())
 
 
-def table(run: Run) -> str:
+def table(run: RunFacts) -> str:
     """Return what a notebook shows for a run, as HTML."""
     record = run.record
     cells = {

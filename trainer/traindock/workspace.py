@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traindock import settings as workspace_settings
-from traindock.errors import TraindockError, UserErrorException, WorkspaceException
+from traindock import workspace_config
+from traindock.errors import TraindockError, WorkspaceException
 from traindock.names import check_name, check_strings
 from traindock.store import identity
 from traindock.store.layout import WorkspaceLayout
@@ -28,11 +28,6 @@ if TYPE_CHECKING:
     from traindock.run import Run
     from traindock.settings import Settings
     from traindock.store.index import Index
-
-_CONFIG_FOLDERS = (".traindock", ".azureml", "aml_config", "")
-_CONFIG_NAMES = ("config.json", "project.json")
-# What Azure ML's file holds, and what stands for a string that is not there; a name there must be.
-_CONFIG_KEYS = {"subscription_id": "", "resource_group": "", "workspace_name": None}
 
 
 class Workspace:
@@ -81,7 +76,11 @@ class Workspace:
         start = Path(path if path is not None else ".").expanduser().absolute()
         if not start.exists():
             raise WorkspaceException(f"there is no {start}: give a config.json, or a folder in or below its own")
-        file = start if start.is_file() else _find_config(start, (_file_name,) if _file_name else _CONFIG_NAMES)
+        file = (
+            start
+            if start.is_file()
+            else workspace_config.find(start, (_file_name,) if _file_name else workspace_config.NAMES)
+        )
         if file is not None:
             return cls._configured(file)
         workspace = cls._default()
@@ -126,7 +125,7 @@ class Workspace:
             StoreException: the disk refuses.
         """
         check_name("workspace", name)
-        strings = _strings(subscription_id=subscription_id, resource_group=resource_group)
+        strings = workspace_config.texts(subscription_id=subscription_id, resource_group=resource_group)
         more: dict[str, Any] = {"location": location or "local", "tags": check_strings("tag", tags or {})}
         existing = cls._at(Path(path), name) if path is not None else cls._only(name, **strings)
         if existing is not None and not exist_ok:
@@ -266,25 +265,13 @@ class Workspace:
 
     @classmethod
     def _configured(cls, file: Path) -> Workspace:
-        document = _read_config(file)
-        path = document.get("workspace_path")
-        if isinstance(path, str):
-            try:
-                return cls((file.parent / Path(path).expanduser()).resolve())
-            except WorkspaceException as error:
-                raise WorkspaceException(f"{file} names a workspace that cannot be opened: {error}") from None
-        lacking = [key for key in _CONFIG_KEYS if not isinstance(document.get(key, _CONFIG_KEYS[key]), str)]
-        if lacking:
-            raise WorkspaceException(
-                f"{file} lacks {', '.join(lacking)}: a config.json needs the strings {', '.join(_CONFIG_KEYS)} "
-                '(or "workspace_path", the folder of a workspace)'
-            )
+        config = workspace_config.load(file)
+        if config.path is None:
+            return cls._only(config.name, **config.strings) or cls._made(config.name, config.strings)
         try:
-            name = check_name("workspace", document["workspace_name"])
-        except UserErrorException as error:
-            raise WorkspaceException(f"{file}: {error}") from None
-        strings = _strings(**{key: document.get(key) for key in ("subscription_id", "resource_group")})
-        return cls._only(name, **strings) or cls._made(name, strings)
+            return cls(config.path)
+        except WorkspaceException as error:
+            raise WorkspaceException(f"{file} names a workspace that cannot be opened: {error}") from None
 
     @property
     def id(self) -> str:
@@ -422,17 +409,19 @@ class Workspace:
         Args:
             path: folder, by default the current one; the file goes into ``.traindock`` in it.
             file_name: by default ``config.json``.
+
+        Raises:
+            WorkspaceException: the disk refuses.
         """
-        folder = Path(path if path is not None else ".").expanduser() / ".traindock"
-        folder.mkdir(parents=True, exist_ok=True)
-        file = folder / (file_name or "config.json")
-        document = {
-            "subscription_id": self.subscription_id,
-            "resource_group": self.resource_group,
-            "workspace_name": self.name,
-            "workspace_path": str(self.layout.root),
-        }
-        file.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+        folder = Path(path if path is not None else ".").expanduser()
+        file = folder / ".traindock" / (file_name or "config.json")
+        workspace_config.write(
+            file,
+            self.layout.root,
+            name=self.name,
+            subscription_id=self.subscription_id,
+            resource_group=self.resource_group,
+        )
         return file
 
     def rebuild_index(self) -> int:
@@ -486,52 +475,3 @@ class Workspace:
             "<table><tr><th>Workspace</th><th>Folder</th></tr>"
             f"<tr><td>{escape(self.name)}</td><td>{escape(str(self.layout.root))}</td></tr></table>"
         )
-
-
-def _find_config(start: Path, names: Sequence[str]) -> Path | None:
-    for folder in (start, *start.parents):
-        for sub in _CONFIG_FOLDERS:
-            for name in names:
-                file = folder / sub / name
-                if os.path.isfile(file) and (sub or _looks_like_ours(file)):  # noqa: PTH113 (False where forbidden)
-                    return file
-    return None
-
-
-def _looks_like_ours(file: Path) -> bool:
-    """A bare ``config.json`` may belong to anything: unless it parses and names other things, it is ours."""
-    try:
-        document = _read_config(file)
-    except WorkspaceException:
-        return True
-    return bool(document.keys() & {"workspace_path", *_CONFIG_KEYS})
-
-
-def _read_config(file: Path) -> dict[str, Any]:
-    try:
-        document = json.loads(file.read_text("utf-8-sig"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise WorkspaceException(f"{file} is no usable configuration: {error}") from None
-    if not isinstance(document, dict):
-        raise WorkspaceException(f"{file} is no usable configuration: it holds no JSON object")
-    scope = document.get("Scope")
-    return {**(_scope(scope) if isinstance(scope, str) else {}), **document}
-
-
-def _scope(scope: str) -> dict[str, str]:
-    """Take the three names out of an Azure resource path, whose own words may be spelt in any case."""
-    parts = scope.strip("/").split("/")
-    named = {word.lower(): value for word, value in zip(parts[::2], parts[1::2], strict=False)}
-    pairs = {
-        "subscription_id": named.get("subscriptions"),
-        "resource_group": named.get("resourcegroups"),
-        "workspace_name": named.get("workspaces"),
-    }
-    return {key: value for key, value in pairs.items() if value}
-
-
-def _strings(**given: str | None) -> dict[str, str]:
-    for key, value in given.items():
-        if not isinstance(value, str | None):
-            raise WorkspaceException(f"{key} is a text, not {value!r}")
-    return {key: value or "" for key, value in given.items()}

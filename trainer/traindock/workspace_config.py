@@ -1,0 +1,136 @@
+"""Files that name a workspace: ours, and Azure ML's ``config.json`` as it is."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from traindock.errors import UserErrorException, WorkspaceException
+from traindock.names import check_name
+
+#: What the file may be called, the first before the second.
+NAMES = ("config.json", "project.json")
+
+#: Where in a folder it may be; "" is the folder itself.
+_PLACES = (".traindock", ".azureml", "aml_config", "")
+
+# What Azure ML's file holds, and what stands for a string that is not there; a name there must be.
+_KEYS = {"subscription_id": "", "resource_group": "", "workspace_name": None}
+
+
+@dataclass(frozen=True, slots=True)
+class WorkspaceConfig:
+    """What such a file says.
+
+    Attributes:
+        path: folder of the workspace; None where the file names it by its strings only, as Azure ML's do.
+        name: the workspace's name; "" where ``path`` says it all.
+        strings: ``subscription_id`` and ``resource_group``, which tell workspaces of one name apart.
+    """
+
+    path: Path | None = None
+    name: str = ""
+    strings: dict[str, str] = field(default_factory=dict)
+
+
+def find(start: Path, names: Sequence[str] = NAMES) -> Path | None:
+    """Return the file nearest to ``start``: in it, or in a folder above; None where there is none."""
+    for folder in (start, *start.parents):
+        for place in _PLACES:
+            for name in names:
+                file = folder / place / name
+                if os.path.isfile(file) and (place or _looks_like_ours(file)):  # noqa: PTH113 (False where forbidden)
+                    return file
+    return None
+
+
+def load(file: Path) -> WorkspaceConfig:
+    """Read one file.
+
+    Raises:
+        WorkspaceException: it cannot be read, or lacks something; the text names the file.
+    """
+    document = _read(file)
+    path = document.get("workspace_path")
+    if isinstance(path, str):
+        return WorkspaceConfig(path=(file.parent / Path(path).expanduser()).resolve())
+    lacking = [key for key in _KEYS if not isinstance(document.get(key, _KEYS[key]), str)]
+    if lacking:
+        raise WorkspaceException(
+            f"{file} lacks {', '.join(lacking)}: a config.json needs the strings {', '.join(_KEYS)} "
+            '(or "workspace_path", the folder of a workspace)'
+        )
+    try:
+        name = check_name("workspace", document["workspace_name"])
+    except UserErrorException as error:
+        raise WorkspaceException(f"{file}: {error}") from None
+    return WorkspaceConfig(
+        name=name, strings=texts(**{key: document.get(key) for key in ("subscription_id", "resource_group")})
+    )
+
+
+def write(file: Path, root: Path, *, name: str, subscription_id: str, resource_group: str) -> None:
+    """Write a file that names the workspace in the folder ``root``; missing folders are made.
+
+    Raises:
+        WorkspaceException: the disk refuses.
+    """
+    document = {
+        "subscription_id": subscription_id,
+        "resource_group": resource_group,
+        "workspace_name": name,
+        "workspace_path": str(root),
+    }
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(document, indent=2) + "\n", "utf-8")
+    except OSError as error:
+        raise WorkspaceException(f"cannot write {file}: {error.strerror}: give a folder of yours as path") from None
+
+
+def texts(**given: str | None) -> dict[str, str]:
+    """Return the strings by name, "" for those that are None.
+
+    Raises:
+        WorkspaceException: one is no string.
+    """
+    for key, value in given.items():
+        if not isinstance(value, str | None):
+            raise WorkspaceException(f"{key} is a text, not {value!r}")
+    return {key: value or "" for key, value in given.items()}
+
+
+def _looks_like_ours(file: Path) -> bool:
+    """A bare ``config.json`` may belong to anything: unless it parses and names other things, it is ours."""
+    try:
+        document = _read(file)
+    except WorkspaceException:
+        return True
+    return bool(document.keys() & {"workspace_path", *_KEYS})
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        document = json.loads(file.read_text("utf-8-sig"))
+    except (OSError, ValueError, RecursionError) as error:
+        raise WorkspaceException(f"{file} is no usable configuration: {error}") from None
+    if not isinstance(document, dict):
+        raise WorkspaceException(f"{file} is no usable configuration: it holds no JSON object")
+    scope = document.get("Scope")
+    return {**(_scope(scope) if isinstance(scope, str) else {}), **document}
+
+
+def _scope(scope: str) -> dict[str, str]:
+    """Take the three names out of an Azure resource path, whose own words may be spelt in any case."""
+    parts = scope.strip("/").split("/")
+    named = {word.lower(): value for word, value in zip(parts[::2], parts[1::2], strict=False)}
+    pairs = {
+        "subscription_id": named.get("subscriptions"),
+        "resource_group": named.get("resourcegroups"),
+        "workspace_name": named.get("workspaces"),
+    }
+    return {key: value for key, value in pairs.items() if value}
