@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import math
 import multiprocessing
+import os
 import shutil
 import sqlite3
 import warnings
@@ -12,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from traindock.errors import StoreException
 from traindock.runtime.metric_log import MetricLog
 from traindock.states import Reason, State
 from traindock.store import run_records
@@ -101,6 +105,21 @@ def test_runs_are_bounded_by_one_metric_and_ordered_by_another(workspace: Worksp
     assert ids(workspace, metric="loss", above=0.2, statistic="min") == ["b", "c"]
 
 
+def test_a_metric_that_is_not_a_number_stays_one_and_is_listed_last(workspace: Workspace, publish: Publish) -> None:
+    publish("a", *WHOLE_LIFE, metrics={"loss": math.nan})
+    publish("b", *WHOLE_LIFE, metrics={"loss": 0.2})
+    publish("c", *WHOLE_LIFE, metrics={"loss": -0.1})
+    last, least, greatest, count = workspace.index.metrics(["a"])["a"]["loss"]
+    assert math.isnan(last)
+    assert math.isnan(least)
+    assert math.isnan(greatest)
+    assert count == 1
+    assert workspace.index.metrics(["b"]) == {"b": {"loss": (0.2, 0.2, 0.2, 1)}}
+    assert ids(workspace, order="loss") == ["b", "c", "a"]
+    assert ids(workspace, order="loss", descending=False) == ["c", "b", "a"]
+    assert ids(workspace, metric="loss", above=-1.0) == ["b", "c"]
+
+
 def test_what_happens_to_a_run_is_seen_at_the_next_question(workspace: Workspace, publish: Publish) -> None:
     publish("a")
     assert workspace.index.runs(RunQuery())[0].state is State.NOT_STARTED
@@ -182,6 +201,36 @@ def test_several_processes_publish_and_index_at_once(workspace: Workspace) -> No
     assert {row.id for row in rows} == {f"p{process}-{number}" for process in range(3) for number in range(20)}
     assert {row.state for row in rows} == {State.PREPARING}
     assert sorted(row.number for row in rows) == list(range(1, 61)), "no run number is given twice"
+
+
+def test_a_run_folder_deleted_by_hand_leaves_every_list(workspace: Workspace, publish: Publish) -> None:
+    for number in range(4):
+        publish(f"exp_{number}", *WHOLE_LIFE, created=1000.0 + number, metrics={"loss": number / 10})
+    assert ids(workspace, limit=2) == ["exp_3", "exp_2"]
+    shutil.rmtree(workspace.layout.runs / "exp_3")
+    (workspace.layout.runs / "exp_1" / "run.json").unlink()
+    assert ids(workspace, limit=2) == ["exp_2", "exp_0"], "the next ones move up"
+    assert ids(workspace, order="loss") == ["exp_2", "exp_0"]
+    assert workspace.index.count() == 2
+    assert workspace.index.metrics(["exp_3"]) == {"exp_3": {}}
+
+
+def test_a_run_folder_that_cannot_be_looked_at_is_not_taken_for_gone(
+    workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("a")
+    real = os.stat
+
+    def refusing(path: Any, *args: Any, **options: Any) -> os.stat_result:
+        if str(path).endswith("run.json"):
+            raise OSError(errno.ESTALE, os.strerror(errno.ESTALE))
+        return real(path, *args, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_records.os, "stat", refusing)
+        with pytest.raises(StoreException, match=os.strerror(errno.ESTALE)):
+            ids(workspace)
+    assert ids(workspace) == ["a"]
 
 
 def test_a_deleted_run_folder_leaves_the_index_with_a_rebuild(workspace: Workspace, publish: Publish) -> None:

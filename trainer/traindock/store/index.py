@@ -27,7 +27,7 @@ from traindock.store.identity import WorkspaceRecord
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.metrics import MetricReader
 from traindock.store.migrations import migrate
-from traindock.store.run_records import RunFolder, RunRecord, run_ids
+from traindock.store.run_records import RunFolder, RunRecord, missing_runs, run_ids
 from traindock.store.signing import Signature
 
 T = TypeVar("T")
@@ -94,6 +94,12 @@ _COLUMNS = (
     "id, experiment, number, display_name, type, state, reason, detail, compute_target, user, parent, created, "
     "started, ended, signed, tags, properties"
 )
+_STATE, _REASON, _SIGNED, _TAGS, _PROPERTIES = (
+    _COLUMNS.split(", ").index(name) for name in ("state", "reason", "signed", "tags", "properties")
+)
+_STATES = {state.value: state for state in State}
+_REASONS: dict[str | None, Reason | None] = {None: None, **{reason.value: reason for reason in Reason}}
+_NAN = float("nan")
 # What SQLite says of a damaged file under the same class of error as of a disk that refuses.
 _DAMAGE = ("no such table", "no such column", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ")
 _INSERT_RUN = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 18)})"  # noqa: S608 (no value from outside)
@@ -113,8 +119,12 @@ class Index:
     def runs(self, query: RunQuery) -> list[RunRow]:
         """Return the runs that ``query`` describes, the newest first unless it says otherwise."""
         sql, values = _select(query)
-        rows = self._ask(lambda connection: [_row(row) for row in connection.execute(sql, values)])
-        gone = {row.id for row in rows if not self._layout.run(row.id).run_json.exists()}
+
+        def ask(connection: sqlite3.Connection) -> tuple[list[RunRow], set[str]]:
+            rows = [_row(row) for row in connection.execute(sql, values)]
+            return rows, missing_runs(self._layout, [row.id for row in rows])
+
+        rows, gone = self._ask(ask)
         if not gone:
             return rows
         # Somebody deleted folders by hand, which is announced nowhere.
@@ -154,8 +164,10 @@ class Index:
             sql = (
                 "SELECT run, name, last, min, max, count FROM run_metrics WHERE run IN (SELECT value FROM json_each(?))"
             )
-            for run, name, *values in connection.execute(sql, [json.dumps(list(run_ids))]):
-                found[run][name] = (values[0], values[1], values[2], values[3])
+            for run, name, last, low, high, count in connection.execute(sql, [json.dumps(list(run_ids))]):
+                if last is None or low is None:  # SQLite has no NaN
+                    last, low, high = (_NAN if value is None else value for value in (last, low, high))
+                found[run][name] = (last, low, high, count)
             return found
 
         return self._ask(ask)
@@ -373,12 +385,16 @@ def _values(record: RunRecord) -> list[Any]:
 
 
 def _row(row: Sequence[Any]) -> RunRow:
-    values = dict(zip(_COLUMNS.split(", "), row, strict=True))
-    values["state"] = State(values["state"])
-    values["reason"] = Reason(values["reason"]) if values["reason"] else None
-    values["signed"] = bool(values["signed"])
-    values["tags"], values["properties"] = json.loads(values["tags"]), json.loads(values["properties"])
-    return RunRow(**values)
+    # Lists of runs are made of many of these: by place, and without what an enum's look-up by value costs.
+    values = list(row)
+    values[_STATE], values[_REASON] = _STATES[row[_STATE]], _REASONS[row[_REASON]]
+    values[_SIGNED] = bool(row[_SIGNED])
+    values[_TAGS], values[_PROPERTIES] = _mapping(row[_TAGS]), _mapping(row[_PROPERTIES])
+    return RunRow(*values)
+
+
+def _mapping(text: str) -> Any:
+    return json.loads(text) if text != "{}" else {}
 
 
 def _select(query: RunQuery) -> tuple[str, list[Any]]:
@@ -400,7 +416,8 @@ def _select(query: RunQuery) -> tuple[str, list[Any]]:
     if query.order != "created":
         source += " JOIN run_metrics o ON o.run = runs.id"
         require("o.name = ?", query.order)
-        order = f"o.{statistic} {'DESC' if query.descending else 'ASC'}, runs.id"
+        # NaN, which SQLite keeps as NULL, is neither the least nor the greatest.
+        order = f"o.{statistic} {'DESC' if query.descending else 'ASC NULLS LAST'}, runs.id"
     for column in ("experiment", "parent", "type", "compute_target"):
         if (value := getattr(query, column)) is not None:
             require(f"{column} = ?", value)

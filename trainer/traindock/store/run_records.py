@@ -308,6 +308,19 @@ def run_ids(workspace: WorkspaceLayout) -> list[str]:
         return []
 
 
+def missing_runs(workspace: WorkspaceLayout, run_ids: Iterable[str]) -> set[str]:
+    """Return which of the given runs have no folder any more."""
+    # Each is looked for: a folder's time of change is too coarse to tell that nothing was removed from it since.
+    runs, name = os.fspath(workspace.runs), workspace.run("").run_json.name
+    found = set()
+    for run_id in run_ids:
+        try:
+            os.stat(f"{runs}/{run_id}/{name}")  # noqa: PTH116 - a Path for each would take six times as long
+        except (FileNotFoundError, NotADirectoryError):
+            found.add(run_id)
+    return found
+
+
 def take_number(workspace: WorkspaceLayout, experiment: str) -> int:
     """Return the next run number of an experiment, 1 for its first run; never gives one twice.
 
