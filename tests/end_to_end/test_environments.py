@@ -120,7 +120,7 @@ def test_a_package_that_fails_to_build_is_named_with_the_builders_last_lines(sub
     with pytest.raises(ActivityFailedException) as caught:
         run.wait_for_completion()
     assert caught.value.reason == "environment_failed"
-    assert "traindock_tests_broken" in str(caught.value)
+    assert "traindock-tests-broken" in str(caught.value)
     assert "could not be found for jpeg" in str(caught.value)
     assert caught.value.log_path.endswith("build.txt")
     assert any("could not be found for jpeg" in line for line in caught.value.log_tail)
@@ -137,6 +137,10 @@ def test_a_package_that_does_not_exist_fails_with_the_resolvers_words_within_a_m
     assert caught.value.reason == "environment_failed"
     assert "traindock-tests-no-such-package-2f7c" in str(caught.value)
     assert caught.value.log_tail
+    sentence = run.get_details()["error"]["message"]
+    assert sentence.startswith("the packages cannot be installed: ")
+    assert "traindock-tests-no-such-package-2f7c" in sentence
+    assert "\n" not in sentence
     assert "logs/build.txt" in caught.value.hint
 
 

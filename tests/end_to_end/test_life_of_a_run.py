@@ -15,6 +15,7 @@ from traindock import (
     Environment,
     Experiment,
     ExperimentExecutionException,
+    ModelPathNotFoundException,
     Reason,
     Run,
     ScriptRunConfig,
@@ -54,11 +55,40 @@ def test_the_log_is_printed_live_and_every_state_is_told(submit: Submit, capsys:
     run.wait_for_completion(show_output=True)
     printed = capsys.readouterr().out
     stages = [printed.index(f"[{state}]") for state in ("Preparing", "Queued", "Running")]
-    assert stages == sorted(stages) or "[Running]" in printed
+    assert stages == sorted(stages)
     assert f"RunId: {run.id}" in printed
     assert "Streaming logs/stdout.txt" in printed
     assert printed.count("line one\nline two\n") == 1
     assert "Execution Summary" in printed
+
+
+def test_whoever_comes_late_is_told_everything_in_the_order_it_happened(
+    submit: Submit, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = submit("print('line one')")
+    run.wait_for_completion()
+    capsys.readouterr()
+    run.wait_for_completion(show_output=True)
+    printed = capsys.readouterr().out
+    marks = ["[NotStarted]", "[Preparing]", "logs/build.txt", "[Queued]", "[Running]", "logs/stdout.txt", "line one"]
+    assert sorted(marks, key=printed.index) == marks
+
+
+def test_files_of_a_run_that_goes_on_are_to_be_waited_for(submit: Submit) -> None:
+    run = submit("import time; print('started', flush=True); time.sleep(600)")
+    wait_for(lambda: "started" in stdout(run), "the script")
+    for ask in (
+        lambda: run.register_model("net", "outputs/model.pt"),
+        lambda: run.download_file("outputs/model.pt"),
+        lambda: run.download_files("outputs/"),
+    ):
+        with pytest.raises(ModelPathNotFoundException, match=r"still Running: run\.wait_for_completion\(\) first"):
+            ask()
+    run.cancel()
+    run.wait_for_completion()
+    with pytest.raises(ModelPathNotFoundException) as caught:
+        run.register_model("net", "outputs/model.pt")
+    assert "still" not in str(caught.value)
 
 
 def test_a_run_can_be_awaited(submit: Submit) -> None:

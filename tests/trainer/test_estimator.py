@@ -94,6 +94,7 @@ class TestValidation:
             ({"process_count_per_node": 4}, "process_count_per_node=4 needs distributed_backend"),
             ({"distributed_backend": "horovod"}, "one of mpi, gloo, nccl, not 'horovod'"),
             ({"colour": "red"}, "Estimator has no argument colour"),
+            ({"pip_package": ["six"]}, r"no argument pip_package: did you mean pip_packages\?"),
             ({"environment_definition": Environment("e"), "pip_packages": ["x"]}, "environment_definition replaces"),
             ({"environment_definition": Environment("e"), "user_managed": True}, "environment_definition replaces"),
             ({"environment_definition": Environment("e"), "custom_docker_image": "x"}, "environment_definition repl"),
@@ -288,5 +289,7 @@ class TestPyTorch:
                 target.backend().check(checked_spec(request, "local"))
 
     def test_subclasses_may_be_named_in_errors(self, common: dict[str, Any]) -> None:
+        with pytest.raises(TrainingException, match=r"no argument source_dir: did you mean source_directory\?"):
+            PyTorch(source_dir=".", entry_script="train.py", compute_target="local")
         with pytest.raises(TrainingException, match="PyTorch has no argument colour"):
             PyTorch(**common, colour="red")

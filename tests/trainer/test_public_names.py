@@ -21,11 +21,12 @@ from traindock import errors
 NAMES = [
     "ActivityFailedException", "ComputeTarget", "ComputeTargetException", "CondaDependencies", "Detached",
     "Environment", "EnvironmentBuildException", "Estimator", "Experiment", "ExperimentExecutionException",
-    "InternalError", "LocalCompute", "Model", "ModelNotFoundException", "ModelPathNotFoundException", "PyTorch",
+    "InternalError", "LocalCompute", "Model", "ModelNotFoundException", "ModelPathNotFoundException",
+    "NameNotFoundException", "PyTorch",
     "Reason", "Run", "RunCanceledException", "RunConfigurationException", "RunEnvironmentException",
     "RunNotFoundException", "RunNotSignedException", "ScriptRunConfig", "SnapshotException", "State",
     "StoreException", "TraindockError", "TrainingException", "UserErrorException", "Workspace",
-    "WorkspaceException", "__version__",
+    "WorkspaceException", "WorkspaceReadOnlyException", "__version__",
 ]  # fmt: skip
 
 HEAVY = [

@@ -179,7 +179,17 @@ class TestTheDefault:
         ws = Workspace.from_config()
         assert ws.layout.root == tmp_path / "chosen"
         assert Workspace.from_config() == ws
-        assert Workspace.list()["default"] == [ws]
+        assert Workspace.list()["chosen"] == [ws]
+        monkeypatch.delenv("TRAINDOCK_WORKSPACE")
+        assert Workspace.list() == {}
+
+    def test_workspaces_elsewhere_that_have_its_name_do_not_hide_it(self, project: Path, tmp_path: Path) -> None:
+        first = Workspace.create("default", path=tmp_path / "big disk", show_output=False)
+        assert Workspace.from_config() == first
+        Workspace.create("default", path=tmp_path / "another", show_output=False)
+        own = Workspace.from_config()
+        assert own.layout.root.parent.name == "workspaces"
+        assert Workspace.from_config() == own
 
     def test_the_environment_can_name_another_workspace(self, project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         own = Workspace.create("mine", path=project.parent / "ws", show_output=False)
@@ -261,7 +271,7 @@ class TestCreateGetAndList:
         with pytest.raises(WorkspaceException, match=r"no workspace 'nope'; yours: none yet"):
             Workspace.get("nope")
         Workspace.create("mine", show_output=False)
-        with pytest.raises(WorkspaceException, match=r"yours: mine\. Make one with Workspace\.create"):
+        with pytest.raises(WorkspaceException, match=r"yours: mine\. Make one in Python, Workspace\.create"):
             Workspace.get("nope")
 
     def test_a_folder_of_ones_own_is_remembered(self, tmp_path: Path) -> None:
@@ -329,6 +339,10 @@ class TestAnOpenWorkspace:
         for _ in range(2):
             Model.register(workspace, tmp_path / "weights", "net")
         assert workspace.models["net"].version == 2
+        with pytest.raises(KeyError) as caught:
+            workspace.models["nett"]
+        assert str(caught.value) == "there is no model 'nett'; there are: 'net'"
+        assert "nett" not in workspace.models
 
     def test_a_run_by_its_id(self, submit: Submit, workspace: Workspace) -> None:
         run = submit("pass")

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from traindock.errors import InternalError as InternalError
     from traindock.errors import ModelNotFoundException as ModelNotFoundException
     from traindock.errors import ModelPathNotFoundException as ModelPathNotFoundException
+    from traindock.errors import NameNotFoundException as NameNotFoundException
     from traindock.errors import RunCanceledException as RunCanceledException
     from traindock.errors import RunConfigurationException as RunConfigurationException
     from traindock.errors import RunEnvironmentException as RunEnvironmentException
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from traindock.errors import TrainingException as TrainingException
     from traindock.errors import UserErrorException as UserErrorException
     from traindock.errors import WorkspaceException as WorkspaceException
+    from traindock.errors import WorkspaceReadOnlyException as WorkspaceReadOnlyException
     from traindock.estimator import Estimator as Estimator
     from traindock.estimator import PyTorch as PyTorch
     from traindock.experiment import Experiment as Experiment
@@ -59,6 +61,7 @@ _HOMES = {
         "InternalError",
         "ModelNotFoundException",
         "ModelPathNotFoundException",
+        "NameNotFoundException",
         "RunCanceledException",
         "RunConfigurationException",
         "RunEnvironmentException",
@@ -70,6 +73,7 @@ _HOMES = {
         "TrainingException",
         "UserErrorException",
         "WorkspaceException",
+        "WorkspaceReadOnlyException",
     ),
     "estimator": ("Estimator", "PyTorch"),
     "experiment": ("Experiment",),

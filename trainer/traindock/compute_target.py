@@ -55,7 +55,7 @@ class ComputeTarget:
             known = ", ".join(repr(known) for known in records)
             raise ComputeTargetException(
                 f"ComputeTargetNotFound: there is no compute target {name!r} in workspace {workspace.name!r}; "
-                f"there are: {known}. Make one with ComputeTarget.create"
+                f"there are: {known}. Make one in Python with ComputeTarget.create"
             )
         concrete = _CLASSES.get(record["kind"])
         if concrete is None:

@@ -3,11 +3,13 @@
     TraindockError
     ├── UserErrorException              what was asked for cannot be done as it was asked
     │   ├── WorkspaceException          no such workspace, broken config.json, name taken
+    │   │   └── WorkspaceReadOnlyException  another host has the workspace, on a network disk
     │   ├── ComputeTargetException      no such compute target, or one that cannot satisfy the run
     │   ├── TrainingException           an estimator's arguments contradict each other
     │   ├── RunConfigurationException   a run configuration's fields contradict each other
     │   ├── ExperimentExecutionException  a script or source folder that cannot be submitted
     │   ├── SnapshotException           a source folder too large or not storable
+    │   ├── NameNotFoundException       nothing of this name in a dictionary of the workspace; a KeyError, too
     │   ├── RunNotFoundException        no such run
     │   ├── RunNotSignedException       the run was not submitted by this user to this workspace
     │   ├── ModelNotFoundException      no such model or version
@@ -71,6 +73,12 @@ class WorkspaceException(UserErrorException):
     code = "workspace"
 
 
+class WorkspaceReadOnlyException(WorkspaceException):
+    """Another host has the workspace, which is on a network disk, so that it can only be read here."""
+
+    code = "workspace_read_only"
+
+
 class ComputeTargetException(UserErrorException):
     """There is no such compute target, or it can never satisfy what a run asks of it."""
 
@@ -99,6 +107,12 @@ class SnapshotException(UserErrorException):
     """A source folder is too large, or holds something that cannot be stored."""
 
     code = "snapshot"
+
+
+class NameNotFoundException(UserErrorException, KeyError):
+    """Nothing has this name in ``workspace.models``, ``.experiments`` or ``.compute_targets``."""
+
+    code = "name_not_found"
 
 
 class RunNotFoundException(UserErrorException):
@@ -192,14 +206,17 @@ class EnvironmentBuildException(TraindockError):
     """An environment could not be built.
 
     Attributes:
+        summary: what went wrong, in one sentence.
         log_tail: the resolver's or installer's last lines.
     """
 
     code = "environment_build"
 
-    def __init__(self, message: str, log_tail: Iterable[str] = ()) -> None:
+    def __init__(self, summary: str, log_tail: Iterable[str] = ()) -> None:
+        self.summary = summary
         self.log_tail = list(log_tail)
-        super().__init__("\n".join([message, *(f"    {line}" for line in self.log_tail)]))
+        colon = ":" if self.log_tail else ""
+        super().__init__("\n".join([summary + colon, *(f"    {line}" for line in self.log_tail)]))
 
 
 class StoreException(TraindockError):

@@ -72,7 +72,7 @@ class Estimator:
 
     def __init__(
         self,
-        source_directory: str | os.PathLike[str] | None,
+        source_directory: str | os.PathLike[str] | None = None,
         *,
         compute_target: ComputeTarget | str | None = None,
         vm_size: str | None = None,
@@ -233,7 +233,7 @@ class PyTorch(Estimator):
 
     def __init__(
         self,
-        source_directory: str | os.PathLike[str] | None,
+        source_directory: str | os.PathLike[str] | None = None,
         *,
         framework_version: str | None = None,
         environment_definition: Environment | None = None,
@@ -282,7 +282,13 @@ _IGNORED = {
 def _check_ignored(name: str, given: Mapping[str, object]) -> None:
     unknown = sorted(set(given) - _IGNORED)
     if unknown:
-        raise TrainingException(f"{name} has no argument {', '.join(unknown)}")
+        import difflib
+        import inspect
+
+        known = inspect.signature(Estimator.__init__).parameters
+        near = [match for wrong in unknown for match in difflib.get_close_matches(wrong, known, 1)]
+        meant = f": did you mean {', '.join(near)}?" if near else ""
+        raise TrainingException(f"{name} has no argument {', '.join(unknown)}{meant}")
 
 
 def _either(name: str, value: str | None, alias: str, given: dict[str, Any]) -> str | None:

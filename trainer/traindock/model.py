@@ -130,8 +130,10 @@ class Model:
         """
         check_name("model", model_name)
         said = model_arguments.description(tags, properties, description, model_framework, model_framework_version)
+        path = Path(model_path).expanduser()
+        model_contents.existing(path)
         print(f"Registering model {model_name}")  # noqa: T201 (as Azure ML does)
-        content = model_contents.content_of_path(workspace.layout, Path(model_path).expanduser(), child_paths)
+        content = model_contents.content_of_path(workspace.layout, path, child_paths)
         lineage = Lineage(datasets=model_arguments.datasets(datasets))
         return Model._of(workspace, model_records.register(workspace.layout, model_name, content, said, lineage))
 

@@ -46,6 +46,12 @@ def check_name(kind: str, name: object) -> str:
     return name
 
 
+def name_like(text: str, default: str) -> str:
+    """Return ``text`` as a name that workspaces may have, or ``default`` if too little of it is left."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:33].rstrip("-_")
+    return name if _WORKSPACE.fullmatch(name) else default
+
+
 def check_relative(name: object, what: str = "file name") -> str:
     """Return ``name`` as a clean relative path with forward slashes that stays inside its folder.
 

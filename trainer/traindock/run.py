@@ -278,7 +278,8 @@ class Run(RunFacts):
         Raises:
             UserErrorException: there is no such file, or the name leads out of the run.
         """
-        run_files.download(self._folder.layout, name, output_file_path)
+        with run_details.wait_first(self):
+            run_files.download(self._folder.layout, name, output_file_path)
 
     def download_files(
         self,
@@ -299,9 +300,10 @@ class Run(RunFacts):
             append_prefix: keep the prefix in the paths.
             timeout_seconds: accepted for old notebooks.
         """
-        run_files.download_files(
-            self._folder.layout, prefix, output_directory, output_paths=output_paths, append_prefix=append_prefix
-        )
+        with run_details.wait_first(self):
+            run_files.download_files(
+                self._folder.layout, prefix, output_directory, output_paths=output_paths, append_prefix=append_prefix
+            )
 
     def get_all_logs(self, destination: PathLike | None = None) -> builtins.list[str]:
         """Copy all logs into ``destination`` (default: the current folder), and return their paths."""
@@ -383,16 +385,17 @@ class Run(RunFacts):
         """
         from traindock.model import Model
 
-        return Model.register_from_run(
-            self,
-            model_name,
-            model_path,
-            tags=tags,
-            properties=properties,
-            model_framework=model_framework,
-            model_framework_version=model_framework_version,
-            description=description,
-        )
+        with run_details.wait_first(self):
+            return Model.register_from_run(
+                self,
+                model_name,
+                model_path,
+                tags=tags,
+                properties=properties,
+                model_framework=model_framework,
+                model_framework_version=model_framework_version,
+                description=description,
+            )
 
     # -- family ---------------------------------------------------------------------------------------------
 

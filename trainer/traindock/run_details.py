@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traindock.errors import UserErrorException
+from traindock.errors import ModelPathNotFoundException, UserErrorException
 from traindock.states import Reason, State
 from traindock.store import run_files
 from traindock.store.layout import RunLayout
@@ -35,7 +36,7 @@ HINTS: Mapping[Reason, str] = {
     Reason.TIMED_OUT: "Raise max_run_duration_seconds, or let the script do less.",
     Reason.ENVIRONMENT_FAILED: "Mend the packages the environment asks for; logs/build.txt has all that was tried.",
     Reason.LAUNCH_FAILED: "Mend what the text names and submit again.",
-    Reason.NO_GPU: "Submit with use_gpu=False, or to a compute target with gpu='optional'.",
+    Reason.NO_GPU: "Submit without GPUs (use_gpu=False, --gpu 0), or to a compute target with gpu='optional'.",
     Reason.LOST: "Submit again; if it happens again, look into the system's log for what ended the processes.",
     Reason.INTERNAL_ERROR: "Please report this with dispatcher.log from the workspace's folder.",
 }
@@ -87,8 +88,12 @@ def log_files(layout: RunLayout) -> dict[str, Path]:
 
 def failure_log(record: RunRecord, layout: RunLayout) -> tuple[Path, list[str]]:
     """Return the log that explains a failure, and its last lines."""
-    path = layout.build_log if record.reason is Reason.ENVIRONMENT_FAILED else layout.stdout
+    building = record.reason is Reason.ENVIRONMENT_FAILED
+    path = layout.build_log if building else layout.stdout
     lines = tail_text(path, _TAIL_BYTES).splitlines() if path.exists() else []
+    if building:  # what came before the last command went well
+        commands = [number for number, line in enumerate(lines) if line.startswith("$ ")]
+        lines = lines[commands[-1] + 1 :] if commands else lines
     return path, [line[:2000] for line in lines[-_TAIL_LINES:]]
 
 
@@ -109,6 +114,18 @@ def metrics_frame(metrics: MetricReader) -> pd.DataFrame:
     except ImportError:
         raise UserErrorException("to_pandas needs pandas: pip install pandas") from None
     return pd.DataFrame(metrics.to_frame_columns())
+
+
+@contextmanager
+def wait_first(run: RunFacts) -> Iterator[None]:
+    """Add to the error about files that are not there that the run has not ended, if that is so."""
+    try:
+        yield
+    except ModelPathNotFoundException as error:
+        state = run.record.state
+        if state.terminal:
+            raise
+        raise ModelPathNotFoundException(f"{error} The run is still {state}: run.wait_for_completion() first") from None
 
 
 def table(run: RunFacts) -> str:

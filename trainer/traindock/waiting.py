@@ -6,6 +6,7 @@ import asyncio
 import codecs
 import sys
 import time
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from traindock.run import Run
 
 _CHUNK = 1 << 16
+_BEFORE_BUILDING = (State.NOT_STARTED, State.PREPARING)
 _BEFORE_RUNNING = (State.NOT_STARTED, State.PREPARING, State.QUEUED)
 _PAUSE_SECONDS = 1.0
 _DISPATCHER_CHECK_SECONDS = 2.0
@@ -91,8 +93,9 @@ class _Follower:
         record = self._run.record
         if self._show:
             build, output = self._logs
+            self._print_states(record, building=True)
             build.print_new()
-            self._print_state(record)
+            self._print_states(record)
             # The script may print before its start is recorded; people read the one before the other.
             if record.state not in _BEFORE_RUNNING:
                 output.print_new()
@@ -131,11 +134,15 @@ class _Follower:
             )
         return details
 
-    def _print_state(self, record: RunRecord) -> None:
+    def _print_states(self, record: RunRecord, *, building: bool = False) -> None:
+        """Print the states that are new; with ``building``, only those that come before the build log."""
         # States that passed between two looks are told too; their details are history by then.
         passed = [(change.state, "") for change in record.history[self._states_told : -1]]
-        self._states_told = len(record.history)
-        for told in (*passed, (record.state, record.detail)):
+        new = [*passed, (record.state, record.detail)]
+        if building:
+            new = list(takewhile(lambda told: told[0] in _BEFORE_BUILDING, new))
+        self._states_told += min(len(new), len(record.history) - self._states_told)
+        for told in new:
             state, detail = told
             if told != self._told and not state.terminal:
                 self._told = told

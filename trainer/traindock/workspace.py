@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 from traindock import settings as workspace_settings
 from traindock import workspace_config
 from traindock.errors import TraindockError, WorkspaceException
-from traindock.names import check_name, check_strings
+from traindock.named import Named
+from traindock.names import check_name, check_strings, name_like
 from traindock.store import identity
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.locations import Locations
@@ -170,7 +171,10 @@ class Workspace:
         found = cls._only(name, subscription_id=subscription_id, resource_group=resource_group)
         if found is None:
             names = ", ".join(sorted(cls.list())) or "none yet"
-            raise WorkspaceException(f"there is no workspace {name!r}; yours: {names}. Make one with Workspace.create")
+            raise WorkspaceException(
+                f"there is no workspace {name!r}; yours: {names}. Make one in Python, Workspace.create({name!r}), "
+                f"or by using it as the default one, TRAINDOCK_WORKSPACE={name}"
+            )
         return found
 
     @staticmethod
@@ -213,8 +217,8 @@ class Workspace:
             for each in found
         )
         raise WorkspaceException(
-            f"there are {len(found)} workspaces named {name!r}: say which by subscription_id and resource_group, or "
-            f"open one by Workspace(path):\n{places}"
+            f"there are {len(found)} workspaces named {name!r}: say which by its folder, or by subscription_id and "
+            f"resource_group:\n{places}"
         )
 
     @classmethod
@@ -250,17 +254,20 @@ class Workspace:
 
     @classmethod
     def _default(cls) -> Workspace:
-        named = os.environ.get("TRAINDOCK_WORKSPACE", "")
-        if "/" not in named:
-            name = check_name("workspace", named or "default")
-            return cls._only(name) or cls._made(name, {})
-        root = Path(named).expanduser().absolute()
+        locations = Locations()
+        root = locations.chosen()
+        if root is None:
+            name = check_name("workspace", os.environ.get("TRAINDOCK_WORKSPACE") or "default")
+            # The one at home, whatever workspaces elsewhere are called too.
+            if (locations.default(name) / "workspace.json").exists():
+                return cls(locations.default(name))
+            elsewhere = cls.list().get(name, [])
+            return elsewhere[0] if len(elsewhere) == 1 else cls._made(name, {})
         try:
-            identity.create(root, "default")
+            identity.create(root, name_like(root.name, "default"))
         except WorkspaceException:
             if not (root / "workspace.json").exists():
                 raise
-        Locations().remember(root)
         return cls(root)
 
     @classmethod
@@ -325,21 +332,21 @@ class Workspace:
         """The compute targets by name; "local" is always among them."""
         from traindock.compute_target import ComputeTarget
 
-        return {target.name: target for target in ComputeTarget.list(self)}
+        return Named("compute target", {target.name: target for target in ComputeTarget.list(self)})
 
     @property
     def experiments(self) -> dict[str, Experiment]:
         """The experiments by name."""
         from traindock.experiment import Experiment
 
-        return {experiment.name: experiment for experiment in Experiment.list(self)}
+        return Named("experiment", {experiment.name: experiment for experiment in Experiment.list(self)})
 
     @property
     def models(self) -> dict[str, Model]:
         """The latest version of each model, by name."""
         from traindock.model import Model
 
-        return {model.name: model for model in Model.list(self, latest=True)}
+        return Named("model", {model.name: model for model in Model.list(self, latest=True)})
 
     def run_folder(self, run_id: str) -> RunFolder:
         """Return the record of a run, which need not exist.

@@ -72,6 +72,13 @@ def test_runs_are_filtered(cli: Cli, record: Record) -> None:
     assert listed(cli, "--limit", "1") == [failed]
 
 
+def test_a_metric_that_no_run_has_is_said_so_beside_those_that_there_are(cli: Cli, record: Record) -> None:
+    record(metrics={"acc": [0.5], "loss": [1.0]})
+    said = cli("runs", "--order", "los").err
+    assert "no run has logged 'los'; logged: acc, loss" in said
+    assert "no run has logged" not in cli("runs", "--metric", "acc", "--above", "0.9").err
+
+
 def test_a_metric_that_is_asked_for_gets_a_column(cli: Cli, record: Record) -> None:
     record(metrics={"acc": [0.5, 0.25]})
     record()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -48,7 +49,7 @@ def test_a_script_is_submitted_with_all_that_follows_it(cli: Cli, script: Script
         path, "--wait", "--json", "--", "-h", "--tag", "-=3", "", "two words",
     )  # fmt: skip
     assert answer.code == 0
-    assert answer.err == ""
+    assert answer.err.startswith("--wait, --json after the script's name goes to the script")
     (first, folder, follow) = answer.out.splitlines()
     assert first.startswith("Submitted run 1 of my-project: my-project_")
     run = Run.get(workspace, first.split()[-1])
@@ -64,6 +65,12 @@ def test_a_script_is_submitted_with_all_that_follows_it(cli: Cli, script: Script
     assert "[Completed]" in followed.err
 
 
+def test_an_option_of_the_script_before_its_name_is_pointed_out(cli: Cli, script: Script) -> None:
+    answer = cli("submit", "--epochs", "3", script("pass"))
+    assert answer.code == 2
+    assert "no option --epochs: what belongs to the script comes after" in answer.err
+
+
 def test_waiting_for_a_run_shows_its_output_and_exits_as_the_run_ended(cli: Cli, script: Script) -> None:
     good = cli("submit", "--wait", script("print('all well')"))
     assert good.code == 0
@@ -71,7 +78,8 @@ def test_waiting_for_a_run_shows_its_output_and_exits_as_the_run_ended(cli: Cli,
     bad = cli("submit", "--wait", script("import sys; print('before the end'); sys.exit(7)"))
     assert bad.code == 3
     assert "before the end" in bad.out
-    assert "reason: exited_nonzero" in bad.err
+    assert "(exited_nonzero)" in bad.out
+    assert re.search(r"run \S+ failed; the whole log: /.*stdout\.txt\nMend the script", bad.err)
     assert "Traceback" not in bad.err
     quiet = cli("submit", "--wait", "--json", script("raise SystemExit(9)"))
     assert quiet.code == 3

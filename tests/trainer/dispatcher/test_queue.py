@@ -79,7 +79,7 @@ def test_a_waiting_run_says_who_holds_what_it_waits_for(queue: NodeQueue) -> Non
     queue.occupy("target", "holder", 1)
     waiter = Waiter(queue, "waiter", 1.0, lambda: 1)
     wait_for(lambda: waiter.told, "a word")
-    assert waiter.told == ["waiting for a node of 'target': 1 of 1 held by holder"]
+    assert waiter.told == ["waiting for a node of 'target': 1 of 1 (its max_nodes) held by holder"]
     waiter.withdrawn.set()
     queue.wake()
     wait_for(lambda: isinstance(waiter.result, Withdrawn), "the withdrawal")

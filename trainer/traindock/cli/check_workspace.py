@@ -148,7 +148,7 @@ def _dispatcher(args: argparse.Namespace, workspace: Workspace) -> Iterator[Find
             version, pid = document["version"], document["process"]["pid"]
         except (FileNotFoundError, StoreException, KeyError, TypeError):
             version, pid = __version__, "unknown"
-        words = f"at work, version {version}, process {pid}, {len(waiting)} unfinished runs"
+        words = f"at work, version {version}, process {pid}, {len(waiting)} unfinished run{'s' * (len(waiting) != 1)}"
         if version != __version__:
             message = f"{words}; this is version {__version__}"
             yield Finding("dispatcher", "warn", message, "the newer one takes over at the next submit")

@@ -14,7 +14,9 @@ from traindock.states import State
 
 if TYPE_CHECKING:
     from traindock.store.index import RunRow
+    from traindock.workspace import Workspace
 
+_METRICS_NAMED = 10
 _STATES = {state.value.lower(): (state,) for state in State} | {
     "ended": tuple(state for state in State if state.terminal),
     "unfinished": tuple(state for state in State if not state.terminal),
@@ -102,12 +104,24 @@ def run(args: argparse.Namespace) -> int:
     if rows:
         say(table(_columns(named, shown), [[*_cells(row, named), *values[row.id]] for row in rows], screen_width()))
     else:
-        note(args, f"no such runs in workspace {workspace.name!r} ({workspace.layout.root})")
+        note(
+            args, f"no such runs in workspace {workspace.name!r} ({workspace.layout.root}){_unknown(workspace, shown)}"
+        )
     if more:
         note(args, f"there are more: --limit {args.limit * 5}, or --limit 0 for all")
     elif not rows and workspace.index.count() == 0:
         note(args, f"submit the first one: {command(args, 'submit', 'train.py')}")
     return 0
+
+
+def _unknown(workspace: Workspace, metrics: list[str]) -> str:
+    """Name the metrics that no run has logged, in words to follow a sentence, and those that runs have."""
+    logged = workspace.index.metric_names() if metrics else []
+    unknown = [repr(name) for name in metrics if name not in logged]
+    if not unknown:
+        return ""
+    known = ", ".join(logged[:_METRICS_NAMED]) or "none yet"
+    return f": no run has logged {' or '.join(unknown)}; logged: {known}{' …' if len(logged) > _METRICS_NAMED else ''}"
 
 
 def _columns(named: bool, metrics: list[str]) -> list[Column]:

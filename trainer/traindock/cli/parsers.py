@@ -62,11 +62,15 @@ class Parser(argparse.ArgumentParser):
         self.set_defaults(run=module.run, parser=self)
         if self.mixed:
             return self.parse_known_intermixed_args(args, namespace)
-        return super().parse_known_args(args, namespace)
+        known, unknown = super().parse_known_args(args, namespace)
+        if unknown:
+            # In its own words: the root parser would only say that it does not know them.
+            self.error(f"there is no option {unknown[0]}: what belongs to the script comes after the script's name")
+        return known, unknown
 
     def teach(self, description: str, examples: str) -> None:
         """Set what ``--help`` says besides the options; both texts may be indented."""
-        self.description = textwrap.dedent(description).strip()
+        self.description = textwrap.fill(" ".join(description.split()), 110)
         self.epilog = "examples:\n" + textwrap.indent(textwrap.dedent(examples).strip("\n"), "  ")
 
 

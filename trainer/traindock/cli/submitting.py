@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from dataclasses import dataclass, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,8 @@ from traindock.cli.logs import detached
 from traindock.cli.output import emit, note, say
 from traindock.cli.planning import plan_document, plan_lines
 from traindock.cli.text import clean
-from traindock.errors import ActivityFailedException, Detached
+from traindock.errors import Detached
+from traindock.run_details import HINTS, failure_log
 
 if TYPE_CHECKING:
     from traindock.run import Run
@@ -71,6 +73,7 @@ def run(args: argparse.Namespace) -> int:
     words = args.words[1:] if args.words[:1] == ["--"] else args.words
     if not words:
         args.parser.error("name the script" if not args.is_command else "give the command")
+    _warn_of_options(args, words[1:])
     if args.wait and args.plan:
         args.parser.error("--plan starts nothing that --wait could wait for")
     config = _configuration(args, words)
@@ -94,6 +97,16 @@ def run(args: argparse.Namespace) -> int:
     say(f"Folder: {clean(submitted.path)}")
     say(f"Follow it: {clean(command(args, 'logs', '-f', record.id))}")
     return 0
+
+
+def _warn_of_options(args: argparse.Namespace, words: list[str]) -> None:
+    """Say of words that look like options of this command that they are the script's."""
+    own = {option for action in args.parser._actions for option in action.option_strings if len(option) > 2}
+    before = takewhile(lambda word: word != "--", words)
+    meant = [word for word in before if word.partition("=")[0] in own - {"--help"}]
+    if meant and not args.is_command:
+        told = "after the script's name goes to the script; an option of traindock submit comes before it"
+        note(args, f"{', '.join(meant)} {told}")
 
 
 def experiment_name(folder: Path) -> str:
@@ -186,13 +199,13 @@ def _wait(args: argparse.Namespace, submitted: Run) -> int:
     if args.json:
         emit(run_document(submitted))
     elif endings.exit_code(record.state) == endings.RUN_FAILED:
-        note(args, f"traindock: {_failure(submitted)}")
+        note(args, f"traindock: {_next_step(submitted)}")
     return endings.exit_code(record.state)
 
 
-def _failure(submitted: Run) -> str:
-    try:
-        submitted.wait_for_completion()
-    except ActivityFailedException as error:
-        return str(error)
-    raise AssertionError("a run that failed stays failed")
+def _next_step(submitted: Run) -> str:
+    """Say where to look and what to do after a failure whose output and summary have just been shown."""
+    record = submitted.record
+    log, _ = failure_log(record, submitted.workspace.layout.run(submitted.id))
+    hint = HINTS.get(record.reason, "") if record.reason else ""
+    return f"run {submitted.id} failed; the whole log: {clean(log)}\n{hint}".rstrip()

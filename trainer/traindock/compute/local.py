@@ -71,8 +71,8 @@ class LocalBackend(Backend):
             if spec.gpus > devices:
                 raise ComputeTargetException(
                     f"the run asks for {spec.gpus} GPU{'s' if spec.gpus > 1 else ''} and this machine has {devices}: "
-                    "use use_gpu=False, or a compute target that may do without: "
-                    "LocalCompute.provisioning_configuration(gpu='optional')"
+                    "submit it without (use_gpu=False, gpus=0, --gpu 0), or to a compute target that may do without, "
+                    "made with LocalCompute.provisioning_configuration(gpu='optional')"
                 )
         check_buildable(_recipe(spec), spec.interpreter)
 

@@ -129,7 +129,7 @@ class RunDriver(threading.Thread):
             if self._leaving.is_set():
                 raise Stopped from None
             reason = Reason.CANCELED_BY_USER if self._cancel.is_set() else Reason.ENVIRONMENT_FAILED
-            ending = Ending(reason, str(error))
+            ending = Ending(reason, error.summary)
         except LaunchError as error:
             ending = Ending(Reason(error.reason), str(error))
         except (Stopped, StoreException):

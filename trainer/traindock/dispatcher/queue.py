@@ -147,7 +147,10 @@ class NodeQueue:
         if used + demand.nodes > limit:
             holders = ", ".join(others) or "nobody"
             behind = f", after {len(ahead)} other run{'s' if len(ahead) > 1 else ''}" if ahead else ""
-            return f"waiting for a node of {demand.target!r}: {used} of {limit} held by {holders}{behind}", None
+            return (
+                f"waiting for a node of {demand.target!r}: {used} of {limit} (its max_nodes) held by {holders}{behind}",
+                None,
+            )
         if ahead:
             return f"waiting for its turn on {demand.target!r}, after {', '.join(ahead)}", None
         if not demand.gpus:

@@ -19,6 +19,10 @@ from traindock.images.uv import BuildLog, BuildSettings, Outcome, find_uv, run_p
 
 #: What uv says of a name that no index knows.
 _NOT_FOUND: Final = ("was not found in the package registry", "was not found in the provided package locations")
+#: How much of uv's explanation a sentence about a failed build takes, in characters; the log has all of it.
+_EXPLANATION: Final = 600
+#: What uv draws before its explanations, and Traindock leaves out.
+_FRAMES: Final = str.maketrans("×╰─▶│", "     ")
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +126,7 @@ def build(
         [uv, "venv", *quiet, "--no-project", "--python", found.request, "--prompt", "traindock", str(folder)]
     )
     if made.code:
-        raise EnvironmentBuildException(f"no virtual environment could be made upon {found.words}:", made.tail)
+        raise EnvironmentBuildException(f"no virtual environment could be made upon {found.words}", made.tail)
     changed: list[str] = []
     if found.warnings != want.warnings:
         changed += found.warnings[len(want.warnings) :]
@@ -175,10 +179,18 @@ def _missing_from_pypi(job: _Job, uv: str, outcome: Outcome) -> tuple[str, ...]:
 
 def _fail(outcome: Outcome, relaxations: Iterable[str]) -> NoReturn:
     notes = "".join(f" ({text})" for text in relaxations)
-    how = f"ended by signal {-outcome.code}" if outcome.code < 0 else f"exit code {outcome.code}"
+    how = f"uv was ended by signal {-outcome.code}" if outcome.code < 0 else f"uv ended with {outcome.code}"
     raise EnvironmentBuildException(
-        f"the packages cannot be installed{notes}; uv's last words ({how}):", outcome.tail or ["(it said nothing)"]
+        f"the packages cannot be installed{notes}: {_explanation(outcome.tail) or how}", outcome.tail
     )
+
+
+def _explanation(lines: Sequence[str]) -> str:
+    """Return what uv gives as the cause, in one line, or "" where it says nothing."""
+    starts = [number for number, line in enumerate(lines) if line.startswith("error") or "×" in line]
+    words = " ".join(lines[starts[0] :] if starts else lines[-1:]).translate(_FRAMES).split()
+    text = " ".join(words).removeprefix("error: ")
+    return text if len(text) <= _EXPLANATION else f"{text[:_EXPLANATION]} …"
 
 
 def _by_conda(job: _Job, needed: tuple[str, ...]) -> Built:
@@ -201,7 +213,7 @@ def _by_conda(job: _Job, needed: tuple[str, ...]) -> Built:
     finally:
         file.unlink(missing_ok=True)
     if made.code or not Path(job.python).exists():
-        raise EnvironmentBuildException(f"{program} could not build the environment:", made.tail)
+        raise EnvironmentBuildException(f"{program} could not build the environment", made.tail)
     return Built("conda", f"Python {want.specifier}", program, pip, (), _freeze(job, find_uv()))
 
 
@@ -216,7 +228,7 @@ def _freeze(job: _Job, uv: str) -> tuple[str, ...]:
         check=False,
     )
     if answer.returncode:
-        raise EnvironmentBuildException("what was installed cannot be listed:", answer.stderr.splitlines()[-10:])
+        raise EnvironmentBuildException("what was installed cannot be listed", answer.stderr.splitlines()[-10:])
     return tuple(line for line in answer.stdout.splitlines() if line and not line.startswith("#"))
 
 

@@ -174,7 +174,9 @@ def prepare(
             out.say("Cancelled; nothing half-built is left.")
             raise
         except Exception as error:
-            out.say(f"The environment is not ready: {(str(error) or repr(error)).splitlines()[0]}")
+            told = getattr(error, "log_tail", ())  # the builder's own words stand above
+            why = "" if told else f": {(str(error) or repr(error)).splitlines()[0]}"
+            out.say(f"The environment is not ready{why or '.'}")
             raise
 
 

@@ -111,7 +111,7 @@ class Index:
     def __init__(self, layout: WorkspaceLayout, identity: WorkspaceRecord) -> None:
         self._layout = layout
         self._identity = identity
-        self._changes = Changes(layout.changes)
+        self._changes = Changes(layout)
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
@@ -135,6 +135,11 @@ class Index:
         """Return the ids of this user's runs that have no terminal state, oldest first."""
         sql = "SELECT id FROM runs WHERE unfinished AND signed ORDER BY created, id"
         return self._ask(lambda connection: [row[0] for row in connection.execute(sql)])
+
+    def metric_names(self) -> list[str]:
+        """Return the names of all scalar metrics that runs have, in order."""
+        sql = "SELECT DISTINCT name FROM run_metrics ORDER BY name"
+        return [name for (name,) in self._ask(lambda connection: connection.execute(sql).fetchall())]
 
     def count(self) -> int:
         """Return the number of runs."""

@@ -30,10 +30,17 @@ class Locations:
         """Return the folder for a workspace of these Azure strings where another one of its name has the first."""
         return self._home / f"{name}-{hashlib.sha256(canonical_json(dict(strings))).hexdigest()[:6]}"
 
+    @staticmethod
+    def chosen() -> Path | None:
+        """Return the folder that the environment variable ``TRAINDOCK_WORKSPACE`` names; None where it is none."""
+        named = os.environ.get("TRAINDOCK_WORKSPACE", "")
+        return Path(named).expanduser().absolute() if "/" in named else None
+
     def all(self) -> list[Path]:
         """Return all known folders that still hold a ``workspace.json``."""
         inside = sorted(self._home.glob("[!.]*"))
-        known = dict.fromkeys([*inside, *self._elsewhere()])
+        chosen = self.chosen()
+        known = dict.fromkeys([*inside, *self._elsewhere(), *([chosen] if chosen else [])])
         return [root for root in known if os.path.isfile(root / "workspace.json")]  # noqa: PTH113 (False if forbidden)
 
     def remember(self, root: Path) -> None:

@@ -77,6 +77,23 @@ def content_of_run(layout: WorkspaceLayout, run: RunLayout, model_path: str) -> 
     return Content(path.rpartition("/")[2], folder, files)
 
 
+def existing(path: Path) -> Path:
+    """Return the file or folder that ``path`` leads to.
+
+    Raises:
+        ModelPathNotFoundException: there is none; the text lists what lies beside it.
+    """
+    try:
+        return path.resolve(strict=True)
+    except (OSError, RuntimeError):
+        parent = path.parent
+        there = sorted(os.listdir(parent))[:_LISTED] if parent.is_dir() else []
+        raise ModelPathNotFoundException(
+            f"there is no file or folder {str(path)!r}. In {str(parent.resolve())!r} there are: "
+            f"{', '.join(map(repr, there)) or 'none'}"
+        ) from None
+
+
 def content_of_path(layout: WorkspaceLayout, path: Path, only: Iterable[str] | None = None) -> Content:
     """Bring a local file or folder into the content store; links to files are stored as the files.
 
@@ -91,15 +108,7 @@ def content_of_path(layout: WorkspaceLayout, path: Path, only: Iterable[str] | N
         StoreException: the disk refuses.
     """
     blobs = BlobStore(layout.blobs)
-    try:
-        whole = path.resolve(strict=True)
-    except (OSError, RuntimeError):
-        parent = path.parent
-        there = sorted(os.listdir(parent))[:_LISTED] if parent.is_dir() else []
-        raise ModelPathNotFoundException(
-            f"there is no file or folder {str(path)!r}. In {str(parent.resolve())!r} there are: "
-            f"{', '.join(map(repr, there)) or 'none'}"
-        ) from None
+    whole = existing(path)
     root = path.name if path.name not in ("", ".", "..") else whole.name
     if not whole.is_dir():
         files = {root: _put(blobs, str(path), partial(open_regular, whole))}
