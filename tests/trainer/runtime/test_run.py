@@ -11,6 +11,8 @@ import json
 import math
 import os
 import threading
+import time
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -80,7 +82,7 @@ def sent(folder: Path) -> list[dict[str, Any]]:
     """The requests that were made, in order, without their ids and times."""
     found = [json.loads(path.read_text()) for path in (folder / "requests").glob("*.json")]
     found = [one for one in found if "request" in one]  # not the replies
-    found.sort(key=lambda one: one["t"])
+    found.sort(key=lambda one: one["id"])  # the order in which the dispatcher serves them
     return [{key: value for key, value in one.items() if key not in ("id", "t")} for one in found]
 
 
@@ -102,6 +104,24 @@ def answering(folder: Path, answer: Callable[[dict[str, Any]], dict[str, Any]]) 
     thread = threading.Thread(target=serve)
     thread.start()
     return thread
+
+
+class TestTheOrderOfRequests:
+    def test_it_is_that_of_the_calls_also_within_a_tick_of_the_clock(
+        self, job: Run, folder: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        for now in (1_700_000_000_000_000_000, 1_700_000_000_000_000_000, 1_600_000_000_000_000_000):  # and set back
+            monkeypatch.setattr(time, "time_ns", lambda now=now: now)
+            for number in range(20):
+                job.tag("number", str(number))
+        assert [one["tags"]["number"] for one in sent(folder)] == [str(number) for number in range(20)] * 3
+
+    def test_their_ids_are_uuids(self, job: Run, folder: Path) -> None:
+        job.tag("a", "b")
+        (path,) = (folder / "requests").glob("*.json")
+        made = uuid.UUID(path.stem)
+        assert (made.version, made.variant) == (7, uuid.RFC_4122)
+        assert abs((made.int >> 80) / 1000 - path.stat().st_mtime) < 5
 
 
 class TestContext:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from traindock.dispatcher.children import Children
-from traindock.errors import StoreException, TraindockError, UserErrorException
+from traindock.errors import StoreException, TraindockError, UserErrorException, WorkspaceReadOnlyException
 from traindock.run import Run
 from traindock.runtime.children import child_tags
 from traindock.store.files import write_json
@@ -55,6 +55,8 @@ class RequestServer:
         for path in self._waiting():
             try:
                 self._answer(path, self._carry_out(self._read(path)))
+            except WorkspaceReadOnlyException:
+                raise  # it waits for the host that has taken over
             except (TraindockError, OSError) as error:
                 if isinstance(error, OSError) or isinstance(error.__cause__, (OSError, sqlite3.OperationalError)):
                     # The disk refused: the request waits. What is only damaged would make it wait for ever.
@@ -68,10 +70,10 @@ class RequestServer:
             with os.scandir(self._requests) as entries:
                 for entry in entries:
                     if _NAME.fullmatch(entry.name) and entry.is_file(follow_symlinks=False):
-                        found.append((entry.stat(follow_symlinks=False).st_mtime_ns, Path(entry.path)))
+                        found.append(Path(entry.path))
         except FileNotFoundError:
             return []
-        return [path for _, path in sorted(found)]
+        return sorted(found)  # their names begin with their time
 
     def _read(self, path: Path) -> dict[str, Any]:
         if path.stat().st_size > _MAX_BYTES:

@@ -38,6 +38,9 @@ if TYPE_CHECKING:
 #: Seconds between looks for a reply, at first and at most: no inotify in the standard library.
 _FIRST_LOOK, _LAST_LOOK = 0.005, 0.1
 
+#: Time of the last request's id, in 1/4096 ms since 1970: the next one's is later, whatever the clock says.
+_last_stamp = 0
+
 
 def send(folder: str, request: str, **arguments: Any) -> str:
     """Write one request and return its id.
@@ -113,9 +116,14 @@ def ask(folder: str, request: str, timeout: float, **arguments: Any) -> Dict[str
 
 
 def _new_id() -> str:
-    # A random UUID, version 4, without the 8 ms that importing the module costs.
-    raw = bytearray(os.urandom(16))
-    raw[6] = raw[6] & 0x0F | 0x40
+    """Return a UUID, version 7 (RFC 9562, section 6.2, method 3): in the order of the requests, also within a tick.
+
+    Made by hand: importing the module takes 8 ms, and has no version 7 before Python 3.14.
+    """
+    global _last_stamp
+    # Without a lock, which a fork might find taken for ever: threads have no order among each other.
+    _last_stamp = stamp = max(time.time_ns() * 4096 // 1_000_000, _last_stamp + 1)
+    raw = bytearray(((stamp >> 12) << 16 | 0x7000 | stamp & 0xFFF).to_bytes(8, "big") + os.urandom(8))
     raw[8] = raw[8] & 0x3F | 0x80
     text = raw.hex()
     return "-".join((text[:8], text[8:12], text[12:16], text[16:20], text[20:]))
