@@ -12,6 +12,7 @@ from traindock.errors import UserErrorException
 from traindock.names import check_name, check_strings
 from traindock.store import events
 from traindock.store.changes import Changes
+from traindock.store.ownership import check_writable
 
 if TYPE_CHECKING:
     from traindock.interactive import InteractiveRun
@@ -37,6 +38,7 @@ class Experiment:
         self.workspace = workspace
         self._events = workspace.layout.experiment_events(name)
         if not self._events.exists():
+            check_writable(workspace.layout)
             self._events.parent.mkdir(parents=True, exist_ok=True)
             self._record(lambda before: [] if before else [{"type": "created"}])
 
@@ -197,7 +199,7 @@ class Experiment:
         return [event for event in events.read(self._events)[0] if event["type"] == kind][-1:]
 
     def _record(self, decide: Callable[[builtins.list[events.Event]], Iterable[events.Event]]) -> None:
-        announce = Changes(self.workspace.layout.changes).announce
+        announce = Changes(self.workspace.layout).announce
         events.transact(self._events, decide, announce=lambda: announce(f"experiment/{self.name}"))
 
     def __eq__(self, other: object) -> bool:

@@ -359,7 +359,7 @@ class InteractiveRun(Run):
 
         layout = self.workspace.layout
         for run in runs:
-            Changes(layout.changes).announce(f"run/{run.id}")
+            Changes(layout).announce(f"run/{run.id}")
         start.ensure(layout)
         deadline = time.monotonic() + _END_SECONDS
         with Watcher([run._folder.layout.events for run in runs]) as watcher:

@@ -15,6 +15,7 @@ from traindock.names import check_name
 from traindock.store import model_contents, model_records
 from traindock.store.events import Event
 from traindock.store.model_records import Lineage, ModelVersion
+from traindock.store.ownership import check_writable
 
 if TYPE_CHECKING:
     from traindock.run import Run
@@ -132,6 +133,7 @@ class Model:
         said = model_arguments.description(tags, properties, description, model_framework, model_framework_version)
         path = Path(model_path).expanduser()
         model_contents.existing(path)
+        check_writable(workspace.layout)
         print(f"Registering model {model_name}")  # noqa: T201 (as Azure ML does)
         content = model_contents.content_of_path(workspace.layout, path, child_paths)
         lineage = Lineage(datasets=model_arguments.datasets(datasets))
@@ -173,6 +175,7 @@ class Model:
         check_name("model", model_name)
         said = model_arguments.description(tags, properties, description, model_framework, model_framework_version)
         workspace, record = run.workspace, run.record
+        check_writable(workspace.layout)
         content = model_contents.content_of_run(
             workspace.layout, workspace.layout.run(record.id), model_name if model_path is None else model_path
         )

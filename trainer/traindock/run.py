@@ -17,6 +17,7 @@ from traindock.runtime.files import RunFiles, pairs
 from traindock.store import run_files
 from traindock.store.index import RunQuery
 from traindock.store.metrics import MetricReader
+from traindock.store.ownership import check_writable
 from traindock.store.run_records import RunRecord
 from traindock.store.signing import Signature
 
@@ -328,6 +329,7 @@ class Run(RunFacts):
         """
         if not self.signed:
             raise RunNotSignedException(f"run {self.id} was not submitted by you, so nothing can be added to it")
+        check_writable(self.workspace.layout)
         run_files.upload(self._folder.layout, name, path_or_stream)
 
     def upload_files(

@@ -17,6 +17,10 @@ grace_seconds = 10               # between SIGTERM and SIGKILL
 
 [dispatcher]
 idle_seconds = 60                # it leaves after so long without work
+
+[network_disk]                   # several hosts may have it; one of them writes, see store.ownership
+use = "auto"                     # "yes" or "no" where the type of the file system misleads
+silence_seconds = 60             # a host that was not heard for so long may be succeeded by another
 """
 
 from __future__ import annotations
@@ -64,6 +68,14 @@ class DispatcherSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class NetworkDiskSettings:
+    """Whether the workspace is on a disk that several hosts have, and when one of them has gone; seconds."""
+
+    use: str = "auto"
+    silence_seconds: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a workspace."""
 
@@ -71,6 +83,7 @@ class Settings:
     packages: PackageSettings = field(default_factory=PackageSettings)
     jobs: JobSettings = field(default_factory=JobSettings)
     dispatcher: DispatcherSettings = field(default_factory=DispatcherSettings)
+    network_disk: NetworkDiskSettings = field(default_factory=NetworkDiskSettings)
 
 
 _SECTIONS: dict[str, type[Any]] = {
@@ -78,7 +91,10 @@ _SECTIONS: dict[str, type[Any]] = {
     "packages": PackageSettings,
     "jobs": JobSettings,
     "dispatcher": DispatcherSettings,
+    "network_disk": NetworkDiskSettings,
 }
+#: Texts of which only some are allowed.
+_CHOICES = {("network_disk", "use"): ("auto", "yes", "no")}
 
 
 def load(path: Path) -> Settings:
@@ -113,6 +129,8 @@ def _section(path: Path, section: str, values: dict[str, Any]) -> Any:
         wanted, allowed = _check(known[name], value)
         if not allowed:
             raise StoreException(f"{path}: [{section}] {name} must be {wanted}, not {value!r}")
+        if value not in (choices := _CHOICES.get((section, name), (value,))):
+            raise StoreException(f"{path}: [{section}] {name} must be one of {', '.join(choices)}, not {value!r}")
         taken[name] = tuple(value) if isinstance(value, list) else value
     return _SECTIONS[section](**taken)
 

@@ -30,6 +30,7 @@ from traindock.store.blobs import BlobStore, FileRecord
 from traindock.store.copying import open_regular, storage_error
 from traindock.store.files import canonical_json, write_atomic
 from traindock.store.layout import WorkspaceLayout
+from traindock.store.ownership import check_writable
 
 WARN_BYTES: Final = 300_000_000
 WARN_FILES: Final = 2_000
@@ -75,9 +76,11 @@ def take(
         cache: folder that remembers hashes of unchanged files; in the workspace if None.
 
     Raises:
+        WorkspaceReadOnlyException: another host has the workspace.
         SnapshotException: the folder is too large (nothing was copied), or something in it cannot be read.
         StoreException: the store's disk is full or refuses.
     """
+    check_writable(layout)
     limits = limits or SnapshotSettings()
     remembered = _Cache.load((cache or layout.root / "cache" / "snapshots"), source)
     scanner = Scanner(source, layout.root, limits.max_files, remembered.verdicts)

@@ -16,9 +16,9 @@ from traindock import workspace_config
 from traindock.errors import TraindockError, WorkspaceException
 from traindock.named import Named
 from traindock.names import check_name, check_strings, name_like
-from traindock.store import identity
-from traindock.store.layout import WorkspaceLayout
+from traindock.store import disks, identity
 from traindock.store.locations import Locations
+from traindock.store.ownership import check_writable
 from traindock.store.run_records import RunFolder, RunRecord
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Workspace:
     def __init__(self, path: str | os.PathLike[str]) -> None:
         root = Path(path).expanduser().absolute()
         self._record = identity.load(root)
-        self.layout = WorkspaceLayout(root)
+        self.layout = disks.layout_of(root, self._record.id)
 
     @classmethod
     def from_config(
@@ -408,6 +408,7 @@ class Workspace:
         Raises:
             UserErrorException: the name of one is empty or too long.
         """
+        check_writable(self.layout)
         self._record = identity.update(self.layout.root, tags=check_strings("tag", tags))
 
     def write_config(self, path: str | os.PathLike[str] | None = None, file_name: str | None = None) -> Path:
@@ -450,6 +451,7 @@ class Workspace:
                 f"workspace {self.name!r} still has {' and '.join(filled)}: pass delete_dependent_resources=True "
                 "to delete them with it"
             )
+        check_writable(self.layout)
         unfinished = self.index.unfinished()
         if unfinished:
             raise WorkspaceException(
@@ -463,6 +465,8 @@ class Workspace:
         root.rename(doomed)
         Locations().forget(root)
         shutil.rmtree(doomed)
+        if self.layout.local is not None:
+            shutil.rmtree(self.layout.local, ignore_errors=True)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Workspace) and (self.id, self.layout) == (other.id, other.layout)

@@ -145,11 +145,12 @@ def test_a_disk_without_room_fails(cli: Cli, monkeypatch: pytest.MonkeyPatch) ->
     assert checks(cli)["disk"]["level"] == "FAIL"
 
 
-def test_a_network_disk_is_warned_of(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("traindock.store.watch.file_system", lambda *_: "nfs4")
+def test_a_network_disk_is_warned_of(cli: Cli, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = workspace.layout.root
+    monkeypatch.setattr("traindock.store.disks.file_system", lambda path, *_: "nfs4" if path == root else "ext4")
     found = checks(cli)["file system"]
     assert found["level"] == "warn"
-    assert "nfs4" in found["message"]
+    assert "nfs4, a network file system: slower; this host may write" in found["message"]
 
 
 def test_missing_programs_are_named(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from traindock.store import watch
+from traindock.store import disks, watch
 from traindock.store.watch import Watcher
 
 WAYS = [pytest.param(True, id="polled")]
@@ -222,14 +222,14 @@ class TestFileSystem:
     def test_the_longest_mount_point_wins(self, tmp_path: Path, path: str, kind: str) -> None:
         table = tmp_path / "mountinfo"
         table.write_text(self.MOUNTS)
-        assert watch.file_system(Path(path), table) == kind
+        assert disks.file_system(Path(path), table) == kind
 
     def test_a_machine_that_does_not_tell(self, tmp_path: Path) -> None:
-        assert watch.file_system(tmp_path, tmp_path / "missing") == ""
+        assert disks.file_system(tmp_path, tmp_path / "missing") == ""
 
     @pytest.mark.parametrize(
         ("kind", "remote"), [("nfs4", True), ("fuse.sshfs", True), ("fuseblk", True), ("ext4", False)]
     )
     def test_which_are_polled(self, monkeypatch: pytest.MonkeyPatch, kind: str, remote: bool) -> None:
-        monkeypatch.setattr(watch, "file_system", lambda path: kind)
-        assert watch.is_remote(Path("/x")) is remote
+        monkeypatch.setattr(disks, "file_system", lambda path: kind)
+        assert disks.is_remote(Path("/x")) is remote

@@ -66,7 +66,8 @@ def _settings(workspace: Workspace) -> Finding:
 
 
 def _disk(workspace: Workspace) -> Iterator[Finding]:
-    from traindock.store.watch import file_system, is_remote
+    from traindock.store.disks import file_system, is_remote
+    from traindock.store.ownership import of
 
     root = workspace.layout.root
     free = shutil.disk_usage(root).free
@@ -79,9 +80,14 @@ def _disk(workspace: Workspace) -> Iterator[Finding]:
     else:
         yield Finding("disk", "ok", f"{size(free)} free")
     kind = file_system(root)
-    if is_remote(root):
-        message = f"{kind}, a network file system: slower, and only one machine may use the workspace at a time"
+    if workspace.layout.local is not None:
+        owner = of(workspace.layout).elsewhere()
+        writer = "this host may write" if owner is None else f"host {owner.host!r} writes, this one only reads"
+        message = f"{kind}, a network file system: slower; {writer}; the index is in {workspace.layout.local}"
         yield Finding("file system", "warn", message, "keep the workspace on a disk of this machine if you can")
+    elif is_remote(root):
+        message = f"{kind}, whose changes the system does not tell of: what is live comes five times a second"
+        yield Finding("file system", "ok", message)
     elif kind:
         yield Finding("file system", "ok", kind)
 
@@ -140,9 +146,12 @@ def _dispatcher(args: argparse.Namespace, workspace: Workspace) -> Iterator[Find
     from traindock._version import __version__
     from traindock.dispatcher import start
     from traindock.store.files import read_json
+    from traindock.store.ownership import is_elsewhere
 
     waiting = workspace.index.unfinished()
-    if start.is_running(workspace.layout):
+    if is_elsewhere(workspace.layout):
+        yield Finding("dispatcher", "ok", "not needed here: another host has the workspace")
+    elif start.is_running(workspace.layout):
         try:
             document = read_json(workspace.layout.dispatcher_json)
             version, pid = document["version"], document["process"]["pid"]
@@ -185,7 +194,7 @@ def _leftovers(workspace: Workspace) -> Finding:
         return False
 
     places: list[tuple[os.PathLike[str], Callable[[str], bool]]] = [
-        (layout.root, lambda name: name.startswith("index.damaged-")),
+        (layout.index.parent, lambda name: name.startswith("index.damaged-")),
         (layout.runs, lambda name: name.startswith(".new-")),
         (layout.runtime, lambda name: name.startswith(".new-")),
     ]

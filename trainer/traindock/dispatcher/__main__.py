@@ -17,7 +17,6 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m traindock.dispatcher", description=__doc__)
     parser.add_argument("workspace", type=Path, help="folder of the workspace")
     root = parser.parse_args().workspace
-    _keep_log_short(root / "dispatcher.log")
     logging.basicConfig(
         level=logging.INFO,
         format="%(asctime)s %(levelname)s %(process)d %(threadName)s: %(message)s",
@@ -26,7 +25,9 @@ def main() -> int:
     from traindock.dispatcher.service import Service
 
     try:
-        return Service(root).serve()
+        service = Service(root)
+        _keep_log_short(service.log_file)
+        return service.serve()
     except TraindockError as error:
         logging.getLogger(__name__).error("%s", error)
         return 1

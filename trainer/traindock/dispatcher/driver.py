@@ -34,11 +34,13 @@ from traindock.errors import (
     RunNotFoundException,
     StoreException,
     TraindockError,
+    WorkspaceReadOnlyException,
 )
 from traindock.run_types import WITHOUT_JOB
 from traindock.states import Reason, State
 from traindock.store import computes
 from traindock.store.files import read_json, write_json
+from traindock.store.ownership import check_writable
 from traindock.store.run_records import RunRecord
 from traindock.workspace import Workspace
 
@@ -107,6 +109,8 @@ class RunDriver(threading.Thread):
             log.info("left %s as it is", self.folder.id)
         except RunNotFoundException:
             log.warning("the folder of %s was removed", self.folder.id)
+        except WorkspaceReadOnlyException:
+            log.warning("left %s to the host that has taken over", self.folder.id)
         except Exception:
             log.exception("a fault of Traindock while driving %s", self.folder.id)
         finally:
@@ -132,7 +136,7 @@ class RunDriver(threading.Thread):
             ending = Ending(reason, error.summary)
         except LaunchError as error:
             ending = Ending(Reason(error.reason), str(error))
-        except (Stopped, StoreException):
+        except (Stopped, StoreException, WorkspaceReadOnlyException):
             raise
         except TraindockError as error:
             ending = Ending(Reason.LAUNCH_FAILED, str(error))
@@ -203,6 +207,7 @@ class RunDriver(threading.Thread):
             self._check_withdrawn()
             plan = replace(plan, devices=tuple(lease.uuids) if lease else ())
             write_json(job.layout.plan_json, plan.to_json())
+            check_writable(self._workspace.layout)
             faultpoints.reached("dispatcher.before-launch")
             backend.launch(job, plan, lease.fds if lease else ())
             faultpoints.reached("dispatcher.after-launch")

@@ -20,11 +20,13 @@ from traindock.compute.leases import Leases
 from traindock.compute.processes import Identity
 from traindock.dispatcher.children import notice_child
 from traindock.dispatcher.driver import RunDriver
+from traindock.dispatcher.heartbeat import Heartbeat
 from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
 from traindock.errors import StoreException, TraindockError
 from traindock.run_types import CHILD
 from traindock.settings import DispatcherSettings
+from traindock.store import ownership
 from traindock.store.changes import Changes
 from traindock.store.files import write_json
 from traindock.store.signing import Signature
@@ -50,22 +52,37 @@ class Service:
         self._place = Place(root)
         self._workspace = Workspace(root)
         self._layout = self._workspace.layout
-        self._changes = Changes(self._layout.changes)
+        self._changes = Changes(self._layout)
         self._queue = NodeQueue(Leases())
         self._drivers: dict[str, RunDriver] = {}
         self._stop = threading.Event()
+        self._heartbeat: Heartbeat | None = None
         self._offset = 0
         self._lock = -1
 
+    @property
+    def log_file(self) -> Path:
+        """What :mod:`traindock.dispatcher.start` makes this process write into."""
+        return self._layout.dispatcher_log
+
     def serve(self) -> int:
-        """Work until there has been nothing to do for a while, or until SIGTERM; return the exit code."""
+        """Work until there has been nothing to do for a while, or until SIGTERM; return the exit code.
+
+        Raises:
+            WorkspaceReadOnlyException: another host has the workspace.
+        """
         if not self._take_lock():
             return 0
+        if self._layout.local is not None:
+            ownership.of(self._layout).beat()
         log.info("traindock %s (%s) at work in %s", __version__, sys.executable, self._layout.root)
         own = Identity.of(os.getpid())
         assert own is not None
         with Watcher([self._layout.changes]) as self._watcher:
             self._stop_on_signals()
+            if self._layout.local is not None:
+                self._heartbeat = Heartbeat(ownership.of(self._layout), self._end_soon)
+                self._heartbeat.start()
             self._persist(lambda: self._introduce(own))
             self._persist(self._recover)
             idle_since = time.monotonic()
@@ -106,13 +123,13 @@ class Service:
         for driver in self._drivers.values():
             driver.join(timeout=_DELETED_SECONDS)
 
-    def _stop_on_signals(self) -> None:
-        def stop(*_: object) -> None:
-            self._stop.set()
-            self._watcher.wake()
+    def _end_soon(self, *_: object) -> None:
+        self._stop.set()
+        self._watcher.wake()
 
-        signal.signal(signal.SIGTERM, stop)
-        signal.signal(signal.SIGINT, stop)
+    def _stop_on_signals(self) -> None:
+        signal.signal(signal.SIGTERM, self._end_soon)
+        signal.signal(signal.SIGINT, self._end_soon)
 
     def _idle_for(self, seconds: float) -> bool:
         """Give the lock back if there was no work for long enough and none has come in this very moment."""
@@ -120,7 +137,7 @@ class Service:
             patience = self._workspace.settings.dispatcher.idle_seconds
         except StoreException:  # whoever submits is told; here the default will do
             patience = DispatcherSettings().idle_seconds
-        return seconds > patience and self._changes.unless_changed(self._offset, self._release_lock)
+        return seconds > patience and self._changes.unless_changed(self._offset, self._give_back)
 
     def _look(self) -> None:
         """Take in what has changed, and give each new run a driver."""
@@ -188,6 +205,12 @@ class Service:
                     os.close(fd)
                     return False
                 time.sleep(0.02)
+
+    def _give_back(self) -> None:
+        """Leave with nothing unfinished, so that another host need not wait."""
+        if self._heartbeat is not None:
+            self._heartbeat.release()
+        self._release_lock()
 
     def _release_lock(self) -> None:
         os.close(self._lock)

@@ -14,6 +14,7 @@ from traindock._version import __version__
 from traindock.errors import StoreException
 from traindock.store.files import read_json
 from traindock.store.layout import WorkspaceLayout
+from traindock.store.ownership import is_elsewhere
 
 _OWN_VARIABLES = ("TRAINDOCK_LEASE_DIR", "TRAINDOCK_GPU_DEVICES", "TRAINDOCK_FAULT", "TRAINDOCK_FAULT_ONCE")
 
@@ -22,7 +23,12 @@ _started: list[subprocess.Popen[bytes]] = []
 
 
 def ensure(layout: WorkspaceLayout) -> None:
-    """Make sure that a dispatcher of at least this version is at work; returns without waiting for it."""
+    """Make sure that a dispatcher of at least this version is at work; returns without waiting for it.
+
+    Does nothing where another host has the workspace, silent or not: whoever only looks takes nothing over.
+    """
+    if is_elsewhere(layout):
+        return
     _started[:] = [process for process in _started if process.poll() is None]
     if not is_running(layout):
         start(layout)

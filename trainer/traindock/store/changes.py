@@ -2,7 +2,8 @@
 
 One line a change, holding a subject such as ``run/<id>`` or ``model/<name>``. Whoever changes a record announces
 it here first, while holding the record's lock; a reader that has seen the line waits for that lock and so sees the
-change, or learns that its writer died before making it.
+change, or learns that its writer died before making it. On a network disk it is here that a host which may only read
+is stopped.
 """
 
 from __future__ import annotations
@@ -12,22 +13,35 @@ import fcntl
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
+
+from traindock.store import ownership
+from traindock.store.layout import WorkspaceLayout
 
 
 class Changes:
-    """The log of changes at ``path``."""
+    """The log of changes of the workspace that ``layout`` describes."""
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
+    def __init__(self, layout: WorkspaceLayout) -> None:
+        self.path = layout.changes
+        self._layout = layout
 
     def announce(self, subject: str) -> None:
-        """Append ``subject``; cheap, not synced (a rebuild of the index finds what a power cut lost)."""
+        """Append ``subject``; cheap, not synced (a rebuild of the index finds what a power cut lost).
+
+        Raises:
+            WorkspaceReadOnlyException: another host has the workspace.
+        """
+        ownership.check_writable(self._layout)
         with self._locked(fcntl.LOCK_EX) as fd:
             _append(fd, subject)
 
     def publish(self, subject: str, action: Callable[[], None]) -> None:
-        """Announce ``subject`` and perform ``action``, such that no reader sees the one without the other."""
+        """Announce ``subject`` and perform ``action``, such that no reader sees the one without the other.
+
+        Raises:
+            WorkspaceReadOnlyException: another host has the workspace.
+        """
+        ownership.check_writable(self._layout)
         with self._locked(fcntl.LOCK_EX) as fd:
             _append(fd, subject)
             action()

@@ -10,6 +10,7 @@ from traindock.store.changes import Changes
 from traindock.store.events import locked
 from traindock.store.files import read_json, write_json
 from traindock.store.layout import WorkspaceLayout
+from traindock.store.ownership import check_writable
 
 FORMAT: Final = 1
 
@@ -51,10 +52,15 @@ def load(layout: WorkspaceLayout) -> dict[str, ComputeRecord]:
 
 
 def change(layout: WorkspaceLayout, decide: Callable[[dict[str, ComputeRecord]], None]) -> None:
-    """Let ``decide`` change the records in place, under a lock, and write them."""
+    """Let ``decide`` change the records in place, under a lock, and write them.
+
+    Raises:
+        WorkspaceReadOnlyException: another host has the workspace.
+    """
+    check_writable(layout)
     with locked(layout.root / ".computes.lock"):
         records = load(layout)
         decide(records)
         records.pop("local", None)
         write_json(layout.computes, {"format": FORMAT, "computes": records})
-    Changes(layout.changes).announce("computes/")
+    Changes(layout).announce("computes/")

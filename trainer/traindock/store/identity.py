@@ -2,19 +2,21 @@
 
 ``workspace.json`` remembers the folder's own path and inode. A folder that was moved keeps its inode; one that was
 copied has neither, and gets an id of its own before anything else happens, so that a copy never launches or adopts
-what belongs to the original.
+what belongs to the original. On a network disk, which hosts mount at paths of their own, the path is the server's.
 """
 
 from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import time
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from traindock.errors import StoreException, WorkspaceException
+from traindock.store import disks
 from traindock.store.events import locked
 from traindock.store.files import read_json, write_json
 from traindock.store.layout import WorkspaceLayout
@@ -70,7 +72,7 @@ def create(root: Path, name: str, **strings: Any) -> WorkspaceRecord:
                 id=secrets.token_hex(16),
                 name=name,
                 created=time.time(),
-                path=str(root.resolve()),
+                path=disks.place(root),
                 inode=root.stat().st_ino,
                 **strings,
             )
@@ -95,9 +97,10 @@ def load(root: Path) -> WorkspaceRecord:
         record = _read(layout)
         if _is_here(record, root):
             return record
-        here = replace(record, path=str(root.resolve()), inode=root.stat().st_ino)
-        if record.inode != here.inode:
+        here = replace(record, path=disks.place(root), inode=root.stat().st_ino)
+        if record.inode != here.inode or not disks.has_lasting_inodes(root):
             here = replace(here, id=secrets.token_hex(16), previous_ids=(*record.previous_ids, record.id))
+            shutil.rmtree(layout.owners, ignore_errors=True)  # they own the original
         _write(layout, here)
     return here
 
@@ -111,7 +114,11 @@ def update(root: Path, **changes: Any) -> WorkspaceRecord:
 
 
 def _is_here(record: WorkspaceRecord, root: Path) -> bool:
-    return record.path == str(root.resolve()) and record.inode == root.stat().st_ino
+    same_path, same_inode = record.path == disks.place(root), record.inode == root.stat().st_ino
+    if not disks.has_lasting_inodes(root):
+        return same_path
+    # Hosts may know a server by different names, and none is to write here only because of that.
+    return same_inode and (same_path or disks.is_network(root))
 
 
 def _read(layout: WorkspaceLayout) -> WorkspaceRecord:

@@ -21,7 +21,7 @@ from typing import Any, TypeVar
 from traindock.errors import StoreException, TraindockError
 from traindock.names import check_name
 from traindock.states import Reason, State
-from traindock.store import events
+from traindock.store import events, ownership, settling
 from traindock.store.changes import Changes
 from traindock.store.identity import WorkspaceRecord
 from traindock.store.layout import WorkspaceLayout
@@ -209,6 +209,9 @@ class Index:
                 for run_id in found:
                     self._take_over(connection, run_id)
                 connection.execute("INSERT OR REPLACE INTO meta VALUES ('changes_offset', ?)", [offset])
+                if self._layout.local is not None and not ownership.of(self._layout).is_mine():
+                    going = connection.execute("SELECT 'run/' || id FROM runs WHERE ended IS NULL").fetchall()
+                    settling.note(connection, [subject for (subject,) in going], ())
                 connection.execute("COMMIT")
                 (count,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
                 connection.execute("PRAGMA journal_mode = DELETE")
@@ -258,14 +261,18 @@ class Index:
 
     def _catch_up(self) -> list[str]:
         connection = self._open()
-        if not self._changes.grown(_offset(connection)):
+        again = settling.due(connection) if self._layout.local is not None else []
+        if not again and not self._changes.grown(_offset(connection)):
             return []
         with self._writing() as connection:
             subjects, offset = self._changes.read(_offset(connection))
-            for subject in subjects:
+            for subject in dict.fromkeys([*subjects, *again]):
                 kind, _, name = subject.partition("/")
                 if kind == "run":
                     self._take_over(connection, name)
+            if self._layout.local is not None:
+                others = [] if ownership.of(self._layout).is_mine() else subjects
+                settling.note(connection, others, again)
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('changes_offset', ?)", [offset])
         return subjects
 

@@ -2,6 +2,7 @@
 
 workspace.json   index.sqlite   settings.toml   computes.json   changes.log
 dispatcher.lock  dispatcher.json  dispatcher.log
+owners/<generation>.json          (on network disks, where index.* and dispatcher.* lie in a folder of each host)
 experiments/<name>/events.jsonl
 runs/<run id>/   (see RunLayout)
 models/<name>/events.jsonl
@@ -124,9 +125,19 @@ class RunLayout:
 
 @dataclass(frozen=True)
 class WorkspaceLayout:
-    """The folder of one workspace."""
+    """The folder of one workspace.
+
+    Attributes:
+        root: the folder.
+        local: on a network disk, the folder for what needs a disk of this machine, see ``store.disks``; else None.
+    """
 
     root: Path
+    local: Path | None = None
+
+    @property
+    def _machine(self) -> Path:
+        return self.root if self.local is None else self.local
 
     @property
     def workspace_json(self) -> Path:
@@ -134,7 +145,7 @@ class WorkspaceLayout:
 
     @property
     def index(self) -> Path:
-        return self.root / "index.sqlite"
+        return self._machine / "index.sqlite"
 
     @property
     def settings(self) -> Path:
@@ -151,15 +162,34 @@ class WorkspaceLayout:
 
     @property
     def dispatcher_lock(self) -> Path:
-        return self.root / "dispatcher.lock"
+        return self._machine / "dispatcher.lock"
 
     @property
     def dispatcher_json(self) -> Path:
-        return self.root / "dispatcher.json"
+        return self._machine / "dispatcher.json"
 
     @property
     def dispatcher_log(self) -> Path:
-        return self.root / "dispatcher.log"
+        return self._machine / "dispatcher.log"
+
+    @property
+    def owners(self) -> Path:
+        """Which host may write on a network disk, see ``store.ownership``; missing on others."""
+        return self.root / "owners"
+
+    def owner(self, generation: int) -> Path:
+        """The owner file of the ``generation``-th host that took the workspace over."""
+        return self.owners / f"{generation:08}.json"
+
+    @property
+    def host_id(self) -> Path:
+        """What tells this machine's folder from those of others."""
+        return self._machine / "host_id"
+
+    @property
+    def owner_seen(self) -> Path:
+        """Since when this machine has seen the owner file unchanged."""
+        return self._machine / "owner_seen.json"
 
     @property
     def experiments(self) -> Path:

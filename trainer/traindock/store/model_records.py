@@ -207,7 +207,7 @@ def _transact(layout: WorkspaceLayout, name: str, decide: Callable[[list[Event]]
         layout.model_events(name),
         decide,
         durable=True,
-        announce=lambda: Changes(layout.changes).announce(f"model/{name}"),
+        announce=lambda: Changes(layout).announce(f"model/{name}"),
     )
 
 

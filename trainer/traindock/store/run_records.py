@@ -25,6 +25,7 @@ from traindock.store.events import Event
 from traindock.store.files import read_json, sync_folder, write_json
 from traindock.store.identity import WorkspaceRecord
 from traindock.store.layout import RunLayout, WorkspaceLayout
+from traindock.store.ownership import check_writable
 
 FORMAT = 1
 
@@ -163,7 +164,7 @@ class RunFolder:
             self.layout.events,
             decide_on,
             durable=durable,
-            announce=lambda: Changes(self._workspace.changes).announce(f"run/{self.id}"),
+            announce=lambda: Changes(self._workspace).announce(f"run/{self.id}"),
         )
         return fold(document, seen + new, self._identity, self.id)
 
@@ -272,10 +273,12 @@ def publish(
         **facts: the fields of ``run.json`` besides format, id, workspace and signature; ``spec`` as JSON.
 
     Raises:
+        WorkspaceReadOnlyException: another host has the workspace.
         StoreException: the disk is full or refuses; nothing is left behind.
     """
     document = {"format": FORMAT, "id": run_id, "workspace": identity.id, **facts}
     document["signature"] = signing.sign(document)
+    check_writable(workspace)
     layout = workspace.run(f".new-{run_id}")
     try:
         layout.root.mkdir(mode=0o700)
@@ -286,7 +289,7 @@ def publish(
         fill(layout)
         sync_folder(layout.root)
         faultpoints.reached("submit.after-event")
-        Changes(workspace.changes).publish(f"run/{run_id}", lambda: _rename(layout.root, workspace.runs / run_id))
+        Changes(workspace).publish(f"run/{run_id}", lambda: _rename(layout.root, workspace.runs / run_id))
         sync_folder(workspace.runs)
     except BaseException as error:
         shutil.rmtree(layout.root, ignore_errors=True)
@@ -325,8 +328,10 @@ def take_number(workspace: WorkspaceLayout, experiment: str) -> int:
     """Return the next run number of an experiment, 1 for its first run; never gives one twice.
 
     Raises:
+        WorkspaceReadOnlyException: another host has the workspace.
         StoreException: the disk is full or refuses.
     """
+    check_writable(workspace)
     folder = workspace.experiments / experiment
     counter = folder / "last_number"
     try:

@@ -18,79 +18,15 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeAlias
 
+from traindock.store.disks import is_remote
+
 if TYPE_CHECKING:
     from inotify_simple import INotify
 
 #: Seconds between two looks at what cannot be watched.
 POLL_SECONDS: Final = 0.2
 
-#: File systems whose changes inotify may miss, because another machine makes them. All of FUSE counts.
-_REMOTE: Final = frozenset(
-    [
-        "9p",
-        "afs",
-        "beegfs",
-        "ceph",
-        "cifs",
-        "coda",
-        "drvfs",
-        "fakeowner",
-        "gfs2",
-        "glusterfs",
-        "gpfs",
-        "lustre",
-        "ncpfs",
-        "nfs",
-        "nfs4",
-        "ocfs2",
-        "orangefs",
-        "panfs",
-        "prl_fs",
-        "smb3",
-        "smbfs",
-        "vboxsf",
-        "virtiofs",
-        "vmhgfs",
-        "wekafs",
-    ]
-)
-
 _Signature: TypeAlias = tuple[int, int, int]  # size, time of change, inode
-
-
-def is_remote(path: Path) -> bool:
-    """Whether inotify may miss changes at ``path`` (which need not exist yet): a network or FUSE file system.
-
-    False where the machine does not tell.
-    """
-    kind = file_system(path)
-    return kind in _REMOTE or kind.startswith("fuse")
-
-
-def file_system(path: Path, mountinfo: Path = Path("/proc/self/mountinfo")) -> str:
-    """Return the type of the file system that ``path`` is on, as the kernel calls it; "" where it does not tell."""
-    try:
-        lines = mountinfo.read_text("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        return ""
-    real = os.path.realpath(path)
-    best, found = -1, ""
-    for line in lines:
-        before, _, after = line.partition(" - ")
-        fields = before.split(" ")
-        if len(fields) < 5 or not after:
-            continue
-        point = _unescaped(fields[4])
-        inside = real == point or real.startswith(point.rstrip("/") + "/")
-        if inside and len(point) >= best:  # of two mounts on one point, the later hides the earlier
-            best, found = len(point), after.split(" ")[0]
-    return found
-
-
-def _unescaped(text: str) -> str:
-    for code, char in (("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")):
-        text = text.replace(code, char)
-    return text
 
 
 @dataclass(slots=True)
