@@ -26,6 +26,8 @@ from traindock import (
     Workspace,
 )
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def shelf(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Shelf:

@@ -33,6 +33,8 @@ from traindock.errors import ModelPathNotFoundException, StoreException, Workspa
 from traindock.store import events
 from traindock.store.layout import RunLayout
 
+pytestmark = pytest.mark.slow
+
 SLEEPER = "import time; print('started'); time.sleep(600)"
 
 

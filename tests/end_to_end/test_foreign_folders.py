@@ -14,6 +14,8 @@ from traindock import Run, Workspace
 from traindock.dispatcher import start
 from traindock.errors import RunNotSignedException
 
+pytestmark = pytest.mark.slow
+
 COUNTER = """
     import os, sys, time
     from traindock import Run

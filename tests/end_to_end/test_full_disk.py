@@ -19,6 +19,8 @@ from traindock.dispatcher import start
 from traindock.errors import StoreException
 from traindock.store import run_records
 
+pytestmark = pytest.mark.slow
+
 MEGABYTE = 1 << 20
 
 

@@ -25,6 +25,8 @@ from tests.conftest import (
 from traindock import ComputeTarget, ComputeTargetException, LocalCompute, PyTorch, Run, Workspace
 from traindock.compute.leases import Leases
 
+pytestmark = pytest.mark.slow
+
 DEVICES = ("fake-0", "fake-1")
 
 HOLD = """

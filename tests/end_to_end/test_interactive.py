@@ -243,6 +243,7 @@ class TestARunOfThisProcess:
         assert run.register_model("net", "outputs/model.pt").version == 1
 
 
+@pytest.mark.slow
 class TestAsking:
     def test_a_cancel_from_elsewhere_is_noticed_and_kills_nobody(
         self, experiment: Experiment, workspace: Workspace, kernel: Kernel
@@ -289,6 +290,7 @@ class TestAsking:
         assert run.get_status() == "Canceled"
 
 
+@pytest.mark.slow
 class TestWhenProcessesDie:
     def test_a_killed_kernel_leaves_a_lost_run_with_all_it_logged(
         self, experiment: Experiment, workspace: Workspace, kernel: Kernel
@@ -484,6 +486,7 @@ class TestChildrenOfThisProcess:
             assert list(run.get_children()) == []
 
 
+@pytest.mark.slow
 class TestChildrenOfAJob:
     def test_a_job_logs_into_children_of_its_own(self, submit: Submit, workspace: Workspace) -> None:
         run = submit(

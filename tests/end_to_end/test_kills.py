@@ -84,6 +84,7 @@ Experiment(Workspace(sys.argv[1]), "tests").submit(config)
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["after-snapshot", "after-event", "after-publish", "after-index"])
 def test_a_submitter_killed_in_the_act_leaves_a_whole_run_or_none(
     workspace: Workspace, tmp_path: Path, marks: Path, point: str
@@ -103,7 +104,16 @@ def test_a_submitter_killed_in_the_act_leaves_a_whole_run_or_none(
     assert run_records.run_ids(workspace.layout) == [run.id for run in runs]
 
 
-@pytest.mark.parametrize("point", ["before-launch", "after-launch", "running", "before-seal", "after-seal"])
+@pytest.mark.parametrize(
+    "point",
+    [
+        "running",
+        *(
+            pytest.param(point, marks=pytest.mark.slow)
+            for point in ("before-launch", "after-launch", "before-seal", "after-seal")
+        ),
+    ],
+)
 def test_a_dispatcher_killed_at_a_step_is_replaced_and_the_run_goes_on(
     workspace: Workspace, submit: Submit, marks: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, point: str
 ) -> None:
@@ -115,6 +125,7 @@ def test_a_dispatcher_killed_at_a_step_is_replaced_and_the_run_goes_on(
     assert_complete(run, marks)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("moment", ["started", "half-way", "ended"])
 def test_a_dispatcher_killed_at_a_moment_of_the_job_is_replaced(
     workspace: Workspace, submit: Submit, marks: Path, moment: str
@@ -133,6 +144,7 @@ def test_a_dispatcher_killed_at_a_moment_of_the_job_is_replaced(
     assert_complete(run, marks)
 
 
+@pytest.mark.slow
 def test_a_dispatcher_killed_again_and_again_starts_no_script_twice(
     workspace: Workspace, submit: Submit, marks: Path
 ) -> None:
@@ -148,6 +160,7 @@ def test_a_dispatcher_killed_again_and_again_starts_no_script_twice(
         assert_complete(run, marks)
 
 
+@pytest.mark.slow
 def test_a_run_submitted_while_the_dispatcher_is_being_killed_is_not_forgotten(
     workspace: Workspace, submit: Submit, marks: Path
 ) -> None:
@@ -159,6 +172,7 @@ def test_a_run_submitted_while_the_dispatcher_is_being_killed_is_not_forgotten(
     assert_complete(first, marks)
 
 
+@pytest.mark.slow
 def test_a_kernel_killed_while_it_waits_takes_nothing_with_it(
     workspace: Workspace, tmp_path: Path, marks: Path
 ) -> None:
@@ -198,6 +212,7 @@ def test_a_script_that_is_killed_fails_by_that_signal(workspace: Workspace, subm
     assert len(run.metrics.values("number")) > 100
 
 
+@pytest.mark.slow
 def test_a_launcher_that_is_killed_takes_its_script_along_and_the_run_is_lost(
     workspace: Workspace, submit: Submit, marks: Path
 ) -> None:
@@ -213,6 +228,7 @@ def test_a_launcher_that_is_killed_takes_its_script_along_and_the_run_is_lost(
     assert len(run.metrics.values("number")) > 100
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["launcher.locked", "launcher.started", "launcher.spawned", "launcher.ended"])
 def test_a_launcher_killed_at_a_step_never_leaves_a_script_behind(
     submit: Submit, marks: Path, monkeypatch: pytest.MonkeyPatch, point: str
@@ -223,6 +239,7 @@ def test_a_launcher_killed_at_a_step_never_leaves_a_script_behind(
     assert_whole(run, LINES if point == "launcher.ended" else None)
 
 
+@pytest.mark.slow
 def test_everything_killed_at_once_as_by_a_power_cut_ends_as_lost(
     workspace: Workspace, submit: Submit, marks: Path
 ) -> None:

@@ -136,6 +136,7 @@ def test_a_run_that_is_cancelled_ends_as_canceled_and_keeps_what_it_wrote(submit
     assert run.get_status() == "Canceled"
 
 
+@pytest.mark.slow
 def test_a_script_that_ignores_sigterm_is_killed_with_all_its_children(submit: Submit) -> None:
     run = submit(
         """

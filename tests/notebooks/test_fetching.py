@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import io
 import threading
@@ -179,8 +180,14 @@ def test_a_zip_file_of_pictures_by_address(
 
 @pytest.mark.parametrize("kind", ["missing", "short", "no zip"])
 def test_pictures_that_cannot_be_had_are_drawn_and_a_note_says_so(
-    server: Server, tutorial: SimpleNamespace, small_set: dict[str, bytes], kind: str
+    server: Server,
+    tutorial: SimpleNamespace,
+    small_set: dict[str, bytes],
+    kind: str,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    few = functools.partial(tutorial.drawn_insects.drawn_pictures, train=2, val=1)
+    monkeypatch.setattr(tutorial.drawn_insects, "drawn_pictures", few)
     whole = zip_of(small_set)
     if kind == "short":
         server.serve("/insects.zip", whole[:-2000], promise=len(whole))

@@ -36,6 +36,7 @@ def call(
     return call
 
 
+@pytest.mark.slow
 def test_a_small_network_learns_the_drawn_insects_from_random_weights(
     tutorial: SimpleNamespace, tmp_path: Path
 ) -> None:
@@ -59,6 +60,7 @@ def test_a_small_network_learns_the_drawn_insects_from_random_weights(
     assert right / len(pictures) == pytest.approx(classifier.facts["val_acc"], abs=0.01)
 
 
+@pytest.mark.slow
 def test_without_a_network_it_trains_all_the_same_and_says_what_on(call: Call) -> None:
     gone = "http://127.0.0.1:9"  # nobody listens there
     printed = call(
@@ -71,6 +73,7 @@ def test_without_a_network_it_trains_all_the_same_and_says_what_on(call: Call) -
     assert "squeezenet1_1, random weights, fixed-features, 64 pixels" in printed
 
 
+@pytest.mark.slow
 def test_with_fixed_features_the_last_layer_alone_learns(tutorial: SimpleNamespace, tmp_path: Path, call: Call) -> None:
     call(
         *("--data", "drawn", "--model", "shufflenet_v2_x0_5", "--weights", "none", "--mode", "fixed-features"),
@@ -83,6 +86,7 @@ def test_with_fixed_features_the_last_layer_alone_learns(tutorial: SimpleNamespa
     assert changed == {"fc.weight", "fc.bias"}
 
 
+@pytest.mark.slow
 def test_without_matplotlib_there_are_no_figures_but_there_is_a_model(
     tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -14,6 +14,7 @@ import traindock
 HERE = Path(__file__).parent
 
 
+@pytest.mark.slow
 def test_mypy_agrees_with_user_code(request: pytest.FixtureRequest, tmp_path: Path) -> None:
     pytest.importorskip("mypy")
     cache = request.config.cache.mkdir("mypy-user-code") if request.config.cache else tmp_path

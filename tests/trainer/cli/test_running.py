@@ -158,6 +158,7 @@ print("the end")
 """
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_the_watching_and_never_the_run(
     cli: Cli, script: Script, process: Process, tmp_path: Path, workspace: Workspace
 ) -> None:
@@ -184,6 +185,7 @@ def test_ctrl_c_ends_the_watching_and_never_the_run(
     assert cli("logs", "last").out == "started\nthe end\n"
 
 
+@pytest.mark.slow
 def test_a_log_is_followed_though_the_dispatcher_is_killed(
     cli: Cli, script: Script, process: Process, tmp_path: Path, workspace: Workspace
 ) -> None:

@@ -31,6 +31,7 @@ def test_it_leaves_when_there_is_nothing_to_do_and_comes_back_when_there_is(hast
     submit("pass").wait_for_completion()
 
 
+@pytest.mark.slow
 def test_no_submit_is_missed_by_a_dispatcher_that_is_just_leaving(hasty: Workspace, tmp_path: Path) -> None:
     submit = submitter(hasty, tmp_path)
     for _ in range(6):
@@ -39,6 +40,7 @@ def test_no_submit_is_missed_by_a_dispatcher_that_is_just_leaving(hasty: Workspa
         wait_for(lambda run=run: run.record.state.terminal, "the run to end by itself")
 
 
+@pytest.mark.slow
 def test_there_is_only_one_however_many_are_started(workspace: Workspace) -> None:
     for _ in range(4):
         start.start(workspace.layout)

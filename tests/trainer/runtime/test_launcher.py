@@ -293,6 +293,7 @@ def test_marks_are_written_as_json() -> None:
 # ----------------------------------------------------------------------------------------------------- once only
 
 
+@pytest.mark.slow
 def test_two_launchers_started_together_run_the_script_once(job: Callable[..., Job]) -> None:
     for _ in range(50):
         raced = job("sh", "-c", "echo run")

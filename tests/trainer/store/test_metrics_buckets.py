@@ -74,7 +74,7 @@ def check(buckets: Buckets, x: np.ndarray[Any, Any], values: np.ndarray[Any, Any
     assert buckets.width <= max(1.0, 2 * (x[-1] - x[0]) / count) if buckets.axis != "time" else True
 
 
-SIZES = [1, 2, 255, 256, 257, 5_000, CHUNK * 64, CHUNK * 64 + 1, 100_003, 700_000]
+SIZES = [1, 2, 255, 256, 257, 5_000, CHUNK * 64, CHUNK * 64 + 1, 100_003, pytest.param(700_000, marks=pytest.mark.slow)]
 rng = np.random.default_rng(20)
 
 
