@@ -479,6 +479,17 @@ class TestRecord:
         assert Model.register(ws, file, "net").version == 100
         assert len(Model.list(ws)) == 2
 
+    def test_a_version_whose_line_lacks_its_newline_keeps_its_number_and_its_content(self, ws, file):
+        for content in (b"one", b"two"):
+            file.write_bytes(content)
+            Model.register(ws, file, "net")
+        path = ws.layout.model_events("net")
+        path.write_bytes(path.read_bytes()[:-1])
+        file.write_bytes(b"three")
+        third = Model.register(ws, file, "net")
+        assert (third.version, third.files) == (3, {"model.pt": sha(b"three")})
+        assert [m.files["model.pt"] for m in Model.list(ws)] == [sha(b"three"), sha(b"two"), sha(b"one")]
+
     def test_changes_are_announced(self, ws, file):
         Model.register(ws, file, "net")
         assert ws.layout.changes.read_text() == "model/net\n"

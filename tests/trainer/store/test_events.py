@@ -51,6 +51,22 @@ def test_a_torn_last_line_is_skipped_and_closed_by_the_next_writer(tmp_path: Pat
     assert b'{"type": "to\n' in path.read_bytes()
 
 
+def test_a_last_line_that_lacks_only_its_newline_counts_for_the_decision_as_it_will_for_readers(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    events.append(path, {"type": "a"}, {"type": "b"})
+    path.write_bytes(path.read_bytes()[:-1])
+    seen: list[str] = []
+    announced = []
+
+    def decide(found: list[events.Event]) -> list[events.Event]:
+        seen.extend(event["type"] for event in found)
+        return []
+
+    events.transact(path, decide, announce=lambda: announced.append(events.read(path)[0][-1]["type"]))
+    assert seen == [event["type"] for event in events.read(path)[0]] == ["a", "b"]
+    assert announced == ["a"], "before readers can see the line"
+
+
 def test_a_torn_tail_does_not_move_a_readers_offset_past_it(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     events.append(path, {"type": "whole"})
@@ -64,14 +80,25 @@ def test_a_torn_tail_does_not_move_a_readers_offset_past_it(tmp_path: Path) -> N
     assert [event["type"] for event in events.read(path, offset)[0]] == ["slow"]
 
 
-@pytest.mark.parametrize("garbage", [b"\x00\x00\n", b"[1]\n", b'{"no": "type"}\n', b"\xff\xfe{}\n", b'{"type": 3}\n'])
+@pytest.mark.parametrize(
+    "garbage", [b"\x00\x00\n", b"[1]\n", b'{"no": "type"}\n', b"\xff\xfe{}\n", b'{"type": 3}\n', b"[" * 100_000 + b"\n"]
+)
 def test_lines_that_are_no_events_are_skipped(tmp_path: Path, garbage: bytes) -> None:
     path = tmp_path / "events.jsonl"
     events.append(path, {"type": "a"})
     with path.open("ab") as file:
         file.write(garbage)
+    assert events.damaged(path) == 1
     events.append(path, {"type": "b"})
     assert [event["type"] for event in events.read(path)[0]] == ["a", "b"]
+
+
+def test_lines_that_are_passed_over_are_counted_a_torn_tail_too(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    assert events.damaged(path) == 0
+    path.write_bytes(b'{"type": "a"}\n\xff\n\n{"type": "b"}\n{"type": "to')
+    assert events.damaged(path) == 2
+    assert [event and event["type"] for _, event in events.read_lines(path)] == ["a", None, "b", None]
 
 
 def test_a_decision_sees_everything_before_it_and_an_exception_changes_nothing(tmp_path: Path) -> None:

@@ -47,6 +47,24 @@ def read_settled(path: Path) -> list[Event]:
         return []
 
 
+def read_lines(path: Path) -> list[tuple[bytes, Event | None]]:
+    """Read all lines, each with its event, or with None where it is none; a torn tail is a line too.
+
+    A writer that holds the lock just now is waited for. A missing file has no lines.
+    """
+    try:
+        with open(path, "rb") as file:
+            fcntl.flock(file, fcntl.LOCK_SH)
+            return list(_lines(file.read()))
+    except FileNotFoundError:
+        return []
+
+
+def damaged(path: Path) -> int:
+    """Return how many lines readers pass over because they are torn or make no sense."""
+    return sum(event is None for _, event in read_lines(path))
+
+
 def append(path: Path, *new: Event, durable: bool = False, announce: Callable[[], None] | None = None) -> None:
     """Append events in one write; see :func:`transact`."""
     transact(path, lambda _: list(new), durable=durable, announce=announce)
@@ -64,7 +82,7 @@ def transact(
     Args:
         path: the events file; created if it is missing, its folder is not.
         decide: gets the events so far and returns the ones to append (``"t"`` is added where it is missing).
-            An exception it raises leaves the file unchanged.
+            An exception it raises leaves the file unchanged, but for the closing of a torn line.
         durable: sync the file to disk before returning.
         announce: called under the lock and before the write, so that a reader which waits for the lock never
             misses an event whose writer died in between.
@@ -84,13 +102,19 @@ def transact(
     try:
         fcntl.flock(fd, fcntl.LOCK_EX)
         before = _read_all(fd)
+        if before and not before.endswith(b"\n"):
+            # Closed, it may turn out to be whole, and readers take it in: so the decision must see it as they will.
+            if announce is not None:
+                announce()
+            _write_whole(fd, path, b"\n")
+            before += b"\n"
         new = [{"t": time.time(), **event} for event in decide(_parse(before))]
         if new:
             if announce is not None:
                 announce()
             # ASCII only, so that lone surrogates (from odd file names) survive the round trip.
             data = "".join(json.dumps(event) + "\n" for event in new).encode("ascii")
-            _write_whole(fd, path, data if before.endswith(b"\n") or not before else b"\n" + data)
+            _write_whole(fd, path, data)
             if durable:
                 os.fsync(fd)
     except OSError as error:
@@ -126,15 +150,16 @@ def _read_all(fd: int) -> bytes:
 
 
 def _parse(data: bytes) -> list[Event]:
-    events: list[Event] = []
     end = data.rfind(b"\n")
-    for line in data[: end + 1].split(b"\n"):
+    return [event for _, event in _lines(data[: end + 1]) if event is not None]
+
+
+def _lines(data: bytes) -> Iterator[tuple[bytes, Event | None]]:
+    for line in data.split(b"\n"):
         if not line:
             continue
         try:
             event = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(event, dict) and isinstance(event.get("type"), str):
-            events.append(event)
-    return events
+        except (ValueError, RecursionError):
+            event = None
+        yield line, event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
