@@ -303,6 +303,22 @@ def test_metrics_other_than_numbers_are_shown(cli: Cli, record: Record, workspac
     assert cli("metrics", run_id, "--json").document["metrics"]["sizes"]["value"] == [1, 2, 3]
 
 
+def test_integers_of_any_length_are_shown(cli: Cli, record: Record, workspace: Workspace) -> None:
+    """JSON's readers keep 64 bits at most, and Python itself writes no more than some thousand decimal digits."""
+    from traindock.runtime.metric_log import MetricLog
+
+    run_id = record()
+    log = MetricLog(str(workspace.layout.run(run_id).metrics))
+    for value in (2**64 - 1, 2**64, -(10**5000)):
+        log.record("h", "scalar", value)
+    log.record("sizes", "list", [1, 10**5000])
+    shown = [2**64 - 1, str(2**64), hex(-(10**5000))]
+    assert cli("metrics", run_id, "h", "--json").document["metrics"]["h"]["values"] == shown
+    assert cli("metrics", run_id, "--json").document["metrics"]["sizes"]["value"] == [1, hex(10**5000)]
+    assert hex(10**5000) in cli("metrics", run_id, "sizes").out
+    assert "-inf" in cli("metrics", run_id, "h").out
+
+
 def test_models_are_registered_and_listed(cli: Cli, record: Record, tmp_path: Path) -> None:
     run_id = record(files={"outputs/model.pt": "weights", "outputs/notes/a.txt": "note"})
     answer = cli("register", run_id, "--tag", "a=1", "bees", "--tag", "b=2", "outputs/")

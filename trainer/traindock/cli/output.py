@@ -24,13 +24,15 @@ def emit(document: Any) -> None:
 
 
 def plain(value: Any) -> Any:
-    """Return ``value`` made of what JSON has; what is unknown as its text."""
+    """Return ``value`` made of what JSON has; what is unknown, and integers beyond 64 bits, as their text."""
     if isinstance(value, float):
         if math.isfinite(value):
             return value
         return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if value is None or isinstance(value, (bool, int)):
+    if value is None or isinstance(value, bool):
         return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= 64 else _long(value)
     if isinstance(value, str):
         return str(value)
     if isinstance(value, Mapping):
@@ -38,6 +40,13 @@ def plain(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
         return [plain(entry) for entry in value]
     return str(value)
+
+
+def _long(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python writes no more than some thousand decimal digits
+        return hex(value)
 
 
 def timestamp(seconds: float | None) -> str | None:
