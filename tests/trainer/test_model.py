@@ -397,6 +397,40 @@ class TestDownloading:
         write(Path("beside"), b"x")
         assert Model.get_model_path("beside") == "beside"
 
+    @pytest.mark.parametrize("kind", ["file", "folder"])
+    def test_a_killed_get_model_path_leaves_nothing_that_is_taken_for_the_model(
+        self, ws, file, tmp_path, monkeypatch, kind
+    ):
+        (tmp_path / "service").mkdir()
+        monkeypatch.chdir(tmp_path / "service")
+        Model.register(ws, file if kind == "file" else file.parent, "net")
+        for renames in range(10):
+            child = os.fork()
+            if child == 0:
+                kill_at_rename(renames)
+                Model.get_model_path("net", _workspace=ws)
+                os._exit(0)
+            if os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0:
+                break
+            with pytest.raises(ModelNotFoundException):
+                Model.get_model_path("net")
+        assert renames > 1
+        found = Path(Model.get_model_path("net"))
+        assert (found if kind == "file" else found / "model.pt").read_bytes() == b"local weights"
+        assert [entry.name for entry in Path("azureml-models/net").iterdir() if entry.name != ".lock"] == ["1"]
+
+    def test_what_a_kill_left_within_a_version_is_removed_and_never_registered(self, ws, file, tmp_path, monkeypatch):
+        monkeypatch.chdir(tmp_path)
+        Model.register(ws, file, "net")
+        write(Path("azureml-models/net/1/.incoming-0123456789abcdef"), b"")
+        with pytest.raises(ModelNotFoundException):
+            Model.get_model_path("net")
+        assert Model.get_model_path("net", _workspace=ws) == "azureml-models/net/1/model.pt"
+        assert os.listdir("azureml-models/net/1") == ["model.pt"]
+        write(file.parent / ".incoming-0123456789abcdef", b"")
+        write(file.parent / ".incoming-f123456789abcdef/model.pt", b"")
+        assert set(Model.register(ws, file.parent, "net").files) == {"model.pt"}
+
 
 class TestDisplay:
     def test_four_lines(self, any_run):
@@ -512,6 +546,19 @@ class TestRecord:
         monkeypatch.setattr(events, "transact", lambda *a, **k: (order.append("record"), transact(*a, **k))[1])
         Model.register(ws, file, "net")
         assert order == ["flush", "record"]
+
+
+def kill_at_rename(number: int) -> None:
+    """Have this process killed instead of renaming for the ``number``-th time, counted from 0."""
+    renamed = iter(range(1_000))
+    rename = Path.rename
+
+    def rename_or_die(path: Path, target: Path) -> Path:
+        if next(renamed) == number:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return rename(path, target)
+
+    Path.rename = rename_or_die  # type: ignore[method-assign]
 
 
 def register_some(ws: Workspace, file: Path, count: int) -> list[int]:

@@ -9,7 +9,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from traindock import model_arguments
+from traindock import local_models, model_arguments
 from traindock.errors import ModelNotFoundException, UserErrorException
 from traindock.names import check_name
 from traindock.store import model_contents, model_records
@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from traindock.workspace import Workspace
 
 PathLike: TypeAlias = str | os.PathLike[str]
-#: Where services and ``get_model_path`` look for models, below the current folder.
-_LOCAL_MODELS = "azureml-models"
 
 
 class Model:
@@ -245,25 +243,18 @@ class Model:
         wanted = None if given is None else model_arguments.number(given)
         if _workspace is not None and wanted is None:
             wanted = Model(_workspace, name).version
-        folder = Path(_LOCAL_MODELS) / name
-        present = {int(entry.name): entry for entry in _entries(folder) if entry.name.isdecimal() and entry.is_dir()}
-        chosen = max(present, default=None) if wanted is None else wanted
-        if chosen in present:
-            held = _entries(present[chosen])
-            if len(held) > 1:
-                raise ModelNotFoundException(
-                    f"{str(present[chosen])!r} holds {len(held)} entries: a version's folder holds one file or folder"
-                )
-            if held:
-                return str(held[0])
+        found = local_models.find(name, wanted)
+        if found is not None:
+            return str(found)
         if wanted is None and Path(name).exists():
             return name
         if _workspace is not None:
-            return Model(_workspace, name, version=wanted).download(folder / str(wanted), exist_ok=True)
+            model = Model(_workspace, name, version=wanted)
+            return str(local_models.fetch(_workspace.layout, model._record))
         which = f"model {name!r}" + (f" in version {wanted}" if wanted is not None else "")
         raise ModelNotFoundException(
-            f"{which} was found neither in {str(folder)!r} nor as {name!r}, looked for in {str(Path.cwd())!r}. "
-            "Download it there, or give _workspace."
+            f"{which} was found neither in {str(local_models.folder_of(name))!r} nor as {name!r}, looked for in "
+            f"{str(Path.cwd())!r}. Download it there, or give _workspace."
         )
 
     @property
@@ -486,10 +477,3 @@ def _not_found(workspace: Workspace, name: str, known: Mapping[int, ModelVersion
     others = [other for other in model_records.names(workspace.layout) if model_records.load(workspace.layout, other)]
     there = f"; registered are: {', '.join(others[:20])}" if others else "; no model is registered yet"
     return ModelNotFoundException(f"there is no model {name!r} in workspace {workspace.name!r}{there}")
-
-
-def _entries(folder: Path) -> list[Path]:
-    try:
-        return sorted(folder.iterdir())
-    except (FileNotFoundError, NotADirectoryError):
-        return []

@@ -24,6 +24,11 @@ def temporary_name() -> str:
     return f"{TEMPORARY}{secrets.token_hex(8)}"
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file or folder of this name is unfinished, or was left so by a kill: it is nobody's content."""
+    return name.startswith(TEMPORARY)
+
+
 def open_regular(path: str | Path, *, follow: bool = False, dir_fd: int | None = None) -> int:
     """Open an existing regular file for reading and return its descriptor.
 

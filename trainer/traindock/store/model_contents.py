@@ -15,7 +15,7 @@ from traindock.errors import ModelPathNotFoundException, UserErrorException
 from traindock.names import check_relative
 from traindock.store import run_files
 from traindock.store.blobs import BlobStore, FileRecord
-from traindock.store.copying import open_regular, storage_error, temporary_name
+from traindock.store.copying import is_temporary, open_regular, storage_error, temporary_name
 from traindock.store.layout import RunLayout, WorkspaceLayout
 from traindock.store.sealing import read_sealed, verify_sealed
 
@@ -180,11 +180,11 @@ def _put(blobs: BlobStore, name: str, open_it: Callable[[], int]) -> FileRecord:
 
 def _local_files(folder: Path) -> Iterator[str]:
     for base, folders, files in os.walk(folder):
-        folders.sort()
+        folders[:] = sorted(name for name in folders if not is_temporary(name))
         where = Path(base)
         for name in folders:
             if (where / name).is_symlink():
                 raise UserErrorException(
                     f"{str(where / name)!r} is a link to a folder, which no model can hold: put the folder there"
                 )
-        yield from ((where / name).relative_to(folder).as_posix() for name in sorted(files))
+        yield from ((where / name).relative_to(folder).as_posix() for name in sorted(files) if not is_temporary(name))
