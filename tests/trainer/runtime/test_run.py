@@ -303,6 +303,46 @@ class TestValues:
             with pytest.raises(errors.UserErrorException):
                 either.log_list("c", wrong)
 
+    @pytest.mark.parametrize(
+        ("call", "value", "help"),
+        [
+            ("log_list", np.array(5), r"use log\(\) for a single one"),
+            ("log_list", np.float32(5), r"use log\(\) for a single one"),
+            ("log_list", np.ones((2, 2)), r"log_list\(\) takes one-dimensional arrays.*2 dimensions.*log_table\(\)"),
+            ("log_list", [[1]], r"log_list\(\) takes a list of scalars.*\[1\].*log_table\(\)"),
+            ("log_list", [b"x"], r"b'x' of type bytes is no scalar"),
+            ("log", np.ones((2, 2)), r"2 dimensions.*log_table\(\)"),
+            ("log", np.ones(2), r"use log_list\(\)"),
+            ("log", np.array(1j), r"complex is no scalar.*\.real"),
+            ("log_table", {"a": np.ones((2, 2))}, r"'x\.a': a column of log_table\(\) takes one-dimensional"),
+        ],
+    )
+    def test_what_does_not_fit_is_told_what_does(self, either: Run, call: str, value: Any, help: str) -> None:  # noqa: A002
+        with pytest.raises(errors.UserErrorException, match=f"(?s){help}"):
+            getattr(either, call)("x", value)
+        assert either.get_metrics() == {}
+
+    @pytest.mark.parametrize("call", ["log", "log_list", "log_table"])
+    def test_a_frame_is_a_table_and_says_how(self, either: Run, call: str) -> None:
+        """Iterating over one gives the names of its columns, which would be logged without a word."""
+        pandas = pytest.importorskip("pandas")
+        frame = pandas.DataFrame({"a": [1, 2], "b": [0.5, 1.5]})
+        with pytest.raises(errors.UserErrorException, match=r'DataFrame; use log_table\(name, frame.to_dict\("list"\)'):
+            getattr(either, call)("x", frame)
+        either.log_table("x", frame.to_dict("list"))
+        either.log_list("column", frame["a"])
+        assert either.get_metrics() == {"x": {"a": [1, 2], "b": [0.5, 1.5]}, "column": [1, 2]}
+
+    def test_a_tensor_without_data(self, either: Run) -> None:
+        torch = pytest.importorskip("torch")
+        for call, value in (
+            (either.log, torch.ones((), device="meta")),
+            (either.log_list, torch.ones(2, device="meta")),
+            (either.log_table, {"a": torch.ones(2, device="meta")}),
+        ):
+            with pytest.raises(errors.UserErrorException, match=r"metric 'x.*no value can be taken out.*meta"):
+                call("x", value)
+
     def test_tables(self, either: Run) -> None:
         either.log_table("t", {"a": np.array([1, 2]), "b": ["x", None]})
         assert either.get_metrics("t") == {"t": {"a": [1, 2], "b": ["x", None]}}

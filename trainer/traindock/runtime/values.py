@@ -31,7 +31,9 @@ def shown(value: Any) -> str:
     try:
         text = repr(value)
     except Exception as error:  # noqa: BLE001 - a value that cannot even be shown must still be named
-        text = f"<{type(value).__name__}; its repr() raised {type(error).__name__}>"
+        # Python writes no more than some thousand decimal digits.
+        unshown = f"<{type(value).__name__}; its repr() raised {type(error).__name__}>"
+        text = hex(value) if isinstance(value, int) else unshown
     return text if len(text) <= 120 else text[:120] + "…"
 
 
@@ -43,22 +45,25 @@ def scalar(name: str, value: Any) -> Any:
     """
     if value.__class__ in _PLAIN:
         return value
-    converted = _unwrapped(value)
+    converted = _unwrapped(name, value)
     if converted.__class__ in _PLAIN:
         return converted
     for plain in (bool, str, float, int):  # subclasses: numpy.float64, enums
         if isinstance(converted, plain):
             return plain(converted)
-    kind = type(value)
-    if hasattr(kind, "__len__") or hasattr(kind, "__iter__"):
+    kind = type(converted)
+    if _is_frame(converted):
+        raise UserErrorException(f"metric {name!r}: log() takes one scalar, but got a {_kind(value)}; {_FRAME}")
+    if _is_several(converted):
         raise UserErrorException(
-            f"metric {name!r}: log() takes one scalar, but got {shown(value)} of type {kind.__name__}; "
-            "use log_list() for several values, log_row() or log_table() for columns"
+            f"metric {name!r}: log() takes one scalar, but got {shown(value)} of type {kind.__name__}; {_advice(value)}"
         )
     if (hasattr(kind, "__float__") and not hasattr(kind, "real")) or _is_real(converted):
         return float(converted)
+    parts = "; log its .real and .imag" if kind is complex else ""
     raise UserErrorException(
         f"metric {name!r}: {shown(value)} of type {kind.__name__} is no scalar; use a number, a string, a bool or None"
+        + parts
     )
 
 
@@ -68,33 +73,92 @@ def _is_real(value: Any) -> bool:
     return isinstance(value, numbers.Real) or type(value).__name__ == "Decimal"
 
 
-def _unwrapped(value: Any) -> Any:
+def _is_several(value: Any) -> bool:
+    kind = type(value)
+    return not isinstance(value, (str, bytes)) and (hasattr(kind, "__len__") or hasattr(kind, "__iter__"))
+
+
+def _is_frame(value: Any) -> bool:
+    """Whether it is a table of pandas or polars: iterating over one gives its column names, or columns."""
+    return hasattr(value, "columns") and hasattr(value, "shape")
+
+
+def _kind(value: Any) -> str:
+    return type(value).__name__
+
+
+_FRAME = 'use log_table(name, frame.to_dict("list")), of polars frame.to_dict(as_series=False)'
+
+
+def _dimensions(value: Any) -> int | None:
+    """The number of dimensions of an array or tensor; None for what is neither."""
+    found = getattr(value, "ndim", None)
+    return found if found.__class__ is int else None
+
+
+def _advice(value: Any) -> str:
+    dimensions = _dimensions(value) or 0
+    if dimensions > 1:
+        return f"it has {dimensions} dimensions: use log_table() with a dict of columns, or log_row() for each row"
+    return "use log_list() for several values, log_row() or log_table() for columns"
+
+
+def _unwrapped(name: str, value: Any) -> Any:
     """Take the one element out of a numpy scalar, or out of an array or tensor without dimensions."""
-    dimensions = getattr(value, "ndim", None)
-    if dimensions is None or callable(dimensions):
-        return value
-    if dimensions != 0:
+    if _dimensions(value) != 0:
         return value
     for method in ("item", "numpy"):  # TensorFlow's tensors have only the second
         found = getattr(value, method, None)
         if callable(found):
-            taken = found()
-            return _unwrapped(taken) if method == "numpy" else taken
+            taken = _taken(name, value, found)
+            return _unwrapped(name, taken) if method == "numpy" else taken
     return value
 
 
-def values_list(name: str, value: Any) -> List[Any]:
+def _taken(name: str, value: Any, method: Any) -> Any:
+    """Call an array's own method: one without data, such as a tensor on the device "meta", refuses to give any."""
+    try:
+        return method()
+    except Exception as error:
+        raise UserErrorException(
+            f"metric {name!r}: no value can be taken out of {shown(value)}: {type(error).__name__}: {error}"
+        ) from error
+
+
+def values_list(name: str, value: Any, call: str = "log_list()") -> List[Any]:
     """Return ``value`` (any iterable of scalars, or a one-dimensional array or tensor) as a list.
+
+    Args:
+        name: the metric.
+        value: what was given.
+        call: what takes it, for error texts.
 
     Raises:
         UserErrorException: it is no such thing.
     """
-    if isinstance(value, (str, bytes, dict)) or not hasattr(type(value), "__iter__"):
+    if _is_frame(value):
+        raise UserErrorException(f"metric {name!r}: {call} takes a list of values, but got a {_kind(value)}; {_FRAME}")
+    dimensions = _dimensions(value)
+    if isinstance(value, (str, bytes, dict)) or not hasattr(type(value), "__iter__") or dimensions == 0:
         raise UserErrorException(
-            f"metric {name!r}: log_list() takes a list of values, but got {shown(value)}; use log() for a single one"
+            f"metric {name!r}: {call} takes a list of values, but got {shown(value)}; use log() for a single one"
+        )
+    if dimensions is not None and dimensions > 1:
+        raise UserErrorException(
+            f"metric {name!r}: {call} takes one-dimensional arrays, but got {shown(value)}; {_advice(value)}"
         )
     tolist = getattr(value, "tolist", None)
-    return [scalar(name, item) for item in (tolist() if callable(tolist) else value)]
+    items = _taken(name, value, tolist) if callable(tolist) else value
+    return [item if item.__class__ in _PLAIN else _item(name, item, call) for item in items]
+
+
+def _item(name: str, item: Any, call: str) -> Any:
+    if _is_several(item) and _dimensions(item) != 0:
+        raise UserErrorException(
+            f"metric {name!r}: {call} takes a list of scalars, but one of them is {shown(item)}; "
+            "use log_table() with a dict of columns, or log_row() for each row"
+        )
+    return scalar(name, item)
 
 
 def row(name: str, columns: Dict[str, Any]) -> Dict[str, Any]:
@@ -115,15 +179,14 @@ def table(name: str, value: Any) -> Dict[str, List[Any]]:
         UserErrorException: it is no dict of columns, or its columns differ in length.
     """
     if not isinstance(value, dict) or not all(isinstance(column, str) for column in value):
-        raise UserErrorException(
-            f"metric {name!r}: log_table() takes a dict of column name to list, but got {shown(value)}"
-        )
+        got = f"a {_kind(value)}; {_FRAME}" if _is_frame(value) else shown(value)
+        raise UserErrorException(f"metric {name!r}: log_table() takes a dict of column name to list, but got {got}")
     columns = {}
     for column, cells in value.items():
         many = hasattr(type(cells), "__iter__") and not isinstance(cells, (str, bytes, dict))
-        many = many and getattr(cells, "ndim", 1) != 0
+        many = many and _dimensions(cells) != 0
         where = f"{name}.{column}"
-        columns[str(column)] = values_list(where, cells) if many else [scalar(where, cells)]
+        columns[str(column)] = values_list(where, cells, "a column of log_table()") if many else [scalar(where, cells)]
     heights = {column: len(cells) for column, cells in columns.items()}
     if len(set(heights.values())) > 1:
         raise UserErrorException(f"metric {name!r}: the columns of a table must be of one length, but are {heights}")
@@ -183,7 +246,7 @@ def nested(name: str, value: Any) -> Any:
         return {str(key): nested(name, item) for key, item in value.items()}
     tolist = getattr(value, "tolist", None)
     if callable(tolist):
-        value = tolist()
+        value = _taken(name, value, tolist)
     if isinstance(value, (list, tuple)):
         return [nested(name, item) for item in value]
     return scalar(name, value)
