@@ -9,7 +9,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 from traindock.errors import UserErrorException
-from traindock.names import check_name, check_strings
+from traindock.names import check_name, check_strings, is_name
 from traindock.store import events
 from traindock.store.changes import Changes
 from traindock.store.ownership import check_writable
@@ -143,7 +143,11 @@ class Experiment:
         if view_type not in ("ActiveOnly", "ArchivedOnly", "All"):
             raise UserErrorException(f"view_type is 'ActiveOnly', 'ArchivedOnly' or 'All', not {view_type!r}")
         folder = workspace.layout.experiments
-        names = sorted(entry.name for entry in folder.glob("*") if (entry / "events.jsonl").exists())
+        names = sorted(
+            entry.name
+            for entry in folder.glob("*")
+            if is_name("experiment", entry.name) and workspace.layout.experiment_events(entry.name).exists()
+        )
         found = [Experiment(workspace, name) for name in names if experiment_name in (None, name)]
         if isinstance(tags, str):
             found = [experiment for experiment in found if tags in experiment.tags]

@@ -46,6 +46,11 @@ def check_name(kind: str, name: object) -> str:
     return name
 
 
+def is_name(kind: str, name: str) -> bool:
+    """Whether ``name`` is allowed for ``kind``, as :func:`check_name` has it."""
+    return _RULES[kind][0].fullmatch(name) is not None
+
+
 def name_like(text: str, default: str) -> str:
     """Return ``text`` as a name that workspaces may have, or ``default`` if too little of it is left."""
     name = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:33].rstrip("-_")

@@ -9,6 +9,9 @@ from typing import Any
 
 import pytest
 
+from traindock.experiment import Experiment
+from traindock.model import Model
+from traindock.run import Run
 from traindock.states import State
 from traindock.workspace import Workspace
 
@@ -65,6 +68,31 @@ def test_an_index_with_an_old_state_fails(cli: Cli, record: Record, workspace: W
     with workspace.index._writing() as connection:
         connection.execute("UPDATE runs SET state = 'Running'")
     assert run_id in checks(cli)["runs"]["message"]
+
+
+def test_folders_of_other_programs_are_named_and_hinder_nothing(
+    cli: Cli, record: Record, workspace: Workspace, tmp_path: Path
+) -> None:
+    record()
+    assert "strange folders" not in checks(cli)
+    (tmp_path / "net.pt").write_bytes(b"x")
+    Model.register(workspace, tmp_path / "net.pt", "net")
+    Experiment(workspace, "ants")
+    layout = workspace.layout
+    for folder in (layout.models, layout.experiments, layout.runs):
+        (folder / ".ipynb_checkpoints").mkdir()
+        (folder / "no name").mkdir()
+        (folder / "no name" / "events.jsonl").touch()
+    strange = checks(cli)["strange folders"]
+    assert strange["level"] == "warn"
+    assert "models/.ipynb_checkpoints" in strange["message"]
+    assert "and 1 more" in strange["message"]
+    assert [model.id for model in Model.list(workspace)] == ["net:1"]
+    assert len(Experiment.list(workspace)) == 1
+    workspace.rebuild_index()
+    assert len([*Run.list(workspace)]) == 1
+    assert "unreadable runs" not in checks(cli)
+    assert cli("models").code == cli("runs").code == 0
 
 
 def test_unreadable_and_unsigned_runs_are_named(cli: Cli, record: Record, workspace: Workspace) -> None:

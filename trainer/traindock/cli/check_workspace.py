@@ -13,8 +13,9 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from traindock.cli import check_contents
 from traindock.cli.finding import command
-from traindock.cli.findings import Finding
+from traindock.cli.findings import Finding, some
 from traindock.cli.text import size
 from traindock.errors import StoreException, TraindockError
 from traindock.store.run_records import run_ids
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 _LITTLE_BYTES = 2_000_000_000
 _TOO_LITTLE_BYTES = 100_000_000
 _LITTLE_INODES = 1_000
-_NAMED = 5
 _STALE_SECONDS = 3600.0
 _LOG_BYTES = 64_000
 _COMPARED = 500
@@ -43,6 +43,7 @@ def examine(args: argparse.Namespace, workspace: Workspace) -> Iterator[Finding]
         return
     yield from _records(args, workspace)
     yield from _dispatcher(args, workspace)
+    yield from check_contents.examine(workspace)
     yield _leftovers(workspace)
 
 
@@ -130,16 +131,16 @@ def _records(args: argparse.Namespace, workspace: Workspace) -> Iterator[Finding
                 outdated.append(row.id)
     wrong = [*forgotten, *sorted(set(rows) - folders), *outdated]
     if wrong:
-        message = f"index and folders disagree about {_some(wrong)}"
+        message = f"index and folders disagree about {some(wrong)}"
         yield Finding("runs", "FAIL", message, command(args, "rebuild-index"))
     else:
         yield Finding("runs", "ok", f"{len(rows)} in the index, as in the folders")
     if unreadable:
         advice = f"restore their run.json from a copy, or remove them from {workspace.layout.runs}"
-        yield Finding("unreadable runs", "warn", _some(unreadable), advice)
+        yield Finding("unreadable runs", "warn", some(unreadable), advice)
     strange = [row.id for row in rows.values() if not row.signed]
     if strange:
-        yield Finding("unsigned runs", "warn", f"not submitted by you, so never launched: {_some(strange)}")
+        yield Finding("unsigned runs", "warn", f"not submitted by you, so never launched: {some(strange)}")
 
 
 def _dispatcher(args: argparse.Namespace, workspace: Workspace) -> Iterator[Finding]:
@@ -164,7 +165,7 @@ def _dispatcher(args: argparse.Namespace, workspace: Workspace) -> Iterator[Find
         else:
             yield Finding("dispatcher", "ok", words)
     elif waiting:
-        message = f"not at work, though {len(waiting)} runs are unfinished: {_some(waiting)}"
+        message = f"not at work, though {len(waiting)} runs are unfinished: {some(waiting)}"
         yield Finding("dispatcher", "warn", message, f"{command(args, 'runs')} starts it")
     else:
         yield Finding("dispatcher", "ok", "not needed: no run is unfinished")
@@ -203,10 +204,5 @@ def _leftovers(workspace: Workspace) -> Finding:
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             found += [entry.path for entry in entries if is_leftover(entry.name) and old(entry)]
     if found:
-        return Finding("leftovers", "warn", _some(found), "remove them if you need the room")
+        return Finding("leftovers", "warn", some(found), "remove them if you need the room")
     return Finding("leftovers", "ok", "none")
-
-
-def _some(names: list[str]) -> str:
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return f"{', '.join(names[:_NAMED])}{more}"

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
+
+_NAMED: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +28,9 @@ class Finding:
     def to_json(self) -> dict[str, str]:
         """Return the finding as plain JSON values."""
         return {"check": self.check, "level": self.level, "message": self.message, "advice": self.advice}
+
+
+def some(names: Sequence[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return f"{', '.join(names[:_NAMED])}{more}"

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
 from traindock.errors import ModelNotFoundException
-from traindock.names import check_name, check_relative
+from traindock.names import check_name, check_relative, is_name
 from traindock.store import events
 from traindock.store.blobs import FileRecord
 from traindock.store.changes import Changes
@@ -84,10 +84,12 @@ def load(layout: WorkspaceLayout, name: str) -> dict[int, ModelVersion]:
 
 
 def names(layout: WorkspaceLayout) -> list[str]:
-    """Return the names of all models that ever had a version, sorted."""
+    """Return the names of all models that ever had a version, sorted; other folders there are passed over."""
     try:
         with os.scandir(layout.models) as entries:
-            return sorted(entry.name for entry in entries if entry.is_dir(follow_symlinks=False))
+            return sorted(
+                entry.name for entry in entries if is_name("model", entry.name) and entry.is_dir(follow_symlinks=False)
+            )
     except FileNotFoundError:
         return []
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from traindock import faultpoints
 from traindock.errors import InternalError, RunNotFoundException, RunNotSignedException, StoreException
-from traindock.names import check_name
+from traindock.names import check_name, is_name
 from traindock.spec import RunSpec
 from traindock.states import TRANSITIONS, Reason, State, check_transition, outcome
 from traindock.store import events, signing
@@ -304,9 +304,9 @@ def _rename(source: Path, target: Path) -> None:
 
 
 def run_ids(workspace: WorkspaceLayout) -> list[str]:
-    """Return the ids of all runs that have a folder, in no particular order."""
+    """Return the ids of all runs that have a folder, in no particular order; other folders there are passed over."""
     try:
-        return [name for name in os.listdir(workspace.runs) if not name.startswith(".")]
+        return [name for name in os.listdir(workspace.runs) if is_name("run id", name)]
     except FileNotFoundError:
         return []
 
