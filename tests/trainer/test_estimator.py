@@ -189,6 +189,27 @@ class TestEnvironments:
         assert recipe.python == "3.10"
         assert recipe.pip_options == ("--extra-index-url https://example.org/simple",)
 
+    @pytest.mark.parametrize("kind", [Estimator, PyTorch])
+    def test_the_index_of_a_file_is_the_index_that_is_asked(
+        self, common: dict[str, Any], source: Path, kind: type[Estimator]
+    ) -> None:
+        (source / "r.txt").write_text("--index-url https://ours.example/simple\n--find-links ./wheels\n--pre\nsecret\n")
+        recipe = kind(**common, pip_requirements_file_path="r.txt").to_request().recipe
+        assert recipe.index_url == "https://ours.example/simple"
+        assert recipe.pip_options == (f"--find-links {source / 'wheels'}", "--pre")
+        (source / "env.yml").write_text("dependencies: [{pip: [-i https://ours.example/simple, secret]}]\n")
+        recipe = kind(**common, conda_dependencies_file_path="env.yml").to_request().recipe
+        assert recipe.index_url == "https://ours.example/simple"
+
+    def test_two_files_with_different_indexes_contradict_each_other(self, common: dict[str, Any], source: Path) -> None:
+        (source / "r.txt").write_text("-i https://one.example\nsix\n")
+        (source / "env.yml").write_text("dependencies: [{pip: [-i https://two.example, secret]}]\n")
+        files = {"pip_requirements_file_path": "r.txt", "conda_dependencies_file_path": "env.yml"}
+        with pytest.raises(TrainingException, match="name different package indexes"):
+            Estimator(**common, **files)
+        (source / "env.yml").write_text("dependencies: [{pip: [-i https://one.example, secret]}]\n")
+        assert Estimator(**common, **files).to_request().recipe.index_url == "https://one.example"
+
     @pytest.mark.parametrize("name", ["pip_requirements_file_path", "pip_requirements_file"])
     def test_files_are_found_in_the_source_folder_or_where_they_are(
         self, common: dict[str, Any], source: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str

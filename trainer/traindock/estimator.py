@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traindock.errors import TrainingException, UserErrorException
@@ -194,6 +195,7 @@ class Estimator:
 
     def _environment(self, user_managed: bool, packages: Mapping[str, Any]) -> Environment:
         from traindock.environment import Environment
+        from traindock.images.pip_lists import read_requirements
 
         if user_managed:
             return caller_environment()
@@ -206,11 +208,13 @@ class Estimator:
             environment = Environment(name)
         dependencies = environment.python.conda_dependencies
         if pip_file is not None:
-            listed = Environment.from_pip_requirements(name, pip_file).python.conda_dependencies
-            for option in listed.pip_options:
-                dependencies.set_pip_option(option)
-            for requirement in listed.pip_packages:
-                dependencies.add_pip_package(requirement)
+            listed = read_requirements(Path(pip_file))
+            if dependencies.pip_index_url and listed.index_url not in (None, dependencies.pip_index_url):
+                raise TrainingException(
+                    f"{conda_file!r} and {pip_file!r} name different package indexes: name one of them as "
+                    "--extra-index-url"
+                )
+            dependencies._take(listed)
         for requirement in _listed("pip_packages", packages["pip_packages"]):
             dependencies.add_pip_package(requirement)
         for requirement in _listed("conda_packages", packages["conda_packages"]):

@@ -113,6 +113,13 @@ def test_the_script_is_found_in_the_source_folder_or_as_the_shell_completed_it(
     assert cli("submit", "nowhere/train.py", "--json").code == 1
 
 
+def test_the_index_of_a_requirements_file_is_part_of_the_plan(cli: Cli, script: Script, tmp_path: Path) -> None:
+    file = tmp_path / "needed.txt"
+    file.write_text("-i https://ours.example/simple\nsome-package\n")
+    answer = cli("submit", "--plan", "--json", "--requirements", file, script(""))
+    assert answer.document["recipe"]["index_url"] == "https://ours.example/simple"
+
+
 def test_a_plan_is_printed_and_nothing_is_submitted(cli: Cli, script: Script, workspace: Workspace) -> None:
     path = script("")
     (path.parent / "data.bin").write_bytes(b"x" * 2000)
