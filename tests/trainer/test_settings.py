@@ -55,6 +55,7 @@ def test_they_are_read_anew_each_time(workspace: Workspace) -> None:
         ("[snapshot", "is no TOML"),
         ("[nope]\nx = 1", "unknown section 'nope'; known: snapshot, packages, jobs, dispatcher"),
         ("jobs = 5", "unknown section 'jobs'"),
+        ('[network_disk]\nuse = "maybe"', r"\[network_disk\] use must be one of auto, yes, no, not 'maybe'"),
         ("[jobs]\ngrace = 1", r"\[jobs\] has no 'grace'; known: grace_seconds"),
         ("[jobs]\ngrace_seconds = -1", r"\[jobs\] grace_seconds must be a number of seconds, 0 or more, not -1"),
         ("[jobs]\ngrace_seconds = nan", "must be a number of seconds"),

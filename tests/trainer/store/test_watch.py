@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from traindock.store import disks, watch
+from traindock.store import watch
 from traindock.store.watch import Watcher
 
 WAYS = [pytest.param(True, id="polled")]
@@ -198,38 +198,3 @@ def test_at_the_limit_of_watches_it_looks_for_itself(tmp_path: Path, monkeypatch
     with Watcher([file], poll=False) as watcher:
         file.write_text("x")
         assert watcher.wait(10) == {file}
-
-
-class TestFileSystem:
-    MOUNTS = (
-        "22 1 254:0 / / rw,relatime - ext4 /dev/vda rw\n"
-        "30 22 0:40 / /mnt/net rw - nfs4 server:/x rw\n"
-        "31 22 0:41 / /mnt/with\\040space rw shared:1 - fuse.sshfs me@x rw\n"
-        "32 22 0:42 / /mnt/network rw - xfs /dev/vdb rw\n"
-        "garbage\n"
-    )
-
-    @pytest.mark.parametrize(
-        ("path", "kind"),
-        [
-            ("/home/me", "ext4"),
-            ("/mnt/net", "nfs4"),
-            ("/mnt/net/not there/yet", "nfs4"),
-            ("/mnt/with space/x", "fuse.sshfs"),
-            ("/mnt/network/x", "xfs"),
-        ],
-    )
-    def test_the_longest_mount_point_wins(self, tmp_path: Path, path: str, kind: str) -> None:
-        table = tmp_path / "mountinfo"
-        table.write_text(self.MOUNTS)
-        assert disks.file_system(Path(path), table) == kind
-
-    def test_a_machine_that_does_not_tell(self, tmp_path: Path) -> None:
-        assert disks.file_system(tmp_path, tmp_path / "missing") == ""
-
-    @pytest.mark.parametrize(
-        ("kind", "remote"), [("nfs4", True), ("fuse.sshfs", True), ("fuseblk", True), ("ext4", False)]
-    )
-    def test_which_are_polled(self, monkeypatch: pytest.MonkeyPatch, kind: str, remote: bool) -> None:
-        monkeypatch.setattr(disks, "file_system", lambda path: kind)
-        assert disks.is_remote(Path("/x")) is remote

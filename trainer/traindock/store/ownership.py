@@ -121,6 +121,7 @@ class Ownership:
         #: Seconds between two refreshments of the owner file.
         self.beat_seconds = self.silence * _REFRESHED
         self._sure_until = 0.0
+        self._at_least: set[int] = set()
 
     def check(self) -> None:
         """See :func:`check_writable`."""
@@ -201,6 +202,7 @@ class Ownership:
             self._layout.owners.mkdir(exist_ok=True)
             fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         except FileExistsError:
+            self._at_least = {generation}  # a client may go on listing the folder as it was
             return False
         except OSError as error:
             raise StoreException(f"cannot take over the workspace {self._layout.root}: {error.strerror}") from error
@@ -231,7 +233,8 @@ class Ownership:
 
     def _generations(self) -> list[int]:
         try:
-            return sorted(int(name[:-5]) for name in os.listdir(self._layout.owners) if name[:-5].isdecimal())
+            listed = {int(name[:-5]) for name in os.listdir(self._layout.owners) if name[:-5].isdecimal()}
+            return sorted(listed | self._at_least)
         except FileNotFoundError:
             return []
         except OSError as error:
@@ -245,7 +248,7 @@ class Ownership:
             "sha256": hashlib.sha256(found.data).hexdigest(),
             "boot_id": boot_id(),
         }
-        with contextlib.suppress(FileNotFoundError, StoreException, KeyError, TypeError):
+        with contextlib.suppress(FileNotFoundError, StoreException, AttributeError, KeyError, TypeError):
             before = read_json(path)
             if seen.items() <= before.items() and before["since"] <= now:
                 return float(now - before["since"])
@@ -302,6 +305,7 @@ def _encoded(owner: Owner) -> bytes:
 
 def _decoded(data: bytes) -> Owner | None:
     try:
-        return Owner(**json.loads(data))
+        owner = Owner(**json.loads(data))
+        return replace(owner, clock=float(owner.clock), time=float(owner.time))
     except (ValueError, TypeError):
         return None
