@@ -37,6 +37,7 @@ HINTS: Mapping[Reason, str] = {
     Reason.ENVIRONMENT_FAILED: "Mend the packages the environment asks for; logs/build.txt has all that was tried.",
     Reason.LAUNCH_FAILED: "Mend what the text names and submit again.",
     Reason.NO_GPU: "Submit without GPUs (use_gpu=False, --gpu 0), or to a compute target with gpu='optional'.",
+    Reason.LEASES_UNUSABLE: "Mend the folder that the text names and submit again; runs without GPUs do not need it.",
     Reason.LOST: "Submit again; if it happens again, look into the system's log for what ended the processes.",
     Reason.INTERNAL_ERROR: "Please report this with dispatcher.log from the workspace's folder.",
 }

@@ -48,6 +48,7 @@ class Reason(str, Enum):
     ENVIRONMENT_FAILED = "environment_failed"  # the environment could not be built
     LAUNCH_FAILED = "launch_failed"  # the job could not be started on its compute target
     NO_GPU = "no_gpu"  # the GPUs asked for are not there (any more)
+    LEASES_UNUSABLE = "leases_unusable"  # who has which GPU of the machine cannot be read or written
     LOST = "lost"  # the job vanished without a trace of how it ended
     INTERNAL_ERROR = "internal_error"  # a fault of Traindock itself
 
@@ -68,6 +69,7 @@ _OUTCOMES: Final = MappingProxyType(
         Reason.ENVIRONMENT_FAILED: State.FAILED,
         Reason.LAUNCH_FAILED: State.FAILED,
         Reason.NO_GPU: State.FAILED,
+        Reason.LEASES_UNUSABLE: State.FAILED,
         Reason.LOST: State.FAILED,
         Reason.INTERNAL_ERROR: State.FAILED,
     }

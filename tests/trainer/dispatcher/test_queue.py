@@ -39,7 +39,7 @@ class Waiter(threading.Thread):
 
 @pytest.fixture
 def queue(tmp_path: Path) -> NodeQueue:
-    return NodeQueue(Leases(tmp_path / "leases"))
+    return NodeQueue(lambda: Leases(tmp_path / "leases"))
 
 
 def started(waiter: Waiter) -> bool:
@@ -129,3 +129,19 @@ def test_more_gpus_than_the_machine_has_is_an_error_with_the_numbers(queue: Node
     assert isinstance(waiter.result, LaunchError)
     assert waiter.result.reason == "no_gpu"
     assert "3 GPUs and this machine has 2" in str(waiter.result)
+
+
+def test_where_gpus_cannot_be_leased_only_runs_that_need_some_fail(tmp_path: Path) -> None:
+    unusable = tmp_path / "leases"
+    unusable.touch()
+    queue = NodeQueue(lambda: Leases(unusable))
+    without = Waiter(queue, "without", 1.0, lambda: 9)
+    wait_for(lambda: started(without), "a run without GPUs to start")
+    waiter = Waiter(queue, "with", 2.0, lambda: 9, gpus=1)
+    wait_for(lambda: started(waiter), "the refusal")
+    assert isinstance(waiter.result, LaunchError)
+    assert waiter.result.reason == "leases_unusable"
+    assert f"{unusable}, the folder of this machine's GPU leases, is a link or a file" in str(waiter.result)
+    unusable.unlink()
+    later = Waiter(queue, "later", 3.0, lambda: 9, gpus=1)
+    wait_for(lambda: started(later), "a later run to start")

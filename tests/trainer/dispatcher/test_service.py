@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import dispatcher_of, end_everything_in, make_workspace, submitter, wait_for
 
-from traindock import Workspace
+from traindock import ActivityFailedException, Workspace
 from traindock.dispatcher import start
 
 
@@ -92,3 +92,19 @@ def test_a_dispatcher_whose_record_is_garbage_is_left_alone(workspace: Workspace
     workspace.layout.dispatcher_json.write_text(json.dumps({"version": 3, "process": "?"}))
     start.ensure(workspace.layout)
     assert process.is_running()
+
+
+def test_a_lease_folder_that_cannot_be_used_stops_no_run_but_those_that_need_gpus(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TRAINDOCK_GPU_DEVICES", "fake-0")
+    monkeypatch.setenv("TRAINDOCK_LEASE_DIR", str(tmp_path / "a-file"))
+    (tmp_path / "a-file").touch()
+    submit = submitter(workspace, tmp_path)
+    without, with_gpu = submit("pass"), submit("pass", gpus=1)
+    wait_for(lambda: without.get_status() == "Completed", "the run without GPUs to end")
+    wait_for(lambda: with_gpu.get_status() == "Failed", "the run with a GPU to fail")
+    with pytest.raises(ActivityFailedException, match=r"a-file, the folder of this machine's GPU leases") as failed:
+        with_gpu.wait_for_completion()
+    assert failed.value.reason == "leases_unusable"
+    assert "do not need it" in failed.value.hint

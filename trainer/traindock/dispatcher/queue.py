@@ -10,6 +10,7 @@ from typing import Any
 
 from traindock.compute.base import LaunchError
 from traindock.compute.leases import Lease, Leases
+from traindock.errors import StoreException
 
 # GPUs are also leased by other workspaces, which cannot wake us.
 _GPU_POLL_SECONDS = 0.5
@@ -60,10 +61,16 @@ class _Target:
 
 
 class NodeQueue:
-    """The queues of all compute targets of a workspace."""
+    """The queues of all compute targets of a workspace.
 
-    def __init__(self, leases: Leases) -> None:
-        self._leases = leases
+    Args:
+        leases: makes the leases of this machine's GPUs, when a run first needs some: runs that need none go on where
+            the leases cannot be used.
+    """
+
+    def __init__(self, leases: Callable[[], Leases]) -> None:
+        self._make_leases = leases
+        self._made_leases: Leases | None = None
         self._condition = threading.Condition()
         self._targets: dict[str, _Target] = {}
 
@@ -91,7 +98,7 @@ class NodeQueue:
 
         Raises:
             Withdrawn: ``withdrawn`` said so.
-            LaunchError: the target has fewer nodes, or the machine fewer GPUs, than it needs.
+            LaunchError: the target has fewer nodes, or the machine fewer GPUs, than it needs; or GPUs cannot be leased.
         """
         told = ""
         with self._condition:
@@ -158,16 +165,24 @@ class NodeQueue:
         devices = demand.devices()
         if len(devices) < demand.gpus:
             raise LaunchError(f"the run needs {demand.gpus} GPUs and this machine has {len(devices)}", reason="no_gpu")
-        lease = self._leases.try_acquire(demand.gpus, devices, demand.holder)
+        lease = self._leases().try_acquire(demand.gpus, devices, demand.holder)
         if lease is None:
             return self._held(demand, devices), None
         return "", lease
 
     def _held(self, demand: Demand, devices: list[str]) -> str:
-        holders = self._leases.holders()
+        holders = self._leases().holders()
         held = [
             f"{device} by run {holder.get('run_id', '?')} of {holder.get('user', '?')}"
             for device, holder in holders.items()
             if holder is not None and device in devices
         ]
         return f"waiting for {demand.gpus} of {len(devices)} GPUs; held: {'; '.join(held) or 'by others'}"
+
+    def _leases(self) -> Leases:
+        if self._made_leases is None:
+            try:
+                self._made_leases = self._make_leases()
+            except StoreException as error:
+                raise LaunchError(str(error), reason="leases_unusable") from error
+        return self._made_leases

@@ -53,7 +53,7 @@ class Service:
         self._workspace = Workspace(root)
         self._layout = self._workspace.layout
         self._changes = Changes(self._layout)
-        self._queue = NodeQueue(Leases())
+        self._queue = NodeQueue(Leases)
         self._drivers: dict[str, RunDriver] = {}
         self._stop = threading.Event()
         self._heartbeat: Heartbeat | None = None
