@@ -513,6 +513,47 @@ class TestRecord:
         assert Model.register(ws, file, "net").version == 100
         assert len(Model.list(ws)) == 2
 
+    def test_no_number_is_given_that_an_unreadable_record_may_have_given(self, ws, file):
+        for _ in range(3):
+            Model.register(ws, file, "net")
+        path = ws.layout.model_events("net")
+        good = path.read_bytes()
+        path.write_bytes(os.urandom(len(good)))
+        with pytest.raises(StoreException, match=r"models/net/events\.jsonl is damaged.*backup.*another name"):
+            Model.register(ws, file, "net")
+        with pytest.raises(ModelNotFoundException, match=r"models/net/events\.jsonl has lines that cannot be read"):
+            Model(ws, "net")
+        path.write_bytes(good)
+        assert Model.register(ws, file, "net").version == 4
+
+    @pytest.mark.parametrize(
+        ("damage", "given"),
+        [
+            (lambda line: line[:10] + b"\n", 4),
+            (lambda line: line[:45] + b"\n", 4),
+            (lambda line: line[:-40] + b"\xff" * 39 + b"\n", 4),
+            (lambda line: b"\xff" + line[1:], 4),
+            (lambda line: b'{"t": 1, "type": "tags", "version": 1, "set": {\n', 3),
+            (lambda line: b"\n", 3),
+        ],
+    )
+    def test_a_damaged_last_line_costs_at_most_its_number(self, ws, file, damage, given):
+        for _ in range(3):
+            Model.register(ws, file, "net")
+        path = ws.layout.model_events("net")
+        *before, last = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"".join(before) + damage(last))
+        assert Model.register(ws, file, "net").version == given
+        assert [m.version for m in Model.list(ws)] == [given, 2, 1]
+
+    def test_a_damaged_line_before_a_sound_version_hides_no_number(self, ws, file):
+        for _ in range(3):
+            Model.register(ws, file, "net")
+        path = ws.layout.model_events("net")
+        first, *after = path.read_bytes().splitlines(keepends=True)
+        path.write_bytes(b"\0" * len(first) + b"\n" + b"".join(after))
+        assert Model.register(ws, file, "net").version == 4
+
     def test_a_version_whose_line_lacks_its_newline_keeps_its_number_and_its_content(self, ws, file):
         for content in (b"one", b"two"):
             file.write_bytes(content)

@@ -474,6 +474,9 @@ def _not_found(workspace: Workspace, name: str, known: Mapping[int, ModelVersion
     if known:
         there = ", ".join(str(version) for version in [*known][-20:])
         return ModelNotFoundException(f"model {name!r} has no such version; it has: {there}")
+    hidden = model_records.damaged(workspace.layout, name)
+    if hidden:
+        return ModelNotFoundException(f"model {name!r} has no version that can be read: {hidden}")
     others = [other for other in model_records.names(workspace.layout) if model_records.load(workspace.layout, other)]
     there = f"; registered are: {', '.join(others[:20])}" if others else "; no model is registered yet"
     return ModelNotFoundException(f"there is no model {name!r} in workspace {workspace.name!r}{there}")

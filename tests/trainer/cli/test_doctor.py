@@ -95,6 +95,25 @@ def test_folders_of_other_programs_are_named_and_hinder_nothing(
     assert cli("models").code == cli("runs").code == 0
 
 
+def test_records_with_damaged_lines_are_named(cli: Cli, record: Record, workspace: Workspace, tmp_path: Path) -> None:
+    run_id = record()
+    (tmp_path / "net.pt").write_bytes(b"x")
+    Model.register(workspace, tmp_path / "net.pt", "net")
+    Experiment(workspace, "ants")
+    assert checks(cli)["records"]["level"] == "ok"
+    layout = workspace.layout
+    layout.model_events("net").write_bytes(b"\xff" * 100)
+    for path in (layout.run(run_id).events, layout.experiment_events("ants")):
+        with open(path, "ab") as file:
+            file.write(b"\xff\n\xff\n{")
+    found = checks(cli)["records"]
+    assert found["level"] == "warn"
+    assert f"runs/{run_id}/events.jsonl (3)" in found["message"]
+    assert "models/net/events.jsonl (1)" in found["message"]
+    assert "experiments/ants/events.jsonl (3)" in found["message"]
+    assert "models/net/events.jsonl has lines that cannot be read (1)" in cli("models").err
+
+
 def test_unreadable_and_unsigned_runs_are_named(cli: Cli, record: Record, workspace: Workspace) -> None:
     broken, strange = record(), record()
     workspace.layout.run(broken).run_json.write_text("{")

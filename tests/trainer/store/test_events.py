@@ -98,7 +98,7 @@ def test_lines_that_are_passed_over_are_counted_a_torn_tail_too(tmp_path: Path) 
     assert events.damaged(path) == 0
     path.write_bytes(b'{"type": "a"}\n\xff\n\n{"type": "b"}\n{"type": "to')
     assert events.damaged(path) == 2
-    assert [event and event["type"] for _, event in events.read_lines(path)] == ["a", None, "b", None]
+    assert [event and event["type"] for _, event in events.lines(path.read_bytes())] == ["a", None, "b", None]
 
 
 def test_a_decision_sees_everything_before_it_and_an_exception_changes_nothing(tmp_path: Path) -> None:

@@ -1,27 +1,55 @@
-"""Checks of ``traindock doctor`` that look into the records themselves: what does not belong among them."""
+"""Checks of ``traindock doctor`` that look into the records themselves: what is damaged, what does not belong."""
 
 from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from traindock.cli.findings import Finding, some
 from traindock.names import is_name
+from traindock.store import events, model_records
 
 if TYPE_CHECKING:
     from traindock.store.layout import WorkspaceLayout
     from traindock.workspace import Workspace
 
 
-def examine(workspace: Workspace) -> Iterator[Finding]:
-    """Yield what there is to say about the records of runs, models and experiments; nothing if all is well."""
+def examine(workspace: Workspace, run_ids: Sequence[str]) -> Iterator[Finding]:
+    """Yield what there is to say about the records of these runs, of models and experiments.
+
+    Args:
+        workspace: where.
+        run_ids: the runs to look into.
+    """
+    layout = workspace.layout
+    damaged = [f"{path.relative_to(layout.root)} ({count})" for path, count in _damaged(layout, run_ids) if count]
+    if damaged:
+        advice = "restore them from a copy; until then these lines are passed over"
+        yield Finding("records", "warn", f"with lines that cannot be read: {some(damaged)}", advice)
+    else:
+        yield Finding("records", "ok", "every line can be read")
     strangers = sorted(_strangers(workspace.layout))
     if strangers:
         advice = "move them out of the workspace; until then they are passed over"
         yield Finding("strange folders", "warn", f"put there by something else: {some(strangers)}", advice)
+
+
+def _damaged(layout: WorkspaceLayout, run_ids: Sequence[str]) -> Iterator[tuple[Path, int]]:
+    """Return the records, each with the number of its lines that cannot be read."""
+    with contextlib.suppress(FileNotFoundError):
+        for name in sorted(os.listdir(layout.experiments)):
+            if is_name("experiment", name):
+                path = layout.experiment_events(name)
+                yield path, events.damaged(path)
+    for name in model_records.names(layout):
+        path = layout.model_events(name)
+        yield path, events.damaged(path)
+    for run_id in run_ids:
+        path = layout.run(run_id).events
+        yield path, events.damaged(path)
 
 
 def _strangers(layout: WorkspaceLayout) -> Iterator[str]:

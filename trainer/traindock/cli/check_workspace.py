@@ -18,6 +18,7 @@ from traindock.cli.finding import command
 from traindock.cli.findings import Finding, some
 from traindock.cli.text import size
 from traindock.errors import StoreException, TraindockError
+from traindock.store.index import RunQuery
 from traindock.store.run_records import run_ids
 
 if TYPE_CHECKING:
@@ -43,7 +44,8 @@ def examine(args: argparse.Namespace, workspace: Workspace) -> Iterator[Finding]
         return
     yield from _records(args, workspace)
     yield from _dispatcher(args, workspace)
-    yield from check_contents.examine(workspace)
+    newest = [row.id for row in workspace.index.runs(RunQuery(limit=_COMPARED))]
+    yield from check_contents.examine(workspace, newest)
     yield _leftovers(workspace)
 
 
@@ -111,8 +113,6 @@ def _index(args: argparse.Namespace, workspace: Workspace) -> Finding:
 
 def _records(args: argparse.Namespace, workspace: Workspace) -> Iterator[Finding]:
     """Whether index and folders say the same, and whether every folder can be read and is this user's."""
-    from traindock.store.index import RunQuery
-
     rows = {row.id: row for row in workspace.index.runs(RunQuery())}
     folders = set(run_ids(workspace.layout))
     unreadable = []

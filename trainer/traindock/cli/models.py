@@ -34,6 +34,7 @@ def configure(parser: parsers.Parser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the list."""
     from traindock.model import Model
+    from traindock.store import model_records
 
     workspace = open_workspace(args)
     if args.name is not None:
@@ -53,6 +54,9 @@ def run(args: argparse.Namespace) -> int:
     if args.name is not None and not found and not (wanted or args.run_name):
         Model(workspace, args.name)  # says which models there are
         raise ModelNotFoundException(f"there is no model {args.name!r}")
+    for name in [args.name] if args.name is not None else model_records.names(workspace.layout):
+        if hidden := model_records.damaged(workspace.layout, name):
+            note(args, hidden)
     if args.json:
         emit({"models": [model_document(model) for model in found]})
         return 0

@@ -47,22 +47,29 @@ def read_settled(path: Path) -> list[Event]:
         return []
 
 
-def read_lines(path: Path) -> list[tuple[bytes, Event | None]]:
-    """Read all lines, each with its event, or with None where it is none; a torn tail is a line too.
+def damaged(path: Path) -> int:
+    """Return how many lines readers pass over because they are torn or make no sense.
 
     A writer that holds the lock just now is waited for. A missing file has no lines.
     """
     try:
         with open(path, "rb") as file:
             fcntl.flock(file, fcntl.LOCK_SH)
-            return list(_lines(file.read()))
+            return sum(event is None for _, event in lines(file.read()))
     except FileNotFoundError:
-        return []
+        return 0
 
 
-def damaged(path: Path) -> int:
-    """Return how many lines readers pass over because they are torn or make no sense."""
-    return sum(event is None for _, event in read_lines(path))
+def lines(data: bytes) -> Iterator[tuple[bytes, Event | None]]:
+    """Yield each line with its event, or with None where it is none; a torn tail is a line too."""
+    for line in data.split(b"\n"):
+        if not line:
+            continue
+        try:
+            event = json.loads(line)
+        except (ValueError, RecursionError):
+            event = None
+        yield line, event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
 
 
 def append(path: Path, *new: Event, durable: bool = False, announce: Callable[[], None] | None = None) -> None:
@@ -151,15 +158,4 @@ def _read_all(fd: int) -> bytes:
 
 def _parse(data: bytes) -> list[Event]:
     end = data.rfind(b"\n")
-    return [event for _, event in _lines(data[: end + 1]) if event is not None]
-
-
-def _lines(data: bytes) -> Iterator[tuple[bytes, Event | None]]:
-    for line in data.split(b"\n"):
-        if not line:
-            continue
-        try:
-            event = json.loads(line)
-        except (ValueError, RecursionError):
-            event = None
-        yield line, event if isinstance(event, dict) and isinstance(event.get("type"), str) else None
+    return [event for _, event in lines(data[: end + 1]) if event is not None]

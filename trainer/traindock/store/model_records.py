@@ -8,10 +8,13 @@ same one, and the number of a deleted version is never given again.
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final
 
-from traindock.errors import ModelNotFoundException
+from traindock.errors import ModelNotFoundException, StoreException
 from traindock.names import check_name, check_relative, is_name
 from traindock.store import events
 from traindock.store.blobs import FileRecord
@@ -20,6 +23,10 @@ from traindock.store.copying import storage_error
 from traindock.store.events import Event
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.model_contents import Content
+
+# What a damaged line may still tell: a number that was given, and what kind of event it was.
+_NUMBER: Final = re.compile(rb'"version": ([0-9]{1,9})(?![0-9])')
+_KIND: Final = re.compile(rb'\{(?:"t": [-+.0-9e]+, )?"type": "([a-z]+)"')
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,17 @@ def names(layout: WorkspaceLayout) -> list[str]:
         return []
 
 
+def damaged(layout: WorkspaceLayout, name: str) -> str:
+    """Return what is to be said about lines of a model's record that cannot be read; "" if all can.
+
+    Raises:
+        UserErrorException: ``name`` can be no model's.
+    """
+    path = layout.model_events(check_name("model", name))
+    count = events.damaged(path)
+    return f"{path} has lines that cannot be read ({count}), and with them perhaps versions" if count else ""
+
+
 def fold(name: str, recorded: Iterable[Event]) -> dict[int, ModelVersion]:
     """Turn events into versions; events that make no sense are passed over."""
     versions: dict[int, ModelVersion] = {}
@@ -134,7 +152,7 @@ def register(
 
     Raises:
         UserErrorException: the name is not allowed.
-        StoreException: the disk refuses.
+        StoreException: the disk refuses, or damaged lines hide which numbers were given.
     """
     path = layout.model_events(check_name("model", name))
     granted: list[Event] = []
@@ -147,7 +165,7 @@ def register(
         return [
             {
                 "type": "version",
-                "version": 1 + max((number for e in before if isinstance(number := e.get("version"), int)), default=0),
+                "version": _next_number(name, path),
                 "root": content.root,
                 "folder": content.folder,
                 "files": {path: asdict(file) for path, file in content.files.items()},
@@ -211,6 +229,35 @@ def _transact(layout: WorkspaceLayout, name: str, decide: Callable[[list[Event]]
         durable=True,
         announce=lambda: Changes(layout).announce(f"model/{name}"),
     )
+
+
+def _next_number(name: str, path: Path) -> int:
+    """Return a number greater than all that were given, be it in lines that cannot be read any more.
+
+    Raises:
+        StoreException: some of these lines do not even tell how many numbers that may be.
+    """
+    highest = torn = unknown = 0
+    for line, event in events.lines(path.read_bytes()):
+        if event is not None:
+            numbers = [number for number in [event.get("version")] if isinstance(number, int)]
+            counts = event["type"] == "version"
+        else:
+            numbers = [int(digits) for digits in _NUMBER.findall(line)]
+            kind = _KIND.match(line)
+            counts = kind is not None and kind[1] == b"version"
+            if not numbers and (kind is None or counts):
+                cut_short = line.startswith(b'{"t') and line.isascii() and line.decode().isprintable()
+                torn, unknown = torn + cut_short, unknown + (not cut_short)
+        if counts and numbers:  # numbers ascend: whatever cannot be read before this line is less
+            torn = unknown = 0
+        highest = max(highest, *numbers, 0)
+    if unknown:
+        raise StoreException(
+            f"{path} is damaged: {unknown} of its lines cannot be read, so that model {name!r} might get a version "
+            "number that it has given already. Restore the file from a backup, or register under another name."
+        )
+    return highest + torn + 1
 
 
 def _version(name: str, event: Event) -> ModelVersion:
