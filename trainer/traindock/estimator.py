@@ -228,7 +228,8 @@ class PyTorch(Estimator):
     Args:
         source_directory: see :class:`Estimator`.
         framework_version: for example "2.1"; by default what your own interpreter has, or the newest. The
-            matching torchvision, and an older numpy where the version needs one, come with it.
+            matching torchvision, and an older numpy where the version needs one, come with it. "2.1.2+cu118" is a
+            build that only an index of PyTorch's own has: name that in a requirements file or in the settings.
         **arguments: see :class:`Estimator`.
 
     Raises:

@@ -441,6 +441,15 @@ class TestWhatCannotBeBuilt:
             pytest.skip("no package registry can be reached")
         assert "traindock-no-such-package-exists was not found" in str(caught.value)
 
+    def test_a_build_that_only_another_index_has_is_an_error_naming_that_index(
+        self, place: Place, shelf: Shelf
+    ) -> None:
+        shelf.wheel("torch", "2.1.2")
+        with pytest.raises(
+            EnvironmentBuildException, match=r"--extra-index-url https://download.pytorch.org/whl/cu118"
+        ):
+            place.prepare(Recipe(pip=("torch==2.1.2+cu118",)))
+
     def test_an_unreachable_index_is_an_error_that_keeps_the_password(
         self, place: Place, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -19,6 +20,8 @@ from traindock.images.uv import BuildLog, BuildSettings, Outcome, find_uv, run_p
 
 #: What uv says of a name that no index knows.
 _NOT_FOUND: Final = ("was not found in the package registry", "was not found in the provided package locations")
+#: The build that an exact pin asks for.
+_BUILD: Final = re.compile(r"^[^@;]*={2,3}[^;]*\+([\w.]+)")
 #: How much of uv's explanation a sentence about a failed build takes, in characters; the log has all of it.
 _EXPLANATION: Final = 600
 #: What uv draws before its explanations, and Traindock leaves out.
@@ -135,7 +138,7 @@ def build(
         if missing := _missing_from_pypi(job, uv, outcome):
             log.say(f"PyPI has no counterpart of {', '.join(missing)}.")
             return _by_conda(job, missing)
-        _fail(outcome, relaxations)
+        _fail(outcome, relaxations, installed)
     changed += relaxations
     return Built("built", found.words, _uv_version(uv), installed, tuple(changed), _freeze(job, uv))
 
@@ -177,12 +180,23 @@ def _missing_from_pypi(job: _Job, uv: str, outcome: Outcome) -> tuple[str, ...]:
     return tuple(sorted(missing))
 
 
-def _fail(outcome: Outcome, relaxations: Iterable[str]) -> NoReturn:
-    notes = "".join(f" ({text})" for text in relaxations)
+def _fail(outcome: Outcome, relaxations: Iterable[str], requirements: Iterable[str]) -> NoReturn:
+    notes = "".join(f" ({text})" for text in (*relaxations, *_builds(requirements)))
     how = f"uv was ended by signal {-outcome.code}" if outcome.code < 0 else f"uv ended with {outcome.code}"
     raise EnvironmentBuildException(
         f"the packages cannot be installed{notes}: {_explanation(outcome.tail) or how}", outcome.tail
     )
+
+
+def _builds(requirements: Iterable[str]) -> Iterator[str]:
+    """What to do about pins that name a build, such as "torch==2.1.2+cu118": PyPI has none of these."""
+    for text in requirements:
+        if build := _BUILD.search(text):
+            yield (
+                f"{text} is a build that PyPI does not have: name an index that has it, for PyTorch's own builds "
+                f"--extra-index-url https://download.pytorch.org/whl/{build[1]} in a requirements file, or "
+                "extra_index_urls under [packages] in the workspace's settings.toml"
+            )
 
 
 def _explanation(lines: Sequence[str]) -> str:
@@ -205,7 +219,9 @@ def _by_conda(job: _Job, needed: tuple[str, ...]) -> Built:
     job.log.say(f"Building it with {program}, which has {', '.join(needed)}.")
     shutil.rmtree(job.folder, ignore_errors=True)
     want = pythons.wanted(job.recipe, job.translation.pip, job.translation.python)
-    pip = requirements_of(job.recipe)
+    translated = len(job.translation.pip)  # conda's own business; but they say what goes with a framework
+    pip = requirements_of(job.recipe, job.translation.pip)
+    pip = pip[: len(pip) - translated]
     file = job.folder.with_suffix(".yml")
     file.write_text(environment_yaml(job.recipe, str(want.specifier), pip), "utf-8")
     try:

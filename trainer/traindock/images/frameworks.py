@@ -7,7 +7,7 @@ on any Python at hand is refused when a run is submitted, and not after minutes 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from traindock.errors import TrainingException
@@ -86,6 +86,9 @@ RELEASES: Final[tuple[Release, ...]] = (
 
 #: The first torch that was built for numpy 2; older ones fail on it at the first tensor-to-array conversion.
 _NUMPY_2: Final = (2, 3)
+_CEILING: Final = "numpy<2"
+#: Versions that numpy below 2 has, and some more.
+_OLD_NUMPYS: Final = tuple(f"1.{minor}.{patch}" for minor in range(27) for patch in range(20))
 
 #: The oldest Python that Traindock's part inside a job runs on.
 OLDEST_JOB_PYTHON: Final = (3, 8)
@@ -128,7 +131,8 @@ def resolve(framework_version: str | None, python: tuple[int, int] = (3, 11)) ->
     """Look up what belongs to a version of PyTorch.
 
     Args:
-        framework_version: "1.13" for the newest 1.13, "1.13.1" for exactly that, None for whatever fits.
+        framework_version: "1.13" for the newest 1.13, "1.13.1" for exactly that, None for whatever fits. A build of
+            PyTorch's own indexes is named as "2.1.2+cu118", the newest such 2.1 as "2.1+cu118".
         python: the Python to answer ``fits`` for.
 
     Raises:
@@ -141,26 +145,34 @@ def resolve(framework_version: str | None, python: tuple[int, int] = (3, 11)) ->
     text = str(framework_version).strip().removesuffix(".*")
     public, _, local = text.partition("+")
     releases = [r for r in RELEASES if public in (r.torch, _series(r.torch))]
-    if not releases or (local and public != releases[0].torch):
+    if not releases or not re.fullmatch(r"[\d.]+(\+[a-zA-Z0-9.]+)?", text):
         raise TrainingException(
             f"framework_version={framework_version!r} is not known. Known are {', '.join(known_versions())} "
             "and their exact releases, such as 2.1.2. Any other goes into pip_packages, as 'torch==…'"
         )
-    exact = public == releases[0].torch
+    if local:  # a range cannot name a build, so the newest of the range is meant
+        releases = releases[-1:]
+        text = f"{releases[0].torch}+{local}"
+    exact = bool(local) or public == releases[0].torch
+    found = _packages(f"torch=={text}" if exact else f"torch=={public}.*", releases, exact)
+    fits = found.newest is None or found.oldest <= python <= found.newest
+    return replace(found, fits=fits)
+
+
+def _packages(torch: str, releases: list[Release], exact: bool) -> FrameworkPackages:
+    """What goes with a torch that is one of ``releases``, or ``exact``ly the one."""
     # torchvision's own metadata pins its torch, so a range of it is enough to get the right one
     vision = f"=={releases[0].torchvision}" if exact else _range(releases)
     if releases[0].torchvision == "0.2.2":
         vision = "==0.2.2.*"  # its wheels carry the version 0.2.2.post3
-    requirements = [f"torch=={text}" if exact else f"torch=={public}.*", f"torchvision{vision}"]
-    if _numbers(releases[-1].torch)[:2] < _NUMPY_2:
-        requirements.append("numpy<2")
+    ceiling = [_CEILING] if _numbers(releases[-1].torch)[:2] < _NUMPY_2 else []
     oldest = (3, max(min(r.oldest for r in releases), OLDEST_JOB_PYTHON[1]))
     newest = (3, max(r.newest for r in releases))
-    return FrameworkPackages(requirements[0], tuple(requirements), oldest, newest, oldest <= python <= newest)
+    return FrameworkPackages(torch, (torch, f"torchvision{vision}", *ceiling), oldest, newest, fits=True)
 
 
 def of_recipe(recipe: Recipe, pip: tuple[str, ...] = ()) -> FrameworkPackages | None:
-    """The framework that a recipe names, or that its own pip requirements pin, or None.
+    """The framework that a recipe names, or that its own pip requirements pin, or None. The pin wins.
 
     Args:
         recipe: what is to be built.
@@ -168,20 +180,23 @@ def of_recipe(recipe: Recipe, pip: tuple[str, ...] = ()) -> FrameworkPackages | 
     """
     from traindock.images.recipe import parse_requirement
 
-    if recipe.framework is not None:
-        named = parse_requirement(recipe.framework)
-        if named is not None and named.name == "torch":
-            pinned = re.fullmatch(r"==\s*([\d.]+(?:\+[\w.]+)?(?:\.\*)?)", str(named.specifier))
-            return resolve(pinned[1].removesuffix(".*") if pinned else None)
+    named = parse_requirement(recipe.framework) if recipe.framework is not None else None
+    is_torch = named is not None and named.name == "torch"
     for text in (*recipe.pip, *pip):
         requirement = parse_requirement(text)
-        if requirement is not None and requirement.name.lower() == "torch":
-            return _within(requirement)
-    return None
+        if requirement is not None and requirement.name.lower() == "torch" and requirement.specifier:
+            return _within(requirement) or (resolve(None) if is_torch else None)
+    if named is None or not is_torch:
+        return None
+    pinned = re.fullmatch(r"==\s*([\d.]+(?:\+[\w.]+)?(?:\.\*)?)", str(named.specifier))
+    return resolve(pinned[1].removesuffix(".*") if pinned else None)
 
 
 def requirements_of(recipe: Recipe, pip: tuple[str, ...] = ()) -> tuple[str, ...]:
     """All pip requirements of a recipe: the framework's, then the user's, which win where both name a package.
+
+    Only the ceiling for numpy stays beside the user's own bounds, unless these leave nothing below it: a torch that
+    was built for an older numpy takes no newer one, and "numpy>=1.20" does not ask for one.
 
     Args:
         recipe: what is to be built.
@@ -192,15 +207,23 @@ def requirements_of(recipe: Recipe, pip: tuple[str, ...] = ()) -> tuple[str, ...
     from traindock.images.recipe import parse_requirement
 
     own = (*recipe.pip, *pip)
+    framework = of_recipe(recipe, pip)
     if recipe.framework is None:
-        return own
-    framework = of_recipe(recipe)
-    wanted = framework.requirements if framework else (recipe.framework,)
-    parsed = [parse_requirement(text) for text in own]
+        wanted: tuple[str, ...] = (_CEILING,) if framework and _CEILING in framework.requirements else ()
+    else:
+        wanted = framework.requirements if framework else (recipe.framework,)
+    parsed = [p for text in own if (p := parse_requirement(text)) is not None]
     # "pillow" or "torchvision" without a version says nothing against the framework's own choice of it
-    named = {canonicalize_name(p.name) for p in parsed if p is not None and (p.specifier or p.url)}
+    named = {canonicalize_name(p.name) for p in parsed if p.specifier or p.url}
+    if all(_may_be_old(p) for p in parsed if canonicalize_name(p.name) == "numpy"):
+        named.discard("numpy")
     kept = [text for text in wanted if (p := parse_requirement(text)) is None or canonicalize_name(p.name) not in named]
     return (*kept, *own)
+
+
+def _may_be_old(numpy: Requirement) -> bool:
+    """Whether a requirement of numpy allows one below the ceiling."""
+    return not numpy.url and any(numpy.specifier.filter(_OLD_NUMPYS))
 
 
 def _within(requirement: Requirement) -> FrameworkPackages | None:
@@ -209,11 +232,10 @@ def _within(requirement: Requirement) -> FrameworkPackages | None:
 
     public = SpecifierSet(re.sub(r"\+[\w.]+", "", str(requirement.specifier)))  # "2.0.1+cu117" is a 2.0.1
     releases = [r for r in RELEASES if public.contains(r.torch)]
-    if not releases or requirement.url or releases[-1] is RELEASES[-1]:
+    if not releases or releases[-1] is RELEASES[-1]:
         return None  # open to releases newer than the table
-    oldest = (3, max(min(r.oldest for r in releases), OLDEST_JOB_PYTHON[1]))
-    newest = (3, max(r.newest for r in releases))
-    return FrameworkPackages(str(requirement), (str(requirement),), oldest, newest, fits=True)
+    exact = any(s.operator in ("==", "===") and not s.version.endswith("*") for s in requirement.specifier)
+    return _packages(str(requirement), releases, exact)
 
 
 def _range(releases: list[Release]) -> str:
