@@ -22,6 +22,7 @@ from traindock import (
     UserErrorException,
     Workspace,
 )
+from traindock.cli.main import main
 
 
 def test_a_script_runs_and_leaves_its_log_metrics_and_outputs(submit: Submit, tmp_path: Path) -> None:
@@ -254,6 +255,46 @@ def test_outputs_and_logs_that_the_script_deletes_and_makes_again_are_kept(submi
     run.wait_for_completion()
     assert "outputs/after.txt" in run.get_file_names()
     assert stdout(run) == "the log survives\n"
+
+
+def test_links_between_outputs_are_files_at_any_time_and_what_is_not_kept_is_told(
+    submit: Submit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    run = submit(
+        """
+        import os, sys, time
+        from traindock import Run
+        os.mkdir("outputs/epoch-3"); open("outputs/epoch-3/model.pt", "w").write("weights")
+        os.symlink("epoch-3", "outputs/latest"); os.symlink("latest/model.pt", "outputs/best.pt")
+        os.symlink("/etc/hostname", "outputs/host"); os.mkfifo("outputs/pipe")
+        print(*(name for name in Run.get_context().get_file_names() if name.startswith("outputs/")), flush=True)
+        while not os.path.exists(sys.argv[1]):
+            time.sleep(0.01)
+        """,
+        tmp_path / "go on",
+    )
+    kept = ["outputs/best.pt", "outputs/epoch-3/model.pt", "outputs/latest/model.pt"]
+    wait_for(lambda: "best.pt" in stdout(run), "the script")
+    assert stdout(run).split() == kept
+    assert [name for name in run.get_file_names() if name.startswith("outputs/")] == kept
+    versions = [run.register_model("running", "outputs/"), run.register_model("best", "outputs/best.pt")]
+    (tmp_path / "go on").touch()
+    details = run.wait_for_completion(show_output=True)
+    assert [name for name in run.get_file_names() if name.startswith("outputs/")] == kept
+    versions += [run.register_model("running", "outputs/"), run.register_model("latest", "outputs/latest")]
+    for number, version in enumerate(versions):
+        path = Path(version.download(tmp_path / f"copy-{number}"))
+        files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+        assert [file.read_text() for file in files] == ["weights"] * (3 if version.name == "running" else 1)
+
+    told = ["outputs/host was not kept: it is a link that leads out of its folder"]
+    told += ["outputs/pipe was not kept: it is a FIFO"]
+    assert [warning["message"] for warning in details["warnings"]] == told
+    printed = capsys.readouterr().out
+    assert all(f"Warning: {text}\n" in printed for text in told)
+    assert main(["--workspace", str(run.workspace.layout.root), "show", run.id]) == 0
+    printed = capsys.readouterr().out
+    assert all(f"Warning: {text}\n" in printed for text in told)
 
 
 def test_an_empty_script_completes(submit: Submit) -> None:

@@ -17,6 +17,7 @@ from traindock.store import run_files
 from traindock.store.layout import RunLayout
 from traindock.store.metrics import MetricReader
 from traindock.store.run_records import RunRecord
+from traindock.store.sealing import read_sealed
 from traindock.store.signing import Signature
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 _LOG_BYTES = 1_000_000
 _TAIL_LINES = 20
 _TAIL_BYTES = 64_000
+_NAMED = 10
 
 #: What to do next, by the reason a run failed for.
 HINTS: Mapping[Reason, str] = {
@@ -68,7 +70,7 @@ def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
         "logFiles": {name: tail_text(path, _LOG_BYTES) if with_logs else str(path) for name, path in logs.items()},
         "submittedBy": record.user,
     }
-    warnings = [*record.warnings, *_losses(found)]
+    warnings = [*record.warnings, *_losses(found), *_not_kept(layout)]
     if warnings:
         found["warnings"] = [{"message": text} for text in warnings]
     if record.state is State.FAILED:
@@ -169,6 +171,16 @@ def _losses(found: Mapping[str, Any]) -> list[str]:
         texts.append(f"{found['lostMetricPoints']} metric points were lost because the disk was full")
     if found["lostOutputBytes"]:
         texts.append(f"{found['lostOutputBytes']} bytes of output were lost because the disk was full")
+    return texts
+
+
+def _not_kept(layout: RunLayout) -> list[str]:
+    """Say what lay among the run's files at its end and is none of them now, and why."""
+    sealed = read_sealed(layout)
+    left_out = sealed.left_out if sealed is not None else ()
+    texts = [f"{run_files.readable(entry['name'])} was not kept: {entry['why']}" for entry in left_out[:_NAMED]]
+    if len(left_out) > _NAMED:
+        texts.append(f"{len(left_out) - _NAMED:,} more were not kept; {layout.sealed_json} names them")
     return texts
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import threading
@@ -10,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from traindock.errors import ModelPathNotFoundException, StoreException, TraindockError, UserErrorException
+from traindock.runtime.files import RunFiles
+from traindock.runtime.links import MOST_LINKED, TOO_MANY
 from traindock.store import run_files
 from traindock.store.blobs import BlobStore
 from traindock.store.layout import RunLayout
-from traindock.store.sealing import seal
+from traindock.store.sealing import read_sealed, seal
 
 
 @pytest.fixture
@@ -73,11 +76,75 @@ class TestNames:
         seal(run, blobs)
         assert run_files.list_files(run) == NAMES
 
-    def test_a_link_from_one_output_to_another_is_that_file_once_the_run_is_sealed(self, run, blobs):
+    def test_links_from_one_output_to_another_are_these_files(self, run, blobs, tmp_path):
         (run.work / "outputs/best.pt").symlink_to("model.pt")
-        assert "outputs/best.pt" not in run_files.list_files(run)
+        (run.work / "outputs/same.pt").symlink_to(run.work / "outputs/deep/../best.pt")
+        (run.work / "outputs/back.pt").symlink_to("../outputs/model.pt")
+        (run.work / "outputs/latest").symlink_to("deep")
+        (run.work / "outputs/deep/up").symlink_to("..")
+        (run.work / "outputs/loop").symlink_to("loop")
+        job = RunFiles(*map(str, (run.outputs, run.logs, run.uploads)))
+        linked = [f"outputs/{name}" for name in ("best.pt", "same.pt", "back.pt", "latest/er.txt")]
+        assert run_files.list_files(run) == sorted([*NAMES, *linked])
+        assert job.names() == [name for name in run_files.list_files(run) if name != "logs/stdout.txt"]
+        contents = [run_files.resolve(run, name).read_bytes() for name in linked]
+        assert contents == [b"weights", b"weights", b"weights", b"deep"]
+        assert run_files.download(run, "outputs/best.pt", tmp_path).name == "best.pt"
+
         seal(run, blobs)
-        assert "outputs/best.pt" in run_files.list_files(run)
+        assert run_files.list_files(run) == sorted([*NAMES, *linked])
+        assert [run_files.resolve(run, name).read_bytes() for name in linked] == contents
+        for name in linked:
+            assert run_files.download(run, name, tmp_path / "copies/").read_bytes() in contents
+        left_out = {entry["name"]: entry["why"] for entry in read_sealed(run).left_out}
+        assert left_out == {
+            "outputs/deep/up": "it is a link to a folder that it lies in",
+            "outputs/loop": "it is a link to nothing",
+        }
+
+    def test_links_to_folders_do_not_multiply_without_end(self, run, blobs):
+        for level in range(20):
+            (run.work / f"outputs/{level}").mkdir()
+            for name in ("a", "b"):
+                (run.work / f"outputs/{level}/{name}").symlink_to(f"../{level + 1}")
+        write(run.work / "outputs/20/x", b"x")
+        assert len(run_files.list_files(run)) < 2 * MOST_LINKED
+        seal(run, blobs)
+        assert any(entry["why"] == TOO_MANY for entry in read_sealed(run).left_out)
+        assert "outputs/20/x" in run_files.list_files(run)
+
+    def test_a_script_that_turns_links_about_never_leads_out(self, run, tmp_path):
+        write(tmp_path / "elsewhere/er.txt", b"secret")
+        deep, link = run.work / "outputs/deep", run.work / "outputs/latest"
+        link.symlink_to("deep")
+        done = threading.Event()
+
+        def turn() -> None:
+            while not done.is_set():
+                link.unlink()
+                link.symlink_to(tmp_path / "elsewhere")
+                deep.rename(run.work / "aside")
+                deep.symlink_to(tmp_path / "elsewhere")
+                deep.unlink()
+                (run.work / "aside").rename(deep)
+                link.unlink()
+                link.symlink_to("deep")
+
+        turning = threading.Thread(target=turn)
+        turning.start()
+        try:
+            found = 0
+            for _ in range(1000):
+                with contextlib.suppress(UserErrorException):
+                    descriptor = run_files.open_file(run, "outputs/latest/er.txt")
+                    assert os.read(descriptor, 9) == b"deep"
+                    os.close(descriptor)
+                    found += 1
+                assert set(run_files.list_files(run)) <= {*NAMES, "outputs/latest/er.txt"}
+        finally:
+            done.set()
+            turning.join()
+        assert found
 
     def test_folders_that_the_script_replaced_by_links_are_empty(self, run, tmp_path):
         write(tmp_path / "elsewhere/outputs/secret", b"s")
@@ -114,7 +181,7 @@ class TestResolving:
         with pytest.raises(ModelPathNotFoundException, match=r"no file(.|\n)*outputs/model\.pt"):
             run_files.resolve(any_run, name)
 
-    def test_links_are_never_followed(self, any_run, tmp_path):
+    def test_links_that_lead_out_are_never_followed(self, any_run, tmp_path):
         write(tmp_path / "secret", b"s")
         (any_run.outputs / "file").symlink_to(tmp_path / "secret")
         (any_run.outputs / "folder").symlink_to(tmp_path)

@@ -194,11 +194,11 @@ class TestWhatScriptsDo:
             listener.bind("socket")
             assert list(seal(run, blobs).files) == ["outputs/model.pt"]
         assert left_out(run) == {
-            "outputs/best.pt": "is a link",
-            "outputs/dangling.pt": "is a link",
-            "outputs/out": "is a link",
-            "outputs/pipe": "is a FIFO",
-            "outputs/socket": "is a socket",
+            "outputs/best.pt": "it is a link that leads out of its folder",
+            "outputs/dangling.pt": "it is a link to nothing",
+            "outputs/out": "it is a link that leads out of its folder",
+            "outputs/pipe": "it is a FIFO",
+            "outputs/socket": "it is a socket",
         }
         assert (run.outputs / "best.pt").is_symlink()
 
@@ -265,7 +265,10 @@ def busy_run(root: Path) -> RunLayout:
     write(run.work / "outputs/tool.sh", b"#!/bin/sh", 0o755)
     write(run.work / "outputs/same.pt", b"weights")
     write(run.uploads / "figure.png", b"png")
+    write(run.work / "outputs/epochs/7/model.pt", b"seventh")
     (run.work / "outputs/pipe.lnk").symlink_to("model.pt")
+    (run.work / "outputs/latest").symlink_to("epochs/7")
+    (run.work / "outputs/all").symlink_to("epochs")
     (run.work / "logs").rmdir()
     (run.work / "logs").symlink_to("/")
     return run
@@ -312,7 +315,7 @@ class TestInterruption:
             os._exit(0)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == -9
         assert read_sealed(run) is None
-        assert len(seal(run, blobs).files) == 5
+        assert len(seal(run, blobs).files) == 8
         assert not list(blobs.root.glob(".*"))
 
 

@@ -7,23 +7,34 @@ import os
 import time
 
 from .errors import ModelPathNotFoundException, StoreException, UserErrorException
+from .links import LinkedFolder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, Callable, Dict, Iterable, List, Tuple
+    from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
+
+#: The logs that Traindock keeps where the script cannot reach them, by name.
+DRIVER_LOGS = {"logs/stdout.txt": "stdout.txt", "logs/build.txt": "build.txt"}
+#: Azure ML's names of them.
+ALIASES = {
+    "azureml-logs/70_driver_log.txt": "logs/stdout.txt",
+    "azureml-logs/20_image_build_log.txt": "logs/build.txt",
+}
+_LOG_BYTES = 1_000_000
+_LISTED = 50
 
 
-def relative_name(name: Any) -> str:
+def relative_name(name: Any, what: str = "file name") -> str:
     """Return ``name`` as a clean relative path with forward slashes.
 
     Raises:
         UserErrorException: it is empty, absolute, or leads out by "..".
     """
     if not isinstance(name, str) or not name or "\0" in name:
-        raise UserErrorException(f"{name!r} is no file name: use a relative path such as 'outputs/model.pt'")
+        raise UserErrorException(f"{name!r} is no {what}: use a relative path such as 'outputs/model.pt'")
     parts = [part for part in name.split("/") if part not in ("", ".")]
     if name.startswith("/") or ".." in parts or not parts:
-        raise UserErrorException(f"file name {name!r} leads out of the run: use a relative path without '..'")
+        raise UserErrorException(f"{what} {name!r} leads out of the run: use a relative path without '..'")
     return "/".join(parts)
 
 
@@ -35,52 +46,77 @@ def safe_name(name: str) -> str:
 
 
 class RunFiles:
-    """The run's three folders under the names of the API.
+    """The run's folders under the names of the API.
 
     Args:
         outputs: the folder behind ``outputs/``.
         logs: the folder behind ``logs/``.
         uploads: the folder of everything else.
+        driver: the folder of the logs that Traindock keeps; "" where there is none.
     """
 
-    def __init__(self, outputs: str, logs: str, uploads: str) -> None:
-        self.outputs, self.logs, self.uploads = outputs, logs, uploads
+    def __init__(self, outputs: str, logs: str, uploads: str, driver: str = "") -> None:
+        self.outputs, self.logs, self.uploads, self.driver = outputs, logs, uploads, driver
 
     def path(self, name: str) -> str:
         """Return where the file ``name`` lies, or would lie."""
         clean = relative_name(name)
+        clean = ALIASES.get(clean, clean)
+        kept = os.path.join(self.driver, DRIVER_LOGS.get(clean, ""))
+        if self.driver and clean in DRIVER_LOGS and os.path.isfile(kept):
+            return kept
         head, _, rest = clean.partition("/")
         folder = {"outputs": self.outputs, "logs": self.logs}.get(head) if rest else None
         return os.path.join(folder, rest) if folder else os.path.join(self.uploads, clean)
 
     def names(self) -> List[str]:
-        """Return the names of all files, sorted. Links to folders are not followed."""
+        """Return the names of all files, sorted; special files, and links that lead out, are no files."""
         found = []
         for prefix, folder in (("outputs/", self.outputs), ("logs/", self.logs), ("", self.uploads)):
-            for here, _, files in os.walk(folder):
-                inside = os.path.relpath(here, folder).replace(os.sep, "/")
-                inside = "" if inside == "." else inside + "/"
-                found += [prefix + inside + name for name in files if not name.startswith(".traindock-")]
-        return sorted(found)
+            # While the job runs, the run's own folder is a link to the one in the working directory.
+            for name, _place in LinkedFolder(os.path.realpath(folder), folder).files():
+                if not os.path.basename(name).startswith(".traindock-"):
+                    found.append(prefix + name)
+        if self.driver:  # they hide a script's own files of these names
+            found += [name for name, file in DRIVER_LOGS.items() if os.path.isfile(os.path.join(self.driver, file))]
+        return sorted(set(found))
 
     def upload(self, name: str, path_or_stream: Any) -> str:
         """Store a file, or what a stream gives, under ``name`` and return where it lies.
 
         Raises:
-            UserErrorException: the run has such a file already, or there is no file at the path.
+            UserErrorException: as :meth:`check_upload`, or the stream gives neither bytes nor text.
             StoreException: the disk refuses to take it.
         """
-        target = self.path(name)
+        target = self.check_upload(name, path_or_stream)
         if hasattr(path_or_stream, "read"):
             write_new(target, lambda out: _copy_stream(path_or_stream, out), name)
-            return target
-        source = os.fspath(path_or_stream)
-        if not os.path.isfile(source):
-            raise UserErrorException(f"no file {source!r} to upload as {name!r}")
-        if os.path.exists(target) and os.path.samefile(source, target):
-            return target  # a file of ./outputs under its own name is where it belongs
-        with open(source, "rb") as stream:
-            write_new(target, lambda out: _copy_stream(stream, out), name)
+        elif not _is_same(path_or_stream, target):  # a file of ./outputs under its own name is where it belongs
+            with open(path_or_stream, "rb") as stream:
+                write_new(target, lambda out: _copy_stream(stream, out), name)
+        return target
+
+    def check_upload(self, name: str, path_or_stream: Any) -> str:
+        """Return where :meth:`upload` would store a file.
+
+        Raises:
+            UserErrorException: the name leads out or is taken, or there is no file at the path.
+        """
+        target = self.path(name)
+        if ALIASES.get(relative_name(name), relative_name(name)) in DRIVER_LOGS:
+            raise _taken(name)
+        if not hasattr(path_or_stream, "read"):
+            try:
+                found = os.path.isfile(os.fspath(path_or_stream))
+            except TypeError:
+                kind = type(path_or_stream).__name__
+                raise UserErrorException(f"to upload as {name!r}, give a path or a stream, not a {kind}") from None
+            if not found:
+                raise UserErrorException(f"no file {os.fspath(path_or_stream)!r} to upload as {name!r}")
+            if _is_same(path_or_stream, target):
+                return target
+        if os.path.lexists(target):
+            raise _taken(name)
         return target
 
     def folder(self, name: str, path: Any) -> List[Tuple[str, str]]:
@@ -112,12 +148,11 @@ class RunFiles:
         """
         source = self.path(name)
         if not os.path.isfile(source):
-            known = self.names()
-            listed = "\n".join("    " + one for one in known[:50]) or "    (none yet)"
-            raise ModelPathNotFoundException(f"the run has no file {name!r}. Its files:\n{listed}")
-        target = os.fspath(output_file_path) if output_file_path else os.path.basename(source)
+            raise ModelPathNotFoundException(f"the run has no file {name!r}. {_inventory(self.names())}")
+        own = os.path.basename(name.rstrip("/"))
+        target = os.fspath(output_file_path) if output_file_path else own
         if os.path.isdir(target) or target.endswith(os.sep):
-            target = os.path.join(target, os.path.basename(source))
+            target = os.path.join(target, own)
         os.makedirs(os.path.dirname(target) or ".", exist_ok=True)
         with open(source, "rb") as stream, open(target, "wb") as out:
             _copy_stream(stream, out)
@@ -156,7 +191,12 @@ class RunFiles:
         if plot is not None and not callable(getattr(plot, "savefig", None)):
             kind = type(plot).__name__
             raise UserErrorException(f"log_image({name!r}): plot must be a matplotlib figure or pyplot, not {kind}")
-        if path is not None and not os.path.isfile(os.fspath(path)):
+        if path is not None and not isinstance(path, (str, bytes)) and not hasattr(path, "__fspath__"):
+            kind = type(path).__name__
+            raise UserErrorException(
+                f"log_image({name!r}): path must be that of an image file, not a {kind}; a matplotlib figure is plot="
+            )
+        if path is not None and not os.path.isfile(path):
             raise UserErrorException(f"log_image({name!r}): no file {os.fspath(path)!r}")
 
     def _new_image(self, name: str, suffix: str, write: Callable[[Any], Any]) -> str:
@@ -187,7 +227,7 @@ def write_new(path: str, write: Callable[[Any], Any], name: str) -> None:
                 write(out)
             _settle(temporary, path)
         except FileExistsError as error:
-            raise UserErrorException(f"the run has a file {name!r} already: choose another name") from error
+            raise _taken(name) from error
         finally:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
@@ -220,12 +260,75 @@ def pairs(names: Iterable[str], paths: Iterable[Any]) -> Dict[str, Any]:
     return dict(zip(listed, sources))
 
 
+def chosen(
+    names: List[str],
+    prefix: str | None,
+    output_directory: Any,
+    output_paths: Sequence[Any] | None,
+    append_prefix: bool,
+) -> List[Tuple[str, str]]:
+    """Return (name, path of the copy) of each file that ``download_files`` is to copy.
+
+    Raises:
+        ModelPathNotFoundException: no name begins with ``prefix``; the text lists those there are.
+        UserErrorException: there are not as many ``output_paths`` as files.
+    """
+    start = "" if not prefix else relative_name(prefix) + ("/" if prefix.endswith("/") else "")
+    found = [name for name in names if name.startswith(start)]
+    if not found:
+        raise ModelPathNotFoundException(f"the run has no file under {prefix!r}. {_inventory(names)}")
+    paths = [os.fspath(path) for path in output_paths] if output_paths is not None else found
+    if output_paths is None and not append_prefix:
+        paths = [name[len(start) :].lstrip("/") or name.rpartition("/")[2] for name in found]
+    if len(paths) != len(found):
+        raise UserErrorException(f"{len(paths)} output_paths for {len(found)} files: {', '.join(found[:_LISTED])}")
+    folder = os.fspath(output_directory) if output_directory is not None else "."
+    return [(name, os.path.join(folder, path)) for name, path in zip(found, paths)]
+
+
+def tail(path: str) -> str:
+    """Return the last 1 MB of a text file, or "" where there is none."""
+    try:
+        with open(path, "rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LOG_BYTES))
+            return file.read().decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def as_bytes(block: Any) -> bytes:
+    """Return what a stream gave as bytes; text becomes UTF-8.
+
+    Raises:
+        UserErrorException: it is neither.
+    """
+    if isinstance(block, str):
+        return block.encode("utf-8", "surrogateescape")
+    if not isinstance(block, (bytes, bytearray, memoryview)):
+        raise UserErrorException(f"the stream to upload gives neither bytes nor text, but a {type(block).__name__}")
+    return bytes(block)
+
+
 def _copy_stream(stream: Any, out: Any) -> None:
     while True:
         block = stream.read(1 << 20)
         if not block:
             return
-        out.write(block.encode("utf-8") if isinstance(block, str) else block)
+        out.write(as_bytes(block))
+
+
+def _is_same(source: Any, target: str) -> bool:
+    return os.path.exists(target) and os.path.samefile(source, target)
+
+
+def _taken(name: str) -> UserErrorException:
+    return UserErrorException(f"the run has a file {name!r} already: choose another name")
+
+
+def _inventory(names: List[str]) -> str:
+    listed = "\n".join("    " + name for name in names[:_LISTED])
+    more = f"\n    … and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+    return f"Its files:\n{listed}{more}" if names else "It has no files yet."
 
 
 def _sniffed(head: bytes) -> str:

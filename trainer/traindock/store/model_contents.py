@@ -55,7 +55,7 @@ def content_of_run(layout: WorkspaceLayout, run: RunLayout, model_path: str) -> 
     prefix = f"{path}/"
     chosen = [name for name in listed if name.startswith(prefix)] if folder else [path]
     if not chosen:
-        shown = "\n".join(f"    {name}" for name in listed[:_LISTED]) or "    (none)"
+        shown = "\n".join(f"    {run_files.readable(name)}" for name in listed[:_LISTED]) or "    (none)"
         more = f"\n    … and {len(listed) - _LISTED:,} more" if len(listed) > _LISTED else ""
         raise ModelPathNotFoundException(
             f"nothing lies under model_path {model_path!r} in run {run.root.name}. Its files:\n{shown}{more}"

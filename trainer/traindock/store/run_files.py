@@ -4,8 +4,10 @@
 Traindock keeps where the script cannot reach them (a script's own files of these two names are hidden by them), and
 every other name is an upload. Azure ML's old names of the two logs are understood too.
 
-No link is ever followed: each step of a path is opened by itself, from the run's folder on. The two links that stand
-for ``outputs`` and ``logs`` while the job runs are Traindock's own, and are taken for what they should be.
+A link from one output to another stands for that file, before and after sealing. No other link is ever followed: what
+a name means is found out first, and then each step of that path is opened by itself, from the run's folder on, through
+no link. The two links that stand for ``outputs`` and ``logs`` while the job runs are Traindock's own, and are taken
+for what they should be.
 """
 
 from __future__ import annotations
@@ -13,16 +15,18 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final
 
 from traindock.errors import ModelPathNotFoundException, StoreException, UserErrorException
 from traindock.names import check_relative
+from traindock.runtime.links import LinkedFolder, LinkOut
 from traindock.store.copying import BLOCK, copy_checked, open_regular, storage_error, temporary_name, write_all
 from traindock.store.layout import RunLayout
-from traindock.store.sealing import UNFINISHED, read_sealed
+from traindock.store.sealing import UNFINISHED, output_links, read_sealed
 
 ALIASES: Final = MappingProxyType(
     {
@@ -37,27 +41,28 @@ _ATTEMPTS: Final = 3
 
 
 def list_files(run: RunLayout) -> list[str]:
-    """Return the names of all files of the run, sorted; links and special files are no files.
+    """Return the names of all files of the run, sorted; special files, and links that lead out, are no files.
 
     Raises:
         StoreException: the record of the sealed files is damaged.
     """
     sealed = read_sealed(run)
-    names = {f"logs/{name}" for name in _names_below(_existing(run, "logs"))}
+    names = {f"logs/{name}" for name in _names_below(_linked(run, "logs"))}
     if sealed is not None:
         names.update(sealed.files)
     else:
-        names.update(f"outputs/{name}" for name in _names_below(_existing(run, "outputs")))
-        names.update(name for name in _names_below(run.uploads) if not name.startswith(("outputs/", "logs/")))
+        names.update(f"outputs/{name}" for name in _names_below(_linked(run, "outputs")))
+        uploads = (name for name, place in LinkedFolder(str(run.uploads)).files() if name == place)
+        names.update(name for name in uploads if _is_finished(name) and not name.startswith(("outputs/", "logs/")))
     names.update(name for name, file in _DRIVER.items() if (run.driver / file).is_file())
     return sorted(names)
 
 
 def resolve(run: RunLayout, name: str) -> Path:
-    """Return where a file of the run lies, a regular file that no link leads to.
+    """Return where a file of the run lies: a regular file, on whose path below the run's folder no link lies.
 
     Raises:
-        UserErrorException: the name is absolute, leads out by "..", or a link lies on its way.
+        UserErrorException: the name is absolute, leads out by ".." or by a link, or means no regular file.
         ModelPathNotFoundException: there is no such file; the text lists those there are.
     """
     descriptor, path = _open(run, name)
@@ -88,7 +93,7 @@ def download(run: RunLayout, name: str, output_file_path: str | os.PathLike[str]
     """
     source, path = _open(run, name)
     try:
-        target = _target(path.name if name not in ALIASES else name.rpartition("/")[2], output_file_path)
+        target = _target(name.rstrip("/").rpartition("/")[2], output_file_path)
         sealed = read_sealed(run)
         expected = sealed.files.get(_clean(name)) if sealed is not None else None
         mode = expected.mode if expected else 0o755 if os.fstat(source).st_mode & stat.S_IXUSR else 0o644
@@ -139,9 +144,8 @@ def download_files(
         kept = names if append_prefix else [name[len(start) :].lstrip("/") or name.rpartition("/")[2] for name in names]
         output_paths = kept
     if len(output_paths) != len(names):
-        raise UserErrorException(
-            f"{len(output_paths)} output_paths for {len(names)} files: {', '.join(names[:_LISTED])}"
-        )
+        shown = ", ".join(map(readable, names[:_LISTED]))
+        raise UserErrorException(f"{len(output_paths)} output_paths for {len(names)} files: {shown}")
     return [download(run, name, folder / path) for name, path in zip(names, output_paths, strict=True)]
 
 
@@ -197,33 +201,48 @@ def _clean(name: str) -> str:
 
 def _open(run: RunLayout, name: str) -> tuple[int, Path]:
     clean = _clean(name)
+    out: OSError | LinkOut | None = None
     for _attempt in range(_ATTEMPTS):
-        for place in _places(run, clean):
+        for find in _places(run, clean):
             try:
+                place = find()
                 return _open_step_by_step(run.root, place), run.root / place
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 continue
+            except LinkOut as error:
+                out = error
             except OSError as error:
-                if error.errno == errno.ELOOP:
-                    raise UserErrorException(
-                        f"{name!r} of run {run.root.name} is a link, or lies behind one; links of a run are never "
-                        "followed."
-                    ) from None
                 if error.errno == errno.EINVAL:
                     raise UserErrorException(f"{name!r} of run {run.root.name} is not a regular file.") from None
-                raise StoreException(f"{name!r} of run {run.root.name} cannot be read: {error.strerror}") from error
+                if error.errno != errno.ELOOP:
+                    raise StoreException(f"{name!r} of run {run.root.name} cannot be read: {error.strerror}") from error
+                out = error  # no inner link, or one that has just come: then the next attempt finds where it leads
+    if out is not None:
+        raise UserErrorException(
+            f"{name!r} of run {run.root.name} is a link, or lies behind one; links are never followed out of a run's "
+            "outputs, nor to nowhere."
+        )
     raise ModelPathNotFoundException(f"run {run.root.name} has no file {name!r}. {_inventory(run)}")
 
 
-def _places(run: RunLayout, name: str) -> list[str]:
-    """Paths, relative to the run's folder, at which a file of this name may lie; the likeliest first."""
+def _places(run: RunLayout, name: str) -> list[Callable[[], str]]:
+    """What finds the paths, relative to the run's folder, at which a file of this name may lie; the likeliest first."""
     if name in _DRIVER and (run.driver / _DRIVER[name]).is_file():
-        return [f"{run.driver.name}/{_DRIVER[name]}"]
+        return [lambda: f"{run.driver.name}/{_DRIVER[name]}"]
     head, _, rest = name.partition("/")
     if not rest or head not in ("outputs", "logs"):
-        return [f"{run.uploads.name}/{name}"]
-    own = run.root / head
-    return [f"{run.work.name}/{name}"] if own.is_symlink() else [name, f"{run.work.name}/{name}"]
+        return [lambda: f"{run.uploads.name}/{name}"]
+    own, made = run.root / head, run.work / head
+    folders = [made] if own.is_symlink() else [own, made]
+    return [partial(_meant, run, head, folder, rest) for folder in folders]
+
+
+def _meant(run: RunLayout, head: str, folder: Path, rest: str) -> str:
+    """Return the path, relative to the run's folder, of what ``rest`` below one of its folders means."""
+    place, _mode = output_links(run, head, folder).find(rest)
+    if not place:
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), rest)
+    return f"{folder.relative_to(run.root)}/{place}"
 
 
 def _open_step_by_step(root: Path, relative: str) -> int:
@@ -254,20 +273,18 @@ def _existing(run: RunLayout, name: str) -> Path | None:
     return None
 
 
-def _names_below(folder: Path | None) -> Iterator[str]:
-    """Yield the names of all regular files below ``folder``; whatever vanishes meanwhile is passed over."""
-    pending = [""] if folder is not None else []
-    while pending:
-        base = pending.pop()
-        try:
-            with os.scandir(f"{folder}/{base}") as entries:
-                for entry in entries:
-                    if entry.is_dir(follow_symlinks=False):
-                        pending.append(f"{base}{entry.name}/")
-                    elif entry.is_file(follow_symlinks=False) and not entry.name.startswith(UNFINISHED):
-                        yield f"{base}{entry.name}"
-        except OSError:
-            continue
+def _linked(run: RunLayout, name: str) -> LinkedFolder | None:
+    folder = _existing(run, name)
+    return None if folder is None else output_links(run, name, folder)
+
+
+def _names_below(folder: LinkedFolder | None) -> Iterator[str]:
+    """Yield the names of all finished files below ``folder``; whatever vanishes meanwhile is passed over."""
+    return (name for name, _place in folder.files() if _is_finished(name)) if folder is not None else iter(())
+
+
+def _is_finished(name: str) -> bool:
+    return not name.rpartition("/")[2].startswith(UNFINISHED)
 
 
 def _inventory(run: RunLayout) -> str:
@@ -275,7 +292,12 @@ def _inventory(run: RunLayout) -> str:
     if not names:
         return "It has no files."
     more = f"\n    … and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
-    return "Its files:\n" + "\n".join(f"    {name}" for name in names[:_LISTED]) + more
+    return "Its files:\n" + "\n".join(f"    {readable(name)}" for name in names[:_LISTED]) + more
+
+
+def readable(name: str) -> str:
+    """Return a name as it is to be shown on a line: quoted where it holds what no line can."""
+    return name if name.isprintable() else repr(name)
 
 
 def _target(name: str, output_file_path: str | os.PathLike[str] | None) -> Path:

@@ -2,9 +2,10 @@
 
 ``outputs`` and ``logs`` move out of the job's working directory into the run's folder and the rest of that
 directory is dropped. Then each file of ``outputs/`` and ``uploads/`` is hashed and becomes a read-only link into
-the content store; no byte is copied, except of a file that somebody still has open for writing. Links are never
-followed; they, FIFOs, sockets and devices are left where they are and named. ``sealed.json`` is written last: a
-run that has it is sealed, and sealing one that was interrupted anywhere, again, gives the same.
+the content store; no byte is copied, except of a file that somebody still has open for writing. Links from one
+output to another become what they mean. All others are never followed; they, FIFOs, sockets and devices are left
+where they are and named. ``sealed.json`` is written last: a run that has it is sealed, and sealing one that was
+interrupted anywhere, again, gives the same.
 """
 
 from __future__ import annotations
@@ -18,11 +19,12 @@ import signal
 import stat
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
 from traindock.errors import StoreException, UserErrorException
+from traindock.runtime.links import LinkedFolder
 from traindock.store.blobs import BlobStore
 from traindock.store.copying import open_regular, pump, storage_error
 from traindock.store.files import canonical_json, sync_folder, write_atomic
@@ -55,7 +57,7 @@ class SealedFile:
 
 @dataclass(frozen=True, slots=True)
 class SealedFiles:
-    """The sealed files of a run by name, and what could not be sealed: ``{"name", "why"}`` each."""
+    """The sealed files of a run by name, and what could not be sealed: ``{"name", "why"}`` each, why as a clause."""
 
     files: Mapping[str, SealedFile]
     left_out: tuple[Mapping[str, str], ...] = ()
@@ -163,7 +165,7 @@ class _Sealing:
         self._reached = reached
         self._left_out: dict[str, str] = {}
         # What sealing itself makes unknowable is noted on disk first, for the case that it is interrupted.
-        self._executable, self._replaced = _read_notes(run)
+        self._noted = _read_notes(run)
 
     def perform(self) -> SealedFiles:
         self._move_out("outputs")
@@ -172,20 +174,20 @@ class _Sealing:
         self._drop_work()
         self._resolve_inner_links()
         names = dict(self._regular_files())
-        self._note(executable={name for name, path in names.items() if path.lstat().st_mode & stat.S_IXUSR})
+        self._note(executable=[name for name, path in names.items() if path.lstat().st_mode & stat.S_IXUSR])
         hashes = {}
         for name, path in names.items():
             self._reached(f"store {name}")
             try:
                 hashes[name] = self._store(path)
             except OSError as error:
-                self._left_out[name] = f"cannot be read: {error.strerror}"
+                self._left_out[name] = f"it cannot be read: {error.strerror}"
         self._reached("sync")
         self._blobs.flush(hashes.values())
         # Only now: each further link to a content moves its change time.
         files = {name: self._describe(name, names[name], sha256) for name, sha256 in hashes.items()}
         self._reached("record")
-        left_out = self._replaced | self._left_out
+        left_out = self._left_out | self._noted.left_out
         sealed = SealedFiles(files, tuple({"name": name, "why": left_out[name]} for name in sorted(left_out)))
         document = {
             "format": 1,
@@ -207,7 +209,7 @@ class _Sealing:
         elif _kind(kept) not in (stat.S_IFDIR, None):
             # A script that replaced our link by something else: out of the way, but not away.
             aside = self._run.root / f"{name}.replaced"
-            self._note(replaced={name: f"was replaced by the script; what it put there is {aside.name}"})
+            self._note(left_out={name: f"the script replaced it; what it put there is {aside.name}"})
             kept.rename(aside)
         found = _kind(made) if _kind(self._run.work) == stat.S_IFDIR else None
         self._reached(f"move {name}")
@@ -220,7 +222,7 @@ class _Sealing:
             if found == stat.S_IFREG:
                 made.rename(kept / name)
             elif found is not None:
-                self._note(replaced={name: f"the script replaced the folder by a {_kind_name(found)}"})
+                self._note(left_out={name: f"the script replaced the folder by a {_kind_name(found)}"})
         sync_folder(self._run.root)
 
     def _drop_work(self) -> None:
@@ -229,7 +231,7 @@ class _Sealing:
         if kind is None:
             return
         if kind != stat.S_IFDIR:
-            self._note(replaced={"work": f"the script replaced its working directory by a {_kind_name(kind)}"})
+            self._note(left_out={"work": f"the script replaced its working directory by a {_kind_name(kind)}"})
             work.unlink()
             return
         shutil.rmtree(work, ignore_errors=True)
@@ -238,31 +240,41 @@ class _Sealing:
                 _permit(Path(folder))
             shutil.rmtree(work, ignore_errors=True)
         if _kind(work) is not None:
-            self._left_out["work"] = "parts of the working directory could not be removed"
+            self._left_out["work"] = "parts of the working directory could not be removed, and are still there"
 
     def _resolve_inner_links(self) -> None:
-        """Replace links from one output to another ("last.ckpt") by the file they mean; all others stay links.
+        """Replace links from one output to another ("last.ckpt", "latest/") by the files they mean.
 
         A link is judged by where it leads after sealing, so that one which was made with the absolute path of the
         working directory counts as well.
         """
         if _kind(self._run.outputs) != stat.S_IFDIR:
             return
-        root = os.path.realpath(self._run.outputs)
-        old = str(self._run.work / "outputs")
-        for path in self._entries(self._run.outputs):
-            if _kind(path) != stat.S_IFLNK:
-                continue
-            text = str(path.readlink())
-            if text.startswith(f"{old}/"):
-                text = root + text.removeprefix(old)
-            target = os.path.realpath(path.parent / text)
-            if target.startswith(f"{root}/") and _kind(Path(target)) == stat.S_IFREG:
-                self._reached(f"resolve {path.name}")
-                aside = path.with_name(f"{UNFINISHED}{path.name}")
-                aside.unlink(missing_ok=True)
-                os.link(target, aside, follow_symlinks=False)
-                aside.replace(path)
+        entries = list(self._entries(self._run.outputs))
+        if not self._noted.linked and not any(_kind(path) == stat.S_IFLNK for path in entries):
+            return
+        if not self._noted.linked:
+            # Once the first link to a folder is replaced, what it stood for can be read nowhere but here.
+            folder = output_links(self._run, "outputs", self._run.outputs)
+            linked = {name: place for name, place in folder.files() if name != place}
+            self._note(linked=linked, left_out={f"outputs/{name}": why for name, why in folder.left_out.items()})
+        for name, place in self._noted.linked.items():
+            self._reached(f"resolve {name}")
+            target = self._run.outputs / name
+            self._make_folders(target.parent)
+            aside = target.with_name(f"{UNFINISHED}{target.name}")
+            aside.unlink(missing_ok=True)
+            os.link(self._run.outputs / place, aside, follow_symlinks=False)
+            aside.replace(target)
+            aside.unlink(missing_ok=True)  # it stays where an interrupted sealing has been here before
+
+    def _make_folders(self, folder: Path) -> None:
+        """Make real folders of all those between the outputs and ``folder`` that are links."""
+        for parent in [*reversed(folder.relative_to(self._run.outputs).parents), folder.relative_to(self._run.outputs)]:
+            path = self._run.outputs / parent
+            if _kind(path) == stat.S_IFLNK:
+                path.unlink()
+            path.mkdir(exist_ok=True)
 
     def _regular_files(self) -> Iterator[tuple[str, Path]]:
         """Yield name and path of each file to seal; note the other things."""
@@ -273,13 +285,15 @@ class _Sealing:
                 name = prefix + path.relative_to(folder).as_posix()
                 kind = _kind(path)
                 if path.name.startswith(UNFINISHED):
-                    self._left_out[name] = "was never finished"
+                    self._left_out[name] = "it was never finished"
                 elif kind == stat.S_IFREG and (prefix or not name.startswith(_RESERVED)):
                     yield name, path
                 elif kind == stat.S_IFREG:
                     self._left_out[f"uploads/{name}"] = "its name belongs to another folder of the run"
                 elif kind is not None:
-                    self._left_out[name] = f"is a {_kind_name(kind)}"
+                    # All other links are noted, or were replaced.
+                    empty = " to a folder without files" if kind == stat.S_IFLNK else ""
+                    self._left_out[name] = f"it is a {_kind_name(kind)}{empty}"
 
     def _entries(self, folder: Path) -> Iterator[Path]:
         """Yield all entries below ``folder`` but folders, in a fixed order."""
@@ -291,7 +305,7 @@ class _Sealing:
                 entries = sorted(where.iterdir())
             except OSError as error:
                 name = where.relative_to(self._run.root).as_posix()
-                self._left_out[f"{name}/"] = f"cannot be read: {error.strerror}"
+                self._left_out[f"{name}/"] = f"it cannot be read: {error.strerror}"
                 continue
             for entry in entries:
                 if _kind(entry) == stat.S_IFDIR:
@@ -308,28 +322,57 @@ class _Sealing:
 
     def _describe(self, name: str, path: Path, sha256: str) -> SealedFile:
         found = path.lstat()
-        mode = 0o755 if name in self._executable else 0o644
+        mode = 0o755 if name in self._noted.executable else 0o644
         return SealedFile(sha256, found.st_size, mode, found.st_ctime_ns, found.st_ino)
 
-    def _note(self, *, executable: Iterable[str] = (), replaced: Mapping[str, str] | None = None) -> None:
-        now = (self._executable | set(executable), self._replaced | dict(replaced or {}))
-        if now != (self._executable, self._replaced):
+    def _note(
+        self,
+        *,
+        executable: Iterable[str] = (),
+        left_out: Mapping[str, str] | None = None,
+        linked: Mapping[str, str] | None = None,
+    ) -> None:
+        noted = self._noted
+        now = _Notes(
+            sorted({*noted.executable, *executable}),
+            noted.left_out | dict(left_out or {}),
+            noted.linked | dict(linked or {}),
+        )
+        if now != noted:
             self._reached("note")
-            self._executable, self._replaced = now
-            document = {"executable": sorted(self._executable), "replaced": self._replaced}
-            write_atomic(_notes(self._run), canonical_json(document))
+            self._noted = now
+            write_atomic(_notes(self._run), canonical_json(asdict(now)))
+
+
+@dataclass(frozen=True, slots=True)
+class _Notes:
+    """What an interrupted sealing could not find out again.
+
+    Attributes:
+        executable: names of files that the script made executable.
+        left_out: what is not kept because of a link or of what the script put in place of our folders, and why.
+        linked: places, below the outputs, of the files that links stand for, by name.
+    """
+
+    executable: list[str] = field(default_factory=list)
+    left_out: dict[str, str] = field(default_factory=dict)
+    linked: dict[str, str] = field(default_factory=dict)
 
 
 def _notes(run: RunLayout) -> Path:
     return run.sealed_json.with_suffix(".notes")
 
 
-def _read_notes(run: RunLayout) -> tuple[set[str], dict[str, str]]:
+def _read_notes(run: RunLayout) -> _Notes:
     try:
-        document = json.loads(_notes(run).read_bytes())
-        return set(document["executable"]), dict(document["replaced"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return set(), {}
+        return _Notes(**json.loads(_notes(run).read_bytes()))
+    except (OSError, ValueError, TypeError):
+        return _Notes()
+
+
+def output_links(run: RunLayout, name: str, folder: Path) -> LinkedFolder:
+    """Return a run's folder ``outputs`` or ``logs``, which lies at ``folder`` now, with its links understood."""
+    return LinkedFolder(str(folder), str(run.root / name), str(run.work / name))
 
 
 def is_open_for_writing(path: Path) -> bool:
