@@ -113,6 +113,12 @@ class TestTheSubmittersInterpreter:
     def test_is_used_for_an_environment_without_packages(self, place: Place) -> None:
         assert place.prepare(Recipe()).how == "caller"
 
+    def test_in_place_of_a_python_too_old_for_jobs_is_told(self, place: Place) -> None:
+        ready = place.prepare(Recipe(python="3.7", conda=("numpy",)))
+        assert (ready.how, len(ready.warnings)) == ("caller", 1)
+        assert "Python 3.7 is too old for jobs" in ready.warnings[0]
+        assert f"Notice: {ready.warnings[0]}" in place.log
+
     @pytest.mark.parametrize(
         ("recipe", "why"),
         [

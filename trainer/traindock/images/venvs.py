@@ -124,9 +124,8 @@ def plan(recipe: Recipe, *, environments: Path, caller: str) -> Plan:
             why = f"the submitter's interpreter {base.words} satisfies it: {found}"
             packages = tuple(text.replace(" ", "==", 1) for text in answer.found)
             # nothing is taken from PyPI in place of conda, and nothing is left out, when all of it is there
-            return Plan(
-                "caller", why=why, python=base.executable, packages=packages, **{**facts, "warnings": recipe.notices}
-            )
+            facts["warnings"] = (*recipe.notices, *want.warnings)
+            return Plan("caller", why=why, python=base.executable, packages=packages, **facts)
         against = list(answer.missing)
     reason = f"the submitter's interpreter {base.words} does not satisfy it: {'; '.join(against)}"
     folder = environments / key
