@@ -132,6 +132,30 @@ def submitter(workspace: Workspace, folder: Path) -> Submit:
     return submit
 
 
+def as_ordinary_user(folder: Path, check: Callable[[], None]) -> None:
+    """Call ``check`` in a fork that has no rights of root over ``folder``, an empty one; fail as it does."""
+    if os.getuid() == 0:
+        os.chown(folder, 65534, 65534)
+        for parent in [folder, *folder.parents]:
+            if parent.stat().st_uid == 0 and "pytest" in str(parent):
+                parent.chmod(parent.stat().st_mode | 0o055)
+    child = os.fork()
+    if child == 0:
+        try:
+            if os.getuid() == 0:
+                os.setgroups([])
+                os.setgid(65534)
+                os.setuid(65534)
+            check()
+        except BaseException:  # noqa: BLE001 -- a fork of the test must not return into pytest
+            import traceback
+
+            traceback.print_exc()
+            os._exit(1)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
 def kill(process: psutil.Process) -> None:
     """SIGKILL, and wait for the process to be gone."""
     process.send_signal(signal.SIGKILL)

@@ -226,6 +226,7 @@ class RunDriver(threading.Thread):
         """End the children that the job made and did not end, then the run itself."""
         if self.folder.load().state is State.CANCEL_REQUESTED and ending.reason is Reason.LOST:
             ending = Ending(Reason.CANCELED_BY_USER, "canceled; its launcher had to be killed", ending.exit)
+        self._queue.release(self._target, self.folder.id)  # nothing runs any more, whatever the disk says to the rest
         Children(self._workspace, self.folder).end_all(ending)
         finish(self._workspace.layout, self.folder, ending)
         log.info("%s: %s (%s)", self.folder.id, ending.state, ending.reason)

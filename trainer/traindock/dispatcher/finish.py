@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 from typing import Any
 
 from traindock import faultpoints
 from traindock.dispatcher.endings import Ending
+from traindock.errors import StoreException
 from traindock.states import State
 from traindock.store.blobs import BlobStore
+from traindock.store.copying import may_pass
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.run_records import RunFolder
 from traindock.store.sealing import seal
+
+log = logging.getLogger(__name__)
 
 _BEFORE_RUNNING = (State.NOT_STARTED, State.PREPARING, State.QUEUED)
 
 
 def finish(workspace: WorkspaceLayout, folder: RunFolder, ending: Ending) -> None:
     """Seal what the run left and record its end; both may have been done by an earlier dispatcher.
+
+    What can never be sealed stays as it is, and the run says so: it ends all the same.
 
     Raises:
         StoreException: the disk is full or refuses; doing it again, later, goes on.
@@ -30,7 +37,14 @@ def finish(workspace: WorkspaceLayout, folder: RunFolder, ending: Ending) -> Non
     if record.state in (State.RUNNING, State.CANCEL_REQUESTED):
         folder.advance(State.FINALIZING)
     faultpoints.reached("dispatcher.before-seal")
-    seal(folder.layout, BlobStore(workspace.blobs))
-    faultpoints.reached("dispatcher.after-seal")
     also: list[dict[str, Any]] = [{"type": "exit", "value": dict(ending.exit)}] if ending.exit else []
+    try:
+        seal(folder.layout, BlobStore(workspace.blobs))
+    except StoreException as error:
+        if may_pass(error):
+            raise
+        log.warning("%s ends without being sealed: %s", folder.id, error)
+        text = f"the run's files could not be made final, and lie in {folder.layout.root} as they are: {error}"
+        also.append({"type": "warning", "text": text})
+    faultpoints.reached("dispatcher.after-seal")
     folder.advance(ending.state, reason=ending.reason, detail=ending.detail, also=also)

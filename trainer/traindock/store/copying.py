@@ -17,6 +17,13 @@ BLOCK: Final = 1 << 20
 #: Start of the names of unfinished files.
 TEMPORARY: Final = ".incoming-"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+#: What a disk or a machine refuses now and may take later, by itself or once somebody has made room.
+_PASSING: Final = frozenset(
+    {
+        *(errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS, errno.ESTALE, errno.ETIMEDOUT, errno.ENOLCK),
+        *(errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.EMFILE, errno.ENFILE, errno.ENOMEM),
+    }
+)
 
 
 def temporary_name() -> str:
@@ -65,6 +72,14 @@ def storage_error(error: OSError, doing: str) -> StoreException:
     return StoreException(
         f"cannot {doing}: {error.strerror or error}. Check that the folder belongs to you and is writable."
     )
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether trying again later can help: the disk or the machine refused, and not what was asked for is at fault."""
+    cause: BaseException | None = error
+    while cause is not None and not isinstance(cause, OSError):
+        cause = cause.__cause__
+    return cause is not None and cause.errno in _PASSING
 
 
 def copy_checked(

@@ -26,7 +26,7 @@ from typing import Final
 from traindock.errors import StoreException, UserErrorException
 from traindock.runtime.links import LinkedFolder
 from traindock.store.blobs import BlobStore
-from traindock.store.copying import open_regular, pump, storage_error
+from traindock.store.copying import may_pass, open_regular, pump, storage_error
 from traindock.store.files import canonical_json, sync_folder, write_atomic
 from traindock.store.layout import RunLayout
 
@@ -99,6 +99,7 @@ def seal(run: RunLayout, blobs: BlobStore, *, reached: Callable[[str], None] = l
     Raises:
         StoreException: the disk is full or refuses; sealing again, later, goes on.
     """
+    _permit(run.root)
     sealed = read_sealed(run)
     if sealed is not None:
         _notes(run).unlink(missing_ok=True)
@@ -168,10 +169,10 @@ class _Sealing:
         self._noted = _read_notes(run)
 
     def perform(self) -> SealedFiles:
-        self._move_out("outputs")
-        self._move_out("logs")
+        moved = [self._move_out(name) for name in ("outputs", "logs")]
         self._reached("drop work")
-        self._drop_work()
+        if all(moved):
+            self._drop_work()
         self._resolve_inner_links()
         names = dict(self._regular_files())
         self._note(executable=[name for name, path in names.items() if path.lstat().st_mode & stat.S_IXUSR])
@@ -199,10 +200,29 @@ class _Sealing:
         _notes(self._run).unlink(missing_ok=True)
         return sealed
 
-    def _move_out(self, name: str) -> None:
-        """Move one folder out of the working directory, whatever the script made of it."""
-        kept = self._run.root / name
-        made = self._run.work / name
+    @contextlib.contextmanager
+    def _sparing(self, name: str) -> Iterator[None]:
+        """Leave out what can never be sealed: no run may wait for ever for what its script has made."""
+        try:
+            yield
+        except OSError as error:
+            if may_pass(error):
+                raise
+            self._left_out[name] = f"it cannot be sealed: {error.strerror}"
+
+    def _move_out(self, name: str) -> bool:
+        """Move one folder out of the working directory; return whether nothing of it is left there."""
+        with self._sparing(f"{name}/"):
+            self._move(self._run.work / name, self._run.root / name)
+        return f"{name}/" not in self._left_out
+
+    def _move(self, made: Path, kept: Path) -> None:
+        """Move one folder, whatever the script made of it."""
+        name = kept.name
+        # A folder that cannot be written to cannot be moved either, for its ".." changes.
+        _permit(self._run.work)
+        if _kind(made) == stat.S_IFDIR:
+            _permit(made)
         if _kind(kept) == stat.S_IFLNK:
             self._reached(f"unlink {name}")
             kept.unlink()
@@ -260,12 +280,13 @@ class _Sealing:
             self._note(linked=linked, left_out={f"outputs/{name}": why for name, why in folder.left_out.items()})
         for name, place in self._noted.linked.items():
             self._reached(f"resolve {name}")
-            target = self._run.outputs / name
-            self._make_folders(target.parent)
-            aside = target.with_name(f"{UNFINISHED}{target.name}")
-            aside.unlink(missing_ok=True)
-            os.link(self._run.outputs / place, aside, follow_symlinks=False)
-            aside.replace(target)
+            with self._sparing(f"outputs/{name}"):
+                target = self._run.outputs / name
+                self._make_folders(target.parent)
+                aside = target.with_name(f"{UNFINISHED}link")
+                aside.unlink(missing_ok=True)
+                os.link(self._run.outputs / place, aside, follow_symlinks=False)
+                aside.replace(target)
             aside.unlink(missing_ok=True)  # it stays where an interrupted sealing has been here before
 
     def _make_folders(self, folder: Path) -> None:
@@ -307,11 +328,14 @@ class _Sealing:
                 name = where.relative_to(self._run.root).as_posix()
                 self._left_out[f"{name}/"] = f"it cannot be read: {error.strerror}"
                 continue
+            found = []
             for entry in entries:
-                if _kind(entry) == stat.S_IFDIR:
-                    pending.append(entry)
-                else:
-                    yield entry
+                with self._sparing(entry.relative_to(self._run.root).as_posix()):
+                    if _kind(entry) == stat.S_IFDIR:
+                        pending.append(entry)
+                    else:
+                        found.append(entry)
+            yield from found
 
     def _store(self, path: Path) -> str:
         try:
@@ -437,6 +461,8 @@ def _permit(folder: Path) -> None:
 
 def _merge(source: Path, target: Path) -> None:
     """Move the entries of ``source`` into ``target``; where a name is taken, under a name with a number."""
+    _permit(source)
+    _permit(target)
     for entry in sorted(source.iterdir()):
         place = target / entry.name
         number = 1
@@ -447,6 +473,8 @@ def _merge(source: Path, target: Path) -> None:
             number += 1
             place = target / f"{entry.stem} ({number}){entry.suffix}"
         else:
+            if _kind(entry) == stat.S_IFDIR:
+                _permit(entry)
             entry.rename(place)
 
 

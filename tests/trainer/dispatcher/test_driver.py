@@ -1,0 +1,81 @@
+"""What a run's driver does while the disk refuses."""
+
+from __future__ import annotations
+
+import errno
+import threading
+from typing import Any
+
+import pytest
+from tests.conftest import Submit, wait_for
+
+from traindock import Workspace
+from traindock.compute.leases import Leases
+from traindock.dispatcher import driver, start
+from traindock.dispatcher.place import Place
+from traindock.dispatcher.queue import NodeQueue
+from traindock.errors import StoreException
+from traindock.states import Reason, State
+
+
+class Disk:
+    """Refuses to seal, for a reason, until there is room."""
+
+    def __init__(self, number: int, monkeypatch: pytest.MonkeyPatch) -> None:
+        from traindock.dispatcher import finish
+
+        self.has_room = threading.Event()
+        self._number = number
+        self._seal = finish.seal
+        monkeypatch.setattr(finish, "seal", self.seal)
+
+    def seal(self, *arguments: Any) -> Any:
+        if not self.has_room.is_set():
+            raise StoreException("cannot seal") from OSError(self._number, "refused")
+        return self._seal(*arguments)
+
+
+@pytest.fixture
+def drive(workspace: Workspace, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Submit a script and drive its run in this process."""
+    monkeypatch.setattr(start, "ensure", lambda *_: None)
+    from traindock.compute_target import ComputeTarget, LocalCompute
+
+    ComputeTarget.create(workspace, "one", LocalCompute.provisioning_configuration(max_nodes=1))
+    queue, place = NodeQueue(Leases()), Place(workspace.layout.root)
+    drivers = []
+
+    def drive(script: str) -> driver.RunDriver:
+        run = submit(script, compute_target="one")
+        made = driver.RunDriver(workspace, place, run.id, queue, lambda: None)
+        made.start()
+        drivers.append(made)
+        return made
+
+    yield drive
+    for each in drivers:
+        each.stop()
+        each.join(30)
+
+
+def test_a_run_whose_files_wait_for_the_disk_lets_the_next_one_start(
+    drive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    disk = Disk(errno.ENOSPC, monkeypatch)
+    first = drive("pass")
+    wait_for(lambda: "waiting" in first.folder.load().detail, "the first run to wait for the disk")
+    assert first.folder.load().state is State.FINALIZING
+    second = drive("print('second')")
+    wait_for(lambda: second.folder.load().state is State.FINALIZING, "the second run to have run")
+    disk.has_room.set()
+    for each in (first, second):
+        wait_for(lambda each=each: each.folder.load().state is State.COMPLETED, "the runs to end")
+
+
+def test_a_run_whose_files_can_never_be_sealed_ends_and_says_so(drive: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    Disk(errno.ENAMETOOLONG, monkeypatch)
+    run = drive("pass").folder
+    wait_for(lambda: run.load().state.terminal, "the run to end")
+    record = run.load()
+    assert record.reason is Reason.FINISHED
+    assert "could not be made final" in record.warnings[0]
