@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import codecs
 import sys
-import time
+import warnings
 from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,7 +25,6 @@ _CHUNK = 1 << 16
 _BEFORE_BUILDING = (State.NOT_STARTED, State.PREPARING)
 _BEFORE_RUNNING = (State.NOT_STARTED, State.PREPARING, State.QUEUED)
 _PAUSE_SECONDS = 1.0
-_DISPATCHER_CHECK_SECONDS = 2.0
 
 
 def wait(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
@@ -79,7 +78,7 @@ class _Follower:
         self._watcher = Watcher(paths)
         self._told: tuple[State, str] | None = None
         self._states_told = 0
-        self._dispatcher_checked = 0.0
+        self._upkeep = start.Upkeep(run.workspace.layout)
 
     def __enter__(self) -> _Follower:
         return self
@@ -106,9 +105,8 @@ class _Follower:
                 f"run {record.id} is {record.state} and will stay so: it was not submitted by you to this workspace"
                 + (" (which is a copy of the one it belongs to)" if record.signature is Signature.COPIED else "")
             )
-        if time.monotonic() - self._dispatcher_checked > _DISPATCHER_CHECK_SECONDS:
-            start.ensure(self._run.workspace.layout)
-            self._dispatcher_checked = time.monotonic()
+        if trouble := self._upkeep.look():
+            self._warn(trouble)
         return False
 
     def pause(self) -> None:
@@ -149,6 +147,14 @@ class _Follower:
                 for log in self._logs:
                     log.end_line()
                 print(f"[{state}]{' ' if detail else ''}{detail}", flush=True)  # noqa: T201
+
+    def _warn(self, text: str) -> None:
+        if self._show:
+            for log in self._logs:
+                log.end_line()
+            print(f"Warning: {text}", flush=True)  # noqa: T201
+        else:
+            warnings.warn(text, stacklevel=5)
 
     def _print_summary(self, record: RunRecord, details: dict[str, Any]) -> None:
         for log in self._logs:

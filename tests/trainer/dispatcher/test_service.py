@@ -13,8 +13,11 @@ from pathlib import Path
 import pytest
 from tests.conftest import dispatcher_of, end_everything_in, make_workspace, submitter, wait_for
 
-from traindock import ActivityFailedException, Workspace
+from traindock import ActivityFailedException, Workspace, waiting
+from traindock.cli import logs
+from traindock.cli.main import main
 from traindock.dispatcher import start
+from traindock.store.layout import WorkspaceLayout
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_there_is_only_one_however_many_are_started(workspace: Workspace) -> Non
     for _ in range(4):
         start.start(workspace.layout)
     first = dispatcher_of(workspace)
-    others = [process for process in start._started if process.pid != first.pid]
+    others = [each.process for each in start._started if each.process.pid != first.pid]
     for process in others:
         assert process.wait(30) == 0
     assert first.is_running()
@@ -108,3 +111,55 @@ def test_a_lease_folder_that_cannot_be_used_stops_no_run_but_those_that_need_gpu
         with_gpu.wait_for_completion()
     assert failed.value.reason == "leases_unusable"
     assert "do not need it" in failed.value.hint
+
+
+@pytest.fixture
+def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first five dispatchers that are started die as they begin; the next one works."""
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "argparse.py").write_text("raise RuntimeError('nothing works here')")
+    paths = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{broken}{os.pathsep}{paths}")
+    monkeypatch.setattr(start, "_LOOK_SECONDS", 0.1)
+    for module in (waiting, logs):
+        monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.1)
+    count = iter(range(1, 1000))
+    really = start.start
+
+    def begin(layout: WorkspaceLayout) -> None:
+        if next(count) == 6:
+            for each in start._started:
+                each.process.wait(30)
+            monkeypatch.setenv("PYTHONPATH", paths)
+        really(layout)
+
+    monkeypatch.setattr(start, "start", begin)
+
+
+@pytest.mark.usefixtures("dying")
+def test_whoever_waits_is_told_what_dispatchers_die_of(workspace: Workspace, tmp_path: Path) -> None:
+    run = submitter(workspace, tmp_path)("pass")
+    with pytest.warns(UserWarning, match="RuntimeError: nothing works here") as told:
+        run.wait_for_completion()
+    assert len(told) == 1, "once, though it went on"
+    assert str(workspace.layout.dispatcher_log) in str(told[0].message)
+
+
+@pytest.mark.usefixtures("dying")
+def test_whoever_watches_reads_what_dispatchers_die_of(
+    workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    submitter(workspace, tmp_path)("pass").wait_for_completion(show_output=True)
+    printed = capsys.readouterr().out
+    assert "\nWarning: no run of " in printed
+    assert "RuntimeError: nothing works here" in printed
+
+
+@pytest.mark.usefixtures("dying")
+def test_whoever_follows_a_log_is_told_what_dispatchers_die_of(
+    workspace: Workspace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    submitter(workspace, tmp_path)("pass")
+    assert main(["--workspace", str(workspace.layout.root), "logs", "last", "-f"]) == 0
+    assert "warning: no run of " in capfd.readouterr().err

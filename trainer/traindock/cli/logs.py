@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-import time
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
 _BLOCK: Final = 1 << 16
 _PAUSE_SECONDS: Final = 1.0
-_DISPATCHER_SECONDS: Final = 2.0
 
 
 def configure(parser: parsers.Parser) -> None:
@@ -107,7 +105,7 @@ def _follow(args: argparse.Namespace, found: Run, path: Path) -> RunRecord:
     layout = found.workspace.layout.run(found.id)
     offset = _start(path, args.tail)
     told = ""
-    looked = 0.0
+    upkeep = start.Upkeep(found.workspace.layout)
     with Watcher([layout.events, path]) as watcher:
         while True:
             # The state first: once it is terminal, the log is complete when it is read after it.
@@ -125,9 +123,8 @@ def _follow(args: argparse.Namespace, found: Run, path: Path) -> RunRecord:
                 raise RunNotSignedException(
                     f"run {record.id} is {record.state} and will stay so: it was not submitted by you to this workspace"
                 )
-            if time.monotonic() - looked > _DISPATCHER_SECONDS:
-                start.ensure(found.workspace.layout)
-                looked = time.monotonic()
+            if trouble := upkeep.look():
+                note(args, f"traindock: warning: {trouble}")
             watcher.wait(_PAUSE_SECONDS)
 
 

@@ -29,7 +29,7 @@ def main() -> int:
         _keep_log_short(service.log_file)
         return service.serve()
     except TraindockError as error:
-        logging.getLogger(__name__).error("%s", error)
+        logging.getLogger(__name__).error("%s", " ".join(str(error).split()))
         return 1
 
 

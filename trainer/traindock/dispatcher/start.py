@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import math
 import os
+import re
 import shutil
 import signal
 import subprocess
 import sys
+import time
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from traindock._version import __version__
 from traindock.errors import StoreException
@@ -18,8 +23,52 @@ from traindock.store.ownership import is_elsewhere
 
 _OWN_VARIABLES = ("TRAINDOCK_LEASE_DIR", "TRAINDOCK_GPU_DEVICES", "TRAINDOCK_FAULT", "TRAINDOCK_FAULT_ONCE")
 
+# How often whoever waits looks whether there is a dispatcher, and after how many that died one after the other they
+# are told: one may have been killed by chance.
+_LOOK_SECONDS = 2.0
+_ENOUGH: Final = 3
+_LAST_BYTES: Final = 20_000
+_LOG_PREFIX: Final = re.compile(r"^[-\d]+ [:,\d]+ [A-Z]+ \d+ \w+: ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Started:
+    """A dispatcher that this process has started, with where its words begin in the log."""
+
+    process: subprocess.Popen[bytes]
+    root: Path
+    log_offset: int
+
+
 # Kept so that the interpreter reaps them instead of warning about children left behind.
-_started: list[subprocess.Popen[bytes]] = []
+_started: list[_Started] = []
+# By workspace, those in a row that ended with an error.
+_dead: dict[Path, list[_Started]] = {}
+
+
+class Upkeep:
+    """Keeps a dispatcher at work while somebody waits for a run of the workspace."""
+
+    def __init__(self, layout: WorkspaceLayout) -> None:
+        self._layout = layout
+        self._looked = -math.inf
+        self._told = ""
+
+    def look(self) -> str:
+        """Start a dispatcher if there is none; call it as often as you like.
+
+        Returns:
+            What is to be told, once: dispatchers die as soon as they are started, and of what. Else "".
+        """
+        if time.monotonic() - self._looked < _LOOK_SECONDS:
+            return ""
+        ensure(self._layout)
+        self._looked = time.monotonic()
+        trouble = _trouble(self._layout)
+        if trouble == self._told:
+            return ""
+        self._told = trouble
+        return trouble
 
 
 def ensure(layout: WorkspaceLayout) -> None:
@@ -29,10 +78,12 @@ def ensure(layout: WorkspaceLayout) -> None:
     """
     if is_elsewhere(layout):
         return
-    _started[:] = [process for process in _started if process.poll() is None]
+    _reap()
     if not is_running(layout):
         start(layout)
-    elif _older(_running_version(layout), __version__):
+        return
+    _dead.pop(layout.root, None)
+    if _older(_running_version(layout), __version__):
         _ask_to_leave(layout)
         start(layout)
 
@@ -58,6 +109,7 @@ def start(layout: WorkspaceLayout) -> None:
     try:
         log = os.open(layout.dispatcher_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
+            offset = os.fstat(log).st_size
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -71,7 +123,40 @@ def start(layout: WorkspaceLayout) -> None:
             os.close(log)
     except OSError as error:
         raise StoreException(f"cannot start the dispatcher of {layout.root}: {error.strerror}") from error
-    _started.append(process)
+    _started.append(_Started(process, layout.root, offset))
+
+
+def _reap() -> None:
+    ended = [each for each in _started if each.process.poll() is not None]
+    _started[:] = [each for each in _started if each not in ended]
+    for each in ended:
+        if each.process.returncode == 0:
+            _dead.pop(each.root, None)
+        else:
+            _dead.setdefault(each.root, []).append(each)
+
+
+def _trouble(layout: WorkspaceLayout) -> str:
+    dead = _dead.get(layout.root, [])
+    if len(dead) < _ENOUGH:
+        return ""
+    words = _last_words(layout.dispatcher_log, dead[-1].log_offset) or f"exit code {dead[-1].process.returncode}"
+    return (
+        f"no run of {layout.root} goes on, since the dispatcher ends as soon as it is started: {words} "
+        f"(all it said is in {layout.dispatcher_log})"
+    )
+
+
+def _last_words(log: Path, offset: int) -> str:
+    """Return the last line that was written into the log since ``offset``, without time and process."""
+    try:
+        with open(log, "rb") as file:
+            size = os.fstat(file.fileno()).st_size
+            file.seek(max(offset if offset <= size else 0, size - _LAST_BYTES))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    return next((_LOG_PREFIX.sub("", line) for line in reversed(lines) if line.strip()), "")
 
 
 def _environment() -> dict[str, str]:
