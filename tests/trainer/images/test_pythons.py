@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from traindock.errors import TrainingException, UserErrorException
+from traindock.errors import EnvironmentBuildException, TrainingException, UserErrorException
 from traindock.images import pythons
 from traindock.images.pythons import check_buildable
 from traindock.images.recipe import Recipe
@@ -122,7 +122,9 @@ def test_conda_packages_that_nothing_can_provide_are_refused(monkeypatch: pytest
         check_buildable(Recipe(conda=("gcc=9", "numpy", "openmpi")), sys.executable)
 
 
-def test_an_interpreter_that_is_used_as_it_is_needs_no_check() -> None:
+def test_an_interpreter_that_is_used_as_it_is_must_be_one_and_nothing_more() -> None:
+    with pytest.raises(EnvironmentBuildException, match="'/bin/true' is no Python 3 interpreter"):
+        check_buildable(Recipe(user_managed=True, interpreter="/bin/true"), sys.executable)
     assert check_buildable(Recipe(user_managed=True, framework="torch==1.0.*"), sys.executable) is None
 
 

@@ -187,6 +187,26 @@ class TestTheSubmittersInterpreter:
         monkeypatch.setattr(interpreters, "_known", {})  # as another process would see it
         assert plan(Recipe(pip=("shelf-one",)), environments=place.environments, caller=python).how == "caller"
 
+    def test_is_looked_at_as_jobs_see_it_without_what_is_on_the_import_path_of_this_process(
+        self, place: Place, shelf: Shelf, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        subprocess.run(
+            [
+                find_uv(),
+                "pip",
+                "install",
+                "--quiet",
+                "--target",
+                str(tmp_path / "lib"),
+                shelf.wheel("shelf-one", "1.0"),
+            ],
+            check=True,
+        )
+        monkeypatch.setenv("PYTHONPATH", str(tmp_path / "lib"))
+        monkeypatch.syspath_prepend(str(tmp_path / "lib"))
+        planned = place.plan(Recipe(pip=("shelf-one",)))
+        assert (planned.how, "shelf-one is not installed" in planned.why) == ("build", True)
+
     def test_that_is_missing_or_no_python_is_an_error_naming_it(self, place: Place, tmp_path: Path) -> None:
         with pytest.raises(EnvironmentBuildException, match="gone"):
             place.prepare(Recipe(pip=("pytest",)), caller=str(tmp_path / "gone"))
@@ -209,6 +229,20 @@ class TestUserManaged:
     def test_a_missing_interpreter_is_an_error_naming_it(self, place: Place) -> None:
         with pytest.raises(EnvironmentBuildException, match="/no/such/python"):
             place.prepare(Recipe(user_managed=True, interpreter="/no/such/python"))
+
+    def test_what_is_no_python_does_not_pass_for_one(self, place: Place) -> None:
+        with pytest.raises(EnvironmentBuildException, match="'/bin/true' is no Python 3 interpreter"):
+            place.prepare(Recipe(user_managed=True, interpreter="/bin/true"))
+
+    def test_a_python_too_old_for_jobs_is_refused(self, place: Place, tmp_path: Path) -> None:
+        old = tmp_path / "python3.7"
+        answer = {"version": "3.7.16", "flavour": "CPythonm", "executable": str(old), "path": [], "markers": {}}
+        old.write_text(f"#!/bin/sh\necho 'traindock:{json.dumps(answer)}'\n")
+        old.chmod(0o755)
+        with pytest.raises(
+            UserErrorException, match=r"python3\.7 \(Python 3\.7\.16\) is too old: jobs need Python 3\.8"
+        ):
+            place.prepare(Recipe(user_managed=True, interpreter=str(old)))
 
 
 class TestBuilding:

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from traindock.errors import EnvironmentBuildException
+from traindock.errors import EnvironmentBuildException, UserErrorException
+from traindock.images.frameworks import OLDEST_JOB_PYTHON
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution
@@ -97,10 +98,10 @@ class Satisfaction:
 
 
 def probe(executable: str, cache: Path | None = None) -> Interpreter:
-    """Find out about an interpreter.
+    """Find out about an interpreter by starting it; remembered until it, or a folder that it imports from, changes.
 
-    This process's own needs no work; any other is started once and remembered until it, or a folder that it imports
-    from, changes.
+    It is started as jobs are, without PYTHONPATH. So is this process's own: what ``sys.path`` holds here, a notebook or
+    a shell may have put there for itself.
 
     Args:
         executable: absolute path.
@@ -109,8 +110,6 @@ def probe(executable: str, cache: Path | None = None) -> Interpreter:
     Raises:
         EnvironmentBuildException: it is missing, or is no Python 3 that starts.
     """
-    if executable == sys.executable:
-        return _own()
     if executable in _known and _known[executable][0] == _stamp(_known[executable][1].path, executable):
         return _known[executable][1]
     file = cache / f"{hashlib.sha256(os.fsencode(executable)).hexdigest()[:24]}.json" if cache else None
@@ -122,6 +121,34 @@ def probe(executable: str, cache: Path | None = None) -> Interpreter:
     found = Interpreter(executable, data["version"], data["flavour"], tuple(data["path"]), data["markers"])
     _known[executable] = (_stamp(found.path, executable), found)
     return found
+
+
+def running() -> Interpreter:
+    """This process's own interpreter, without a look at what is installed for it: that takes no time."""
+    import platform
+
+    from packaging.markers import default_environment
+
+    return Interpreter(
+        executable=sys.executable,
+        version=platform.python_version().rstrip("+"),
+        flavour=platform.python_implementation() + getattr(sys, "abiflags", ""),
+        path=(),
+        markers={name: str(value) for name, value in default_environment().items()},
+    )
+
+
+def check_runs_jobs(interpreter: Interpreter) -> None:
+    """Check that jobs can run on an interpreter that is used as it is.
+
+    Raises:
+        UserErrorException: it is too old.
+    """
+    if interpreter.minor < OLDEST_JOB_PYTHON:
+        raise UserErrorException(
+            f"{interpreter.words} is too old: jobs need Python {'.'.join(map(str, OLDEST_JOB_PYTHON))} or newer, so "
+            "name another interpreter, or leave user_managed out to have an environment built"
+        )
 
 
 def satisfies(interpreter: Interpreter, requirements: Iterable[str]) -> Satisfaction:
@@ -210,26 +237,14 @@ def _version(distribution: Distribution) -> str | None:
     return match[1] if match else None
 
 
-def _own() -> Interpreter:
-    import platform
-
-    from packaging.markers import default_environment
-
-    return Interpreter(
-        executable=sys.executable,
-        version=platform.python_version().rstrip("+"),
-        flavour=platform.python_implementation() + getattr(sys, "abiflags", ""),
-        path=tuple(folder for folder in sys.path if folder),
-        markers={name: str(value) for name, value in default_environment().items()},
-    )
-
-
 def _ask(executable: str) -> dict[str, Any]:
     if not Path(executable).exists():
         raise EnvironmentBuildException(f"the interpreter {executable!r} does not exist")
+    env = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [executable, "-c", _PROBE]
     try:
         answer = subprocess.run(
-            [executable, "-c", _PROBE], stdin=subprocess.DEVNULL, capture_output=True, timeout=60, cwd="/", check=False
+            command, stdin=subprocess.DEVNULL, capture_output=True, timeout=60, cwd="/", env=env, check=False
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise EnvironmentBuildException(f"the interpreter {executable!r} does not start: {error}") from error
@@ -244,7 +259,7 @@ def _ask(executable: str) -> dict[str, Any]:
 def _stamp(path: Iterable[str], executable: str) -> list[Any]:
     """What changes whenever the answer may: the program, the folders it imports from, and what adds to these."""
     places = [executable, str(Path(executable).parent.parent / "pyvenv.cfg"), *path]
-    stamp: list[Any] = [os.environ.get("PYTHONPATH", "")]
+    stamp: list[Any] = []
     for place in places:
         try:
             status = Path(place).stat()

@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from traindock.errors import TrainingException, UserErrorException
 from traindock.images.frameworks import OLDEST_JOB_PYTHON, FrameworkPackages, of_recipe
-from traindock.images.interpreters import Interpreter, probe
+from traindock.images.interpreters import Interpreter, check_runs_jobs, probe, running
 from traindock.images.recipe import Recipe, python_specifier
 from traindock.images.uv import find_uv
 
@@ -157,18 +158,22 @@ def check_buildable(recipe: Recipe, python: str, cache: Path | None = None) -> P
 
     Raises:
         TrainingException: the framework version needs a Python that is not here and that uv cannot fetch.
-        UserErrorException: conda packages without a counterpart on PyPI, and no conda; or no Python will do.
-        EnvironmentBuildException: the submitter's interpreter does not work.
+        UserErrorException: conda packages without a counterpart on PyPI, and no conda; no Python will do; or one that
+            is used as it is, is too old.
+        EnvironmentBuildException: the submitter's interpreter, or the one that is named, does not work.
     """
     from traindock.images.conda import check_conda
 
+    own = recipe.interpreter or python
+    caller = running() if own == sys.executable else probe(own, cache)
     if recipe.user_managed:
+        check_runs_jobs(caller)
         return None
     translation = check_conda(recipe.conda)
     want = wanted(recipe, translation.pip, translation.python)
     if translation.unknown:
         return None
-    return find(want, probe(recipe.interpreter or python, cache))
+    return find(want, caller)
 
 
 def _refuse(want: PythonWanted, text: str | None) -> PythonFound:

@@ -20,7 +20,7 @@ from traindock.errors import EnvironmentBuildException, StoreException
 from traindock.images import frameworks, pythons
 from traindock.images.builder import Built, build
 from traindock.images.conda import Translation, translate
-from traindock.images.interpreters import Interpreter, probe, satisfies
+from traindock.images.interpreters import Interpreter, check_runs_jobs, probe, satisfies
 from traindock.images.recipe import Recipe, canonical_requirement
 from traindock.images.uv import BuildCanceled, BuildLog, BuildSettings
 
@@ -95,6 +95,7 @@ def plan(recipe: Recipe, *, environments: Path, caller: str) -> Plan:
     """
     if recipe.user_managed:
         python = _existing(recipe.interpreter or caller)
+        check_runs_jobs(probe(python, environments / ".interpreters"))
         return Plan("user_managed", recipe.key(), f"{python} is used as it is (user_managed)", python, recipe.notices)
     translation = translate(recipe.conda)
     base = probe(_existing(recipe.interpreter or caller), environments / ".interpreters")
