@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import re
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -13,6 +15,7 @@ import pytest
 
 from traindock.cli.parsers import COMMANDS
 from traindock.states import State
+from traindock.workspace import Workspace
 
 from .conftest import Cli, Record
 
@@ -69,11 +72,9 @@ def test_the_version_is_told(cli: Cli) -> None:
         ("submit", "--tag", "novalue", "train.py"),
         ("submit", "--pip", "six", "--user-managed", "train.py"),
         ("submit", "--plan", "--wait", "train.py"),
-        ("logs", "last", "-f", "--json"),
         ("logs", "last", "--exit-status"),
         ("register", "last"),
         ("register", "--file", "x", "run", "name"),
-        ("metrics", "last", "--csv", "--json"),
     ],
 )
 def test_what_is_not_understood_exits_with_2_and_shows_the_usage(cli: Cli, words: tuple[str, ...]) -> None:
@@ -98,6 +99,20 @@ def test_with_json_an_error_is_one_document_on_stderr(cli: Cli, words: tuple[str
     assert answer.error["code"] == "run_not_found"
     assert answer.error["type"] == "RunNotFoundException"
     assert "'nobody'" in answer.error["message"]
+
+
+@pytest.mark.parametrize(
+    "words", [("fly",), ("runs", "--limit", "-3"), ("logs", "last", "-f"), ("metrics", "last", "--csv"), ("show",)]
+)
+def test_with_json_what_is_not_understood_is_such_a_document_too(cli: Cli, words: tuple[str, ...]) -> None:
+    answer = cli(*words, "--json")
+    assert (answer.code, answer.out) == (2, "")
+    assert (answer.error["code"], answer.error["type"]) == ("usage", "NotUnderstood")
+    assert answer.error["message"]
+
+
+def test_json_among_the_words_of_a_command_is_its_own(cli: Cli) -> None:
+    assert "usage: traindock submit" in cli("submit", "--no-such", "--command", "--", "jq", "--json").err
 
 
 def test_a_workspace_is_named_by_its_folder_its_name_or_a_config_file(cli: Cli, record: Record, tmp_path: Path) -> None:
@@ -140,6 +155,55 @@ def test_a_closed_pipe_ends_it_quietly(record: Record, process: Callable[..., su
     assert reader.stderr.read() == b""
 
 
+@pytest.mark.parametrize("closed", [">&-", "2>&-", ">&- 2>&-"])
+def test_a_closed_stream_is_written_to_in_vain(record: Record, workspace: Workspace, closed: str) -> None:
+    record()
+    command = shlex.join([sys.executable, "-m", "traindock", "--workspace", str(workspace.layout.root), "runs"])
+    done = subprocess.run(["sh", "-c", f"{command} {closed}"], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize("buffered", ["", "1"])
+@pytest.mark.skipif(not os.path.exists("/dev/full"), reason="needs /dev/full")  # noqa: PTH110
+def test_an_output_that_cannot_be_written_is_a_message(
+    record: Record, process: Callable[..., subprocess.Popen[bytes]], buffered: str
+) -> None:
+    record()
+    with open("/dev/full", "wb") as full:
+        listing = process("runs", stdout=full, env={**os.environ, "PYTHONUNBUFFERED": buffered})
+    _, err = listing.communicate(timeout=60)
+    assert listing.returncode == 1
+    assert re.fullmatch(rb"traindock: .*No space left on device\n", err)
+
+
+@pytest.mark.parametrize("module", ["argparse", "traindock.cli.listing", "traindock.cli.output", "traindock.workspace"])
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (["runs"], "traindock: interrupted\n"),
+        (["runs", "--json"], '"code": "interrupted", "type": "KeyboardInterrupt", "message": "interrupted"'),
+    ],
+)
+def test_ctrl_c_is_quiet_from_the_first_moments_on(
+    workspace: Workspace, module: str, words: list[str], told: str
+) -> None:
+    code = f"""
+import sys
+class Interrupting:
+    def find_spec(self, name, path, target=None):
+        if name == {module!r}:
+            raise KeyboardInterrupt
+sys.meta_path.insert(0, Interrupting())
+from traindock.cli.main import main
+sys.exit(main(["--workspace", {str(workspace.layout.root)!r}, *{words!r}]))
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=60)
+    assert done.returncode == 130
+    assert told in " ".join(done.stderr.split()) + "\n"
+    assert "Traceback" not in done.stderr
+    assert done.stdout == ""
+
+
 def test_names_that_the_terminal_cannot_show_end_nothing(
     record: Record, process: Callable[..., subprocess.Popen[bytes]]
 ) -> None:
@@ -171,8 +235,6 @@ def test_a_refusal_of_the_system_is_a_message(cli: Cli, record: Record, monkeypa
 def test_a_damaged_index_is_rebuilt_with_a_warning_and_the_answer_is_right(cli: Cli, record: Record) -> None:
     run_id = record(State.COMPLETED)
     cli("rebuild-index")
-    from traindock.workspace import Workspace
-
     root = Workspace.list()["test"][0].layout
     for suffix in ("-wal", "-shm"):
         root.index.with_name(root.index.name + suffix).unlink(missing_ok=True)

@@ -1,16 +1,21 @@
-"""The command ``traindock``: finds the command's module, and turns every ending into words and an exit code."""
+"""The command ``traindock``: finds the command's module, and turns every ending into words and an exit code.
+
+Little is imported before :func:`main` has begun, so that Ctrl-C ends the command quietly from its first moments on.
+"""
 
 from __future__ import annotations
 
-import argparse
 import os
 import sys
-from collections.abc import Sequence
-from typing import Final
 
-from traindock.cli.parsers import root_parser
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+    from typing import Final
 
 FAILED: Final = 1
+NOT_UNDERSTOOD: Final = 2
 INTERRUPTED: Final = 130
 #: What a shell reports for a program that SIGPIPE ended, as ``traindock runs | head`` may end this one.
 BROKEN_PIPE: Final = 141
@@ -23,21 +28,52 @@ def main(argv: Sequence[str] | None = None) -> int:
         argv: the words after the program's name; those of this process if it is None.
 
     Raises:
-        SystemExit: the command line is not understood (2), or only asks for help or the version (0).
+        SystemExit: the command line only asks for help or the version (0).
     """
-    _make_encodable()
     words = list(sys.argv[1:] if argv is None else argv)
     try:
+        _open_closed()
+        _make_encodable()
         try:
-            args = root_parser().parse_args(words)
-            args.workspace = getattr(args, "workspace", None)
-            args.json = getattr(args, "json", False)
-            return _execute(args)
+            return _parse_and_execute(words)
         finally:
             sys.stdout.flush()
     except BrokenPipeError:
         _give_up_stdout()
         return BROKEN_PIPE
+    except KeyboardInterrupt:
+        # What is imported may be imported by half: only what is there already is used here.
+        text = "interrupted"
+        if _asks_for_json(words):
+            text = f'{{"error": {{"code": "{text}", "type": "KeyboardInterrupt", "message": "{text}"}}}}'
+        print(text if "{" in text else f"traindock: {text}", file=sys.stderr, flush=True)
+        return INTERRUPTED
+    except OSError as error:
+        _give_up_stdout()
+        print(f"traindock: the output cannot be written: {error.strerror}", file=sys.stderr, flush=True)
+        return FAILED
+
+
+def _parse_and_execute(words: list[str]) -> int:
+    from traindock.cli.parsers import NotUnderstood, root_parser
+
+    try:
+        args = root_parser().parse_args(words)
+        args.workspace = getattr(args, "workspace", None)
+        args.json = getattr(args, "json", False)
+        return _execute(args)
+    except NotUnderstood as error:
+        from traindock.cli.output import error_document
+
+        document = error_document("usage", "NotUnderstood", str(error))
+        text = document if _asks_for_json(words) else f"{error.usage}{error.program}: error: {error}"
+        print(text, file=sys.stderr, flush=True)
+        return NOT_UNDERSTOOD
+
+
+def _asks_for_json(words: list[str]) -> bool:
+    """Whether ``--json`` is among words that need not make sense."""
+    return "--json" in words[: words.index("--") if "--" in words else None]
 
 
 def _execute(args: argparse.Namespace) -> int:
@@ -61,6 +97,14 @@ def _execute(args: argparse.Namespace) -> int:
             raise
         except OSError as error:
             return report(args, "system", type(error).__name__, str(error))
+
+
+def _open_closed() -> None:
+    """Write to nowhere where a stream is closed (``>&-``), lest a file that is opened next takes its place."""
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w")  # noqa: SIM115
 
 
 def _make_encodable() -> None:

@@ -79,11 +79,15 @@ def report(args: argparse.Namespace, code: str, kind: str, message: str) -> int:
     """
     sys.stdout.flush()
     if args.json:
-        error = {"error": {"code": code, "type": kind, "message": message}}
-        print(json.dumps(error, indent=2), file=sys.stderr, flush=True)
+        print(error_document(code, kind, message), file=sys.stderr, flush=True)
     else:
         note(args, f"traindock: {message}")
     return 1
+
+
+def error_document(code: str, kind: str, message: str) -> str:
+    """Return the JSON document of an error; see :func:`report`."""
+    return json.dumps({"error": {"code": code, "type": kind, "message": message}}, indent=2)
 
 
 @contextmanager

@@ -40,6 +40,19 @@ _EPILOG = """
 """
 
 
+class NotUnderstood(Exception):
+    """The command line is not understood; the text says what of it.
+
+    Attributes:
+        usage: the command's usage, lines with their ends.
+        program: the program with its command.
+    """
+
+    def __init__(self, message: str, usage: str, program: str) -> None:
+        super().__init__(message)
+        self.usage, self.program = usage, program
+
+
 class Parser(argparse.ArgumentParser):
     """A parser that is filled in when it first parses, and finds positionals between options, too."""
 
@@ -67,6 +80,14 @@ class Parser(argparse.ArgumentParser):
             # In its own words: the root parser would only say that it does not know them.
             self.error(f"there is no option {unknown[0]}: what belongs to the script comes after the script's name")
         return known, unknown
+
+    def error(self, message: str) -> NoReturn:
+        """Refuse the command line.
+
+        Raises:
+            NotUnderstood: always.
+        """
+        raise NotUnderstood(message, self.format_usage(), self.prog)
 
     def teach(self, description: str, examples: str) -> None:
         """Set what ``--help`` says besides the options; both texts may be indented."""
