@@ -252,6 +252,7 @@ class TestDamage:
             b'{"t": 1, "name": "loss", "kind": "row", "value": 1}\n',
             b'{"t": 1, "name": "loss", "kind": "list", "value": {"$float": "seven"}}\n',
             b'{"t": NaN, "name": "loss", "kind": "scalar", "value": 1}\n',
+            b'{"t": 1, "name": "loss", "kind": "scalar", "value": true, "step": 9223372036854775808}\n',
             b"[" * 100_000 + b"\n",
             b"\n",
         ],
@@ -290,6 +291,7 @@ class TestDamage:
         (metrics / "linked").symlink_to(writer)
         os.mkfifo(metrics / "pipe")
         reader = MetricReader(metrics)
+        assert [info.name for info in reader.names()] == ["loss"]
         assert reader.as_azure() == {"loss": 0.5}
         assert reader.values("x") == []
         assert len(reader.buckets("x").count) == 0
@@ -340,6 +342,15 @@ class TestSince:
             }
         found, cursor = self.follow(MetricReader(metrics), cursor, limit)
         assert found == {}
+
+    @pytest.mark.parametrize("limit", [1, 2, 3])
+    def test_damaged_lines_cut_nothing_short(self, run: JobRun, metrics: Path, limit: int) -> None:
+        run.log("note", "first")
+        with (writer_of(metrics) / "records.jsonl").open("ab") as out:
+            out.write(b"garbage\n" * 5)
+        run.log("note", "last")
+        run.log("loss", 0.5)
+        assert self.follow(MetricReader(metrics), None, limit)[0] == {"note": ["first", "last"], "loss": [0.5]}
 
     def test_steps_and_times_come_along(self, run: JobRun, metrics: Path) -> None:
         run.log("loss", 0.5, step=7)

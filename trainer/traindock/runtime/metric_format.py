@@ -158,6 +158,8 @@ def parse_record(line: bytes) -> Dict[str, Any] | None:
         return None
     if t.__class__ not in (int, float) or not valid_time(t) or step.__class__ not in (int, type(None)):
         return None
+    if step is not None and not INT64_MIN <= step <= INT64_MAX:
+        return None
     try:
         value = from_json(found["value"])
     except (ValueError, RecursionError):

@@ -116,11 +116,12 @@ class NumberFile:
         return np.dtype([("value", value), ("time", "<f8")])
 
     def size(self) -> int:
-        """Bytes in the file; 0 where there is none."""
+        """Bytes in the file; 0 where there is none, or something else than a file."""
         try:
-            return os.lstat(self.path).st_size
+            found = os.lstat(self.path)
         except OSError:
             return 0
+        return found.st_size if stat.S_ISREG(found.st_mode) else 0
 
     def read(self, start: int = 0, stop: int = 1 << 56) -> npt.NDArray[Any]:
         """Return the complete records from index ``start`` to ``stop``, damaged ones included."""

@@ -246,9 +246,9 @@ class MetricReader:
             for writer in self._scan():
                 writer.refresh_names()
                 place = places.setdefault(writer.folder.name, [0, {}])
-                new, place[0], _ = writer.records_since(place[0], left)
+                new, place[0], damaged = writer.records_since(place[0], left)
                 records += new
-                left -= len(new)
+                left -= len(new) + damaged
                 for file in writer.files.values():
                     start = place[1].get(str(file.number), 0)
                     available = file.size() // file.record_size - start
