@@ -145,3 +145,82 @@ def test_where_gpus_cannot_be_leased_only_runs_that_need_some_fail(tmp_path: Pat
     unusable.unlink()
     later = Waiter(queue, "later", 3.0, lambda: 9, gpus=1)
     wait_for(lambda: started(later), "a later run to start")
+
+
+@pytest.fixture
+def somebody(tmp_path: Path) -> Lease:
+    """Both GPUs, in the hands of another workspace."""
+    lease = Leases(tmp_path / "leases").try_acquire(2, ["gpu-0", "gpu-1"], {"run_id": "theirs"})
+    assert lease is not None
+    return lease
+
+
+def test_a_run_that_waits_for_a_gpu_holds_up_no_run_that_needs_none(queue: NodeQueue, somebody: Lease) -> None:
+    on_gpu = Waiter(queue, "on-gpu", 1.0, lambda: 1, gpus=1)
+    wait_for(lambda: on_gpu.told, "the first to wait for a GPU")
+    without = Waiter(queue, "without", 2.0, lambda: 1)
+    wait_for(lambda: started(without), "the second to start on the node that is free")
+    queue.release("target", "without")
+    assert on_gpu.is_alive()
+    somebody.release()
+    wait_for(lambda: started(on_gpu), "the first to start")
+
+
+def test_runs_that_need_gpus_keep_their_turns_among_each_other(queue: NodeQueue, somebody: Lease) -> None:
+    both = Waiter(queue, "both", 1.0, lambda: 9, gpus=2)
+    wait_for(lambda: both.told, "the first to wait")
+    one = Waiter(queue, "one", 2.0, lambda: 9, gpus=1)
+    wait_for(lambda: one.told, "the second to wait")
+    assert one.told == ["waiting for its turn on 'target', after both"]
+    somebody.release()
+    wait_for(lambda: started(both), "the first to start")
+    assert one.is_alive()
+
+
+def test_a_run_whose_gpu_is_free_gets_the_next_node_before_runs_that_need_none(
+    queue: NodeQueue, somebody: Lease
+) -> None:
+    on_gpu = Waiter(queue, "on-gpu", 1.0, lambda: 1, gpus=1)
+    wait_for(lambda: on_gpu.told, "the first to wait for a GPU")
+    without = Waiter(queue, "without", 2.0, lambda: 1)
+    wait_for(lambda: started(without), "the second to overtake it")
+    somebody.release()
+    third = Waiter(queue, "third", 3.0, lambda: 1)
+    wait_for(lambda: third.told, "the third to wait")
+    assert third.told[0].endswith("held by without, after 1 other run")
+    queue.release("target", "without")
+    wait_for(lambda: started(on_gpu), "the first to start")
+    assert third.is_alive()
+
+
+def test_a_run_that_has_missed_its_gpu_for_lack_of_nodes_has_its_nodes_kept(
+    queue: NodeQueue, somebody: Lease, tmp_path: Path
+) -> None:
+    size = [2]
+    for holder in ("a", "b"):
+        queue.occupy("target", holder, 1)
+    on_gpu = Waiter(queue, "on-gpu", 1.0, lambda: size[0], gpus=2)
+    wait_for(lambda: on_gpu.told, "the first to wait")
+    somebody.release()
+    wait_for(lambda: "on-gpu" in queue._of("target").overtaken, "the first to see its GPUs free")
+    again = Leases(tmp_path / "leases").try_acquire(2, ["gpu-0", "gpu-1"], {"run_id": "theirs"})
+    assert again is not None
+    queue.release("target", "a")
+    without = Waiter(queue, "without", 2.0, lambda: size[0])
+    wait_for(lambda: without.told, "the second to wait: the one free node is kept")
+    assert without.told == ["waiting for its turn on 'target', after on-gpu"]
+    size[0] = 3
+    queue.wake()
+    wait_for(lambda: started(without), "the second to start on a node that is not")
+    again.release()
+    wait_for(lambda: started(on_gpu), "the first to start")
+
+
+def test_devices_are_asked_for_without_being_kept(tmp_path: Path) -> None:
+    leases = Leases(tmp_path / "leases")
+    assert leases.are_free(2, ["gpu-0", "gpu-1"])
+    lease = leases.try_acquire(1, ["gpu-0", "gpu-1"], {})
+    assert lease is not None
+    assert leases.are_free(1, ["gpu-0", "gpu-1"])
+    assert not leases.are_free(2, ["gpu-0", "gpu-1"])
+    lease.release()

@@ -56,8 +56,7 @@ class Lease:
     def release(self) -> None:
         """Let go of this process's hold. A launcher that inherited the descriptors keeps the devices."""
         fds, self.fds = self.fds, ()
-        for fd in fds:
-            os.close(fd)  # never LOCK_UN: it would take the lock from the launcher too
+        _close(fds)  # never LOCK_UN: it would take the lock from the launcher too
 
     def __repr__(self) -> str:
         return f"Lease({', '.join(self.uuids)}{'' if self.fds else '; released'})"
@@ -89,17 +88,8 @@ class Leases:
         Returns:
             The lease, or None where not enough of them are free.
         """
-        taken: dict[str, int] = {}
-        with self._turn():
-            for uuid in dict.fromkeys(candidates):
-                if len(taken) == count:
-                    break
-                fd = self._take(uuid)
-                if fd is not None:
-                    taken[uuid] = fd
-        if len(taken) < count:
-            for fd in taken.values():
-                os.close(fd)
+        taken = self._take_all(count, candidates)
+        if taken is None:
             return None
         text = json.dumps({"user": _user(), "pid": os.getpid(), "since": time.time(), **holder}).encode()
         for fd in taken.values():
@@ -107,6 +97,12 @@ class Leases:
                 os.pwrite(fd, text, 0)
                 os.ftruncate(fd, len(text))
         return Lease(tuple(taken), tuple(taken.values()))
+
+    def are_free(self, count: int, candidates: Iterable[str]) -> bool:
+        """Whether :meth:`try_acquire` would give a lease now."""
+        taken = self._take_all(count, candidates)
+        _close((taken or {}).values())
+        return taken is not None
 
     def holders(self) -> dict[str, dict[str, Any] | None]:
         """Return who has each device that was ever leased here: what the holder said of itself, None if free.
@@ -125,6 +121,25 @@ class Leases:
                         os.close(fd)
                         found[uuid] = None
         return found
+
+    def _take_all(self, count: int, candidates: Iterable[str]) -> dict[str, int] | None:
+        """Lock the files of ``count`` devices; returns their descriptors by device, or None where too few are free."""
+        taken: dict[str, int] = {}
+        try:
+            with self._turn():
+                for uuid in dict.fromkeys(candidates):
+                    if len(taken) == count:
+                        break
+                    fd = self._take(uuid)
+                    if fd is not None:
+                        taken[uuid] = fd
+            if len(taken) == count:
+                return taken
+        except StoreException:
+            _close(taken.values())
+            raise
+        _close(taken.values())
+        return None
 
     def _take(self, uuid: str) -> int | None:
         """Lock a device's file; returns its descriptor, or None where somebody has it."""
@@ -232,6 +247,11 @@ def _make_folder(folder: Path) -> None:
             f"the folder of this machine's GPU leases, {folder}, cannot be used: {error}; make it with mode "
             f"1777, or name another one by {VARIABLE}"
         ) from error
+
+
+def _close(fds: Iterable[int]) -> None:
+    for fd in fds:
+        os.close(fd)
 
 
 def _checked(fd: int, name: str) -> int:

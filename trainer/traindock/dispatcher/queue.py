@@ -1,4 +1,9 @@
-"""Who may run: nodes of a compute target, first come, first served, and GPUs of the machine."""
+"""Who may run: nodes of a compute target, first come, first served, and GPUs of the machine.
+
+A run that waits for a GPU, which may be anybody's, lets runs that need none go first. It is not forgotten for that:
+as soon as its GPUs are free it is the next to get nodes, and once it has seen them free while it lacked nodes, its
+nodes are kept for it.
+"""
 
 from __future__ import annotations
 
@@ -58,6 +63,8 @@ class _Target:
     holders: dict[str, int] = field(default_factory=dict)
     waiting: list[Demand] = field(default_factory=list)
     expected: dict[str, tuple[float, float]] = field(default_factory=dict)
+    # Runs that could have had their GPUs, and found too few nodes free.
+    overtaken: set[str] = field(default_factory=set)
 
 
 class NodeQueue:
@@ -117,9 +124,11 @@ class NodeQueue:
                     if why != told:
                         told = why
                         tell(why)
-                    self._condition.wait(_GPU_POLL_SECONDS if demand.gpus or target.expected else 5.0)
+                    polled = target.expected or any(waiting.gpus for waiting in target.waiting)
+                    self._condition.wait(_GPU_POLL_SECONDS if polled else 5.0)
             finally:
                 target.waiting.remove(demand)
+                target.overtaken.discard(demand.run_id)
                 self._condition.notify_all()
 
     def release(self, target: str, run_id: str) -> None:
@@ -146,12 +155,13 @@ class NodeQueue:
             )
         now = time.monotonic()
         target.expected = {run_id: turn for run_id, turn in target.expected.items() if turn[1] > now}
-        ahead = [waiting.run_id for waiting in target.waiting if waiting.rank < demand.rank]
-        ahead += [run_id for run_id, (order, _) in target.expected.items() if (order, run_id) < demand.rank]
         # Itself, where a launch is tried again: it still has its nodes.
         others = {run_id: nodes for run_id, nodes in target.holders.items() if run_id != demand.run_id}
         used = sum(others.values())
+        ahead = self._ahead(target, demand, limit - used)
         if used + demand.nodes > limit:
+            if demand.gpus and self._gpus_free(demand):
+                target.overtaken.add(demand.run_id)
             holders = ", ".join(others) or "nobody"
             behind = f", after {len(ahead)} other run{'s' if len(ahead) > 1 else ''}" if ahead else ""
             return (
@@ -169,6 +179,27 @@ class NodeQueue:
         if lease is None:
             return self._held(demand, devices), None
         return "", lease
+
+    def _ahead(self, target: _Target, demand: Demand, free: int) -> list[str]:
+        """Return the runs that go first, given so many free nodes."""
+        ahead = [run_id for run_id, (order, _) in target.expected.items() if (order, run_id) < demand.rank]
+        for waiting in target.waiting:
+            if waiting.rank >= demand.rank:
+                break
+            if waiting.gpus and not demand.gpus and not self._gpus_free(waiting):
+                if waiting.run_id not in target.overtaken:
+                    continue
+                if free >= waiting.nodes + demand.nodes:
+                    free -= waiting.nodes
+                    continue
+            ahead.append(waiting.run_id)
+        return ahead
+
+    def _gpus_free(self, demand: Demand) -> bool:
+        try:
+            return self._leases().are_free(demand.gpus, demand.devices())
+        except (LaunchError, StoreException):
+            return False  # the run itself is told
 
     def _held(self, demand: Demand, devices: list[str]) -> str:
         holders = self._leases().holders()
