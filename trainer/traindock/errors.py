@@ -14,7 +14,7 @@
     │   ├── RunNotSignedException       the run was not submitted by this user to this workspace
     │   ├── ModelNotFoundException      no such model or version
     │   ├── ModelPathNotFoundException  nothing under this path among a run's files
-    │   └── RunEnvironmentException     not inside a job, and the caller insisted on one
+    │   └── RunEnvironmentException     cannot be done where the code runs: inside a job, or outside of one
     ├── ActivityFailedException         the run ended as Failed: the script, its environment or the machine
     ├── Detached                        waiting was interrupted; the run goes on
     ├── RunCanceledException            somebody asked for the end of the run that this code logs into
@@ -140,7 +140,7 @@ class ModelPathNotFoundException(UserErrorException):
 
 
 class RunEnvironmentException(UserErrorException):
-    """The code does not run inside a job, and the caller insisted on one."""
+    """What was asked for cannot be done where the code runs: inside a job, or outside of one."""
 
     code = "run_environment"
 

@@ -105,6 +105,7 @@ class InteractiveRun(Run):
                 "TRAINDOCK_OUTPUTS_DIR": str(layout.outputs),
                 "TRAINDOCK_LOGS_DIR": str(layout.logs),
                 "TRAINDOCK_UPLOADS_DIR": str(layout.uploads),
+                "TRAINDOCK_DRIVER_DIR": str(layout.driver),
                 "TRAINDOCK_RUN_JSON": str(layout.facts_json),
             }
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import decimal
 import enum
 import fractions
@@ -21,6 +22,7 @@ import numpy as np
 import pytest
 
 from traindock import errors
+from traindock.interactive import InteractiveRun
 from traindock.runtime import context, requests
 from traindock.runtime.context import JobRun, Run
 from traindock.runtime.offline import OfflineRun
@@ -35,7 +37,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         (work / name).mkdir(parents=True)
     (tmp_path / "job.json").write_text(
         json.dumps(
-            {"display_name": "first try", "tags": {"a": "1"}, "properties": {"p": "1"}, "arguments": ["--lr", "0.1"]}
+            {
+                "display_name": "first try",
+                "tags": {"a": "1"},
+                "properties": {"p": "1"},
+                "arguments": ["--lr", "0.1"],
+                "target": "local",
+                "snapshot": "5" * 64,
+            }
         )
     )
     variables = {
@@ -50,6 +59,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "OUTPUTS_DIR": work / "outputs",
         "LOGS_DIR": work / "logs",
         "UPLOADS_DIR": tmp_path / "uploads",
+        "DRIVER_DIR": tmp_path / "driver",
         "RUN_JSON": tmp_path / "job.json",
     }
     for name, value in variables.items():
@@ -124,6 +134,12 @@ class TestTheOrderOfRequests:
         assert abs((made.int >> 80) / 1000 - path.stat().st_mtime) < 5
 
 
+def parameters(function: Any) -> list[tuple[str, Any]]:
+    """Names and defaults of the parameters, but of those by keyword only, which a ``**`` takes."""
+    found = inspect.signature(function).parameters.values()
+    return [(one.name, one.default) for one in found if one.kind is one.POSITIONAL_OR_KEYWORD]
+
+
 class TestContext:
     def test_inside_a_job_it_is_one_object(self, job: Run) -> None:
         assert isinstance(job, JobRun)
@@ -150,7 +166,10 @@ class TestContext:
         ]
         assert (job.input_datasets, job.output_datasets) == ({}, {})
         details = job.get_details()
-        assert (details["runId"], details["status"]) == (job.id, "Running")
+        assert (details["runId"], details["status"], details["target"]) == (job.id, "Running", "local")
+        assert job.get_snapshot_id() == "5" * 64
+        assert job.workspace.name == "ws"
+        assert (job.reason, job.get_detailed_status()["status"]) == (None, "Running")
         assert details["runDefinition"] == {"arguments": ["--lr", "0.1"]}
 
     def test_its_parent_is_known_but_not_written_to(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,6 +197,91 @@ class TestContext:
             return {name: inspect.signature(one) if callable(one) else type(one) for name, one in found.items()}
 
         assert public(OfflineRun) == public(JobRun) == public(Run)
+
+    def test_nothing_that_runs_have_is_missing_in_their_own_script(self) -> None:
+        """Under the same names, with the same parameters: code moves between notebook and script as it is."""
+        only_outside = {
+            "metrics": "a reader of files that needs numpy; get_metrics() is in both",
+            "path": "the run's folder, which a job in a container does not see",
+            "record": "what the run's folder says",
+            "signed": "a job was signed, or it would not run",
+            "to_pandas": "a table for notebooks",
+        }
+
+        def public(kind: type) -> dict[str, Any]:
+            return {name: inspect.getattr_static(kind, name) for name in dir(kind) if not name.startswith("_")}
+
+        outside, inside = public(InteractiveRun), public(Run)
+        assert set(outside) - set(inside) == set(only_outside)
+        for name in outside.keys() & inside.keys():
+            assert isinstance(outside[name], property) == isinstance(inside[name], property), name
+            assert isinstance(outside[name], staticmethod) == isinstance(inside[name], staticmethod), name
+            if not isinstance(outside[name], property):
+                wanted = parameters(getattr(InteractiveRun, name))
+                assert parameters(getattr(Run, name))[: len(wanted)] == wanted, name
+        assert hasattr(Run, "_repr_html_")
+
+    def test_what_only_the_outside_can_do_says_so(self, job: Run) -> None:
+        for call in (
+            lambda: Run.get(job.workspace, "x"),
+            lambda: Run.list(job.experiment, metric="loss", above=1),
+            lambda: Run.list_by_compute("local"),
+            lambda: job.submit_child("config"),
+            lambda: job.restore_snapshot(path="there"),
+        ):
+            with pytest.raises(
+                errors.RunEnvironmentException, match=r"not available to a training script: .*(job|outside)"
+            ):
+                call()
+        with pytest.raises(AttributeError, match="'to_pandas': a run has fewer"):
+            job.to_pandas()
+        assert not hasattr(job, "_ipython_display_")
+
+    def test_outside_of_a_job_these_are_printed(self, offline: Run, capsys: pytest.CaptureFixture[str]) -> None:
+        child = offline.submit_child(object(), tags={"a": "1"})
+        assert (child.parent, child.get_tags()) == (offline, {"a": "1"})
+        assert Path(offline.restore_snapshot(path="there")) == Path.cwd()
+        assert (offline.get_snapshot_id(), offline.workspace.name) == ("", "offline")
+        assert capsys.readouterr().out.count("Attempted") == 2
+
+    def test_as_html(self, either: Run) -> None:
+        assert f"<td>{either.id}</td>" in either._repr_html_()
+
+    def test_its_logs(self, job: Run, folder: Path) -> None:
+        Path("logs/own.txt").write_text("mine")
+        (folder / "driver").mkdir()
+        (folder / "driver" / "stdout.txt").write_text("printed")
+        (folder / "driver" / "build.txt").write_text("x" * 2_000_000 + "built")
+        names = ["logs/build.txt", "logs/own.txt", "logs/stdout.txt"]
+        assert job.get_file_names() == names
+        assert job.get_details()["logFiles"]["logs/own.txt"] == str(Path("logs/own.txt").absolute())
+        found = job.get_details_with_logs()["logFiles"]
+        assert (found["logs/stdout.txt"], found["logs/own.txt"]) == ("printed", "mine")
+        assert (len(found["logs/build.txt"]), found["logs/build.txt"][-5:]) == (1_000_000, "built")
+        assert job.get_all_logs(folder / "there") == [str(folder / "there" / name) for name in names]
+        assert (folder / "there" / "logs" / "stdout.txt").read_text() == "printed"
+        job.download_file("azureml-logs/70_driver_log.txt")
+        assert Path("70_driver_log.txt").read_text() == "printed"
+        for name in ("logs/stdout.txt", "azureml-logs/20_image_build_log.txt"):
+            with pytest.raises(errors.UserErrorException, match="already"):
+                job.upload_file(name, io.BytesIO(b"forged"))
+
+    def test_a_family_of_this_process(self, offline: Run) -> None:
+        first, second = offline.create_children(tag_key="fold", tag_values=[1, 2])
+        below = first.child_run("below")
+        second.log("loss", 0.5)
+        assert list(offline.get_children()) == [second, first]
+        assert list(offline.get_children(recursive=True)) == [second, first, below]
+        assert list(offline.get_children(tags={"fold": "2"})) == [second]
+        assert list(offline.get_children(tags="fold", status="Running", type=first.type)) == [second, first]
+        assert list(offline.get_children(status="Failed")) == list(offline.get_children(properties="x")) == []
+        assert offline.get_metrics(recursive=True) == {
+            offline.id: {},
+            second.id: {"loss": 0.5},
+            first.id: {},
+            below.id: {},
+        }
+        assert offline.get_metrics("loss", recursive=True, run_type="other") == {}
 
     def test_what_the_script_says_about_its_end_changes_nothing(
         self, either: Run, capsys: pytest.CaptureFixture[str]
@@ -379,6 +483,16 @@ class TestImages:
             assert (folder / "uploads" / name).read_bytes() == b"\x89PNG png"
         assert set(names) <= set(job.get_file_names())
 
+    def test_a_figure_in_the_place_of_the_path(self, either: Run) -> None:
+        class Figure:
+            def savefig(self, out: Any, format: str) -> None:  # noqa: A002 - matplotlib's name
+                out.write(b"\x89PNG")
+
+        either.log_image("x", Figure())
+        assert list(either.get_metrics()) == ["x"]
+        with pytest.raises(errors.UserErrorException, match="not a ndarray; a matplotlib figure is plot="):
+            either.log_image("x", np.ones((2, 2)))
+
     def test_matplotlib(self, job: Run, folder: Path) -> None:
         plt = pytest.importorskip("matplotlib.pyplot")
         plt.switch_backend("agg")
@@ -494,6 +608,29 @@ class TestFiles:
         assert Path("outputs/a/x.txt").read_text() == "x"
         assert (folder / "uploads" / "text.txt").read_text() == "é"
 
+    def test_a_stream_gives_bytes_or_text(self, job: Run, folder: Path) -> None:
+        class Stream:
+            def read(self, size: int) -> Any:
+                return [1]
+
+        with pytest.raises(errors.UserErrorException, match="neither bytes nor text, but a list"):
+            job.upload_file("x", Stream())
+        assert job.get_file_names() == []
+
+    def test_many_at_once(self, job: Run, folder: Path) -> None:
+        for name in ("a/1", "a/2", "b"):
+            job.upload_file(name, io.BytesIO(name.encode()))
+        job.download_files("a/", folder / "there")
+        job.download_files("a/", folder / "short", append_prefix=False)
+        job.download_files(output_directory=folder / "named", output_paths=["x", "y", "z"])
+        found = {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+        expected = {"there/a/1", "there/a/2", "short/1", "short/2", "named/x", "named/y", "named/z"}
+        assert {name for name in found if name.startswith(("there", "short", "named"))} == expected
+        with pytest.raises(errors.ModelPathNotFoundException, match="a/1"):
+            job.download_files("c/")
+        with pytest.raises(errors.UserErrorException, match="1 output_paths for 3 files"):
+            job.download_files(output_paths=["x"])
+
     def test_a_folder(self, job: Run, folder: Path) -> None:
         (folder / "data" / "sub").mkdir(parents=True)
         (folder / "data" / "1").write_text("1")
@@ -506,6 +643,11 @@ class TestFiles:
         with pytest.raises(errors.UserErrorException, match="already"):
             job.upload_file("x", io.BytesIO(b"2"))
         assert (folder / "uploads" / "x").read_bytes() == b"1"
+
+    def test_no_name_is_given_twice(self, either: Run) -> None:
+        either.upload_file("x", io.BytesIO(b"1"))
+        with pytest.raises(errors.UserErrorException, match="already"):
+            either.upload_file("./x", io.BytesIO(b"2"))
 
     def test_an_output_under_its_own_name_stays_where_it_is(self, job: Run) -> None:
         Path("outputs/model.pt").write_text("m")
@@ -529,13 +671,15 @@ class TestFiles:
         with pytest.raises(errors.UserErrorException, match="file name"):
             either.download_file(name)
 
-    def test_sources_that_are_not_there(self, job: Run, folder: Path) -> None:
+    def test_sources_that_are_not_there(self, either: Run, tmp_path: Path) -> None:
         with pytest.raises(errors.UserErrorException, match="no file"):
-            job.upload_file("x", folder / "missing")
+            either.upload_file("x", tmp_path / "missing")
+        with pytest.raises(errors.UserErrorException, match="a path or a stream, not a float"):
+            either.upload_file("x", 0.5)
         with pytest.raises(errors.UserErrorException, match="no folder"):
-            job.upload_folder("x", folder / "missing")
+            either.upload_folder("x", tmp_path / "missing")
         with pytest.raises(errors.UserErrorException, match="2 names for 1 paths"):
-            job.upload_files(["a", "b"], ["c"])
+            either.upload_files(["a", "b"], ["c"])
 
     def test_a_disk_that_refuses(self, job: Run, folder: Path) -> None:
         (folder / "uploads").write_text("in the way")
@@ -565,17 +709,27 @@ class TestFiles:
 
 
 class TestRequests:
+    @pytest.mark.parametrize("name", ["a b", "", "-a", "x" * 256, "ä", None, "a\n"])
+    def test_models_have_names(self, either: Run, name: Any) -> None:
+        with pytest.raises(errors.UserErrorException, match="is no model name: use 1 to 255"):
+            either.register_model(name, "outputs/")
+
+    @pytest.mark.parametrize("path", ["../x", "/abs", "outputs/../../x"])
+    def test_no_model_lies_outside_of_the_run(self, either: Run, path: str) -> None:
+        with pytest.raises(errors.UserErrorException, match=f"model_path '{path}' leads out"):
+            either.register_model("net", path)
+
     def test_a_model_is_registered_by_the_dispatcher(self, job: Run, folder: Path) -> None:
         def answer(request: dict[str, Any]) -> dict[str, Any]:
             return {"ok": True, "result": {"name": request["model_name"], "version": 3, "tags": request["tags"]}}
 
         thread = answering(folder, answer)
-        model = job.register_model("net", "outputs/", tags={"a": 1}, model_framework="PyTorch", extra=5)
+        model = job.register_model("net", "outputs/", tags={"a": 1}, model_framework="PyTorch", datasets=[5])
         thread.join()
         assert (model.name, model.version, model.id, model.tags) == ("net", 3, "net:3", {"a": "1"})
         (request,) = sent(folder)
         assert request["model_path"] == "outputs/"
-        assert (request["model_framework"], request["extra"]) == ("PyTorch", "5")
+        assert (request["model_framework"], "datasets" in request) == ("PyTorch", False)
 
     def test_the_path_defaults_to_the_name(self, job: Run, folder: Path) -> None:
         thread = answering(folder, lambda request: {"ok": True, "result": {"version": 1, "id": request["model_path"]}})
@@ -654,6 +808,76 @@ def answering_in(asked: Path, reply: Any) -> threading.Thread:
     thread = threading.Thread(target=serve)
     thread.start()
     return thread
+
+
+class TestOffline:
+    """Without Traindock around, nothing that a run is told may hurt the training."""
+
+    @pytest.mark.parametrize("broken", ["full", "closed", "gone", "ascii", "none"])
+    def test_wherever_standard_output_leads(
+        self, offline: Run, monkeypatch: pytest.MonkeyPatch, broken: str, tmp_path: Path
+    ) -> None:
+        reader, writer = os.pipe()
+        os.close(reader)
+        streams: dict[str, Any] = {
+            "full": open("/dev/full", "w", buffering=1) if Path("/dev/full").exists() else None,  # noqa: SIM115
+            "closed": io.StringIO(),
+            "gone": os.fdopen(writer, "w", buffering=1),
+            "ascii": io.TextIOWrapper(io.BytesIO(), "ascii", write_through=True),
+            "none": None,
+        }
+        streams["closed"].close()
+        (tmp_path / "file").write_text("x")
+        with monkeypatch.context() as patch:
+            patch.setattr("sys.stdout", streams[broken])
+            offline.log("é", "ü")
+            offline.log_list("x", [1, 2])
+            offline.tag("é", 1)
+            offline.display_name = "é"
+            offline.upload_file("é", tmp_path / "file")
+            offline.register_model("net", "outputs/")
+            offline.create_children(2)
+            offline.fail("é")
+            offline.wait_for_completion()
+        assert offline.get_metrics() == {"é": "ü", "x": [1, 2]}
+        if broken == "ascii":
+            assert b"metric \\xe9:\n\\xfc\n" in streams["ascii"].buffer.getvalue()
+        for name in ("full", "gone"):
+            with contextlib.suppress(OSError, AttributeError):
+                streams[name].close()
+
+    def test_a_long_training_needs_no_more_memory_than_a_short_one(
+        self, offline: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr("traindock.runtime.offline.KEPT", 20_000)
+        for n in range(1000):
+            offline.log("loss", n)
+            offline.log_list("list", [n, n])
+        kept = offline.get_metrics()["loss"]
+        assert kept == list(range(1000))[-len(kept) :]
+        assert 10 < len(kept) < 100
+        offline.log_list("long", ["x" * 30_000])
+        assert list(offline.get_metrics()) == ["long"]
+
+    def test_integers_of_any_length(self, offline: Run, capsys: pytest.CaptureFixture[str]) -> None:
+        offline.log("h", -(10**5000))
+        offline.log_list("list", [10**5000])
+        assert offline.get_metrics() == {"h": -(10**5000), "list": [10**5000]}
+        assert "-0x" in capsys.readouterr().out
+
+    def test_a_model_that_is_not_there_is_said_and_not_raised(
+        self, offline: Run, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        offline.register_model("net", "outputs/net.pt")
+        offline.upload_file("nets/net.pt", io.BytesIO(b"x"))
+        offline.register_model("net", "nets/")
+        lines = capsys.readouterr().out.splitlines()
+        assert [line.endswith("where no file lies here") for line in lines] == [True, False, False]
+
+    def test_files_that_are_not_there(self, offline: Run, capsys: pytest.CaptureFixture[str]) -> None:
+        offline.download_files("outputs/", "there")
+        assert "Attempted to download" in capsys.readouterr().out
+        assert (offline.get_all_logs("there"), os.listdir()) == ([], [])
 
 
 def test_offline_calls_print_what_they_would_do(offline: Run, capsys: pytest.CaptureFixture[str]) -> None:

@@ -33,7 +33,7 @@ from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildSettings
 from traindock.run_types import WITHOUT_JOB
 from traindock.runtime.supervisor import CANNOT_RECORD
-from traindock.settings import PackageSettings
+from traindock.settings import PackageSettings, Settings
 from traindock.spec import RunSpec
 from traindock.store.files import write_json
 
@@ -59,8 +59,8 @@ class LocalBackend(Backend):
         """``max_nodes`` of the settings, by default half the processor cores."""
         return int(self.settings.get("max_nodes") or max(1, (os.cpu_count() or 1) // 2))
 
-    def check(self, spec: RunSpec) -> None:
-        """Check nodes, GPUs and, where the environment names a framework, the Python it needs."""
+    def check(self, spec: RunSpec, settings: Settings) -> None:
+        """Check nodes, GPUs and whether there is, or can be, a Python for the environment."""
         if spec.node_count > 1:
             raise ComputeTargetException(
                 f"the run asks for {spec.node_count} nodes, and compute target {self.name!r} (local) runs a script on "
@@ -74,7 +74,7 @@ class LocalBackend(Backend):
                     "submit it without (use_gpu=False, gpus=0, --gpu 0), or to a compute target that may do without, "
                     "made with LocalCompute.provisioning_configuration(gpu='optional')"
                 )
-        check_buildable(_recipe(spec), spec.interpreter)
+        check_buildable(_recipe(spec), spec.interpreter, offline=settings.packages.offline)
 
     def gpus_needed(self, spec: RunSpec) -> int:
         """All that were asked for, or none where they are optional and not there."""
@@ -99,7 +99,10 @@ class LocalBackend(Backend):
             )
         else:
             command = spec.command
-        looked = venvs.plan(_recipe(spec), environments=job.workspace.environments, caller=spec.interpreter)
+        try:
+            looked = venvs.plan(_recipe(spec), environments=job.workspace.environments, caller=spec.interpreter)
+        except UserErrorException as error:
+            raise EnvironmentBuildException(str(error)) from error
         return Plan(
             kind=self.kind,
             environment={"key": looked.key, "action": looked.how, "why": looked.why, "python": looked.python},
@@ -247,6 +250,7 @@ class LocalBackend(Backend):
             "TRAINDOCK_OUTPUTS_DIR": str(layout.work / "outputs"),
             "TRAINDOCK_LOGS_DIR": str(layout.work / "logs"),
             "TRAINDOCK_UPLOADS_DIR": str(layout.uploads),
+            "TRAINDOCK_DRIVER_DIR": str(layout.driver),
             "TRAINDOCK_RUN_JSON": str(layout.facts_json),
             "AZUREML_RUN_ID": job.run_id,
             "AZUREML_OUTPUT_DIRECTORY": "./outputs",
@@ -272,6 +276,8 @@ class LocalBackend(Backend):
                     "tags": dict(job.facts["tags"]),
                     "properties": dict(job.facts["properties"]),
                     "arguments": list(job.spec.arguments),
+                    "target": job.spec.compute_target,
+                    "snapshot": job.spec.snapshot,
                 },
                 durable=False,
             )

@@ -171,7 +171,10 @@ class Children:
         def fill(layout: RunLayout) -> None:
             for folder in (layout.outputs, layout.logs):
                 folder.mkdir()
-            write_json(layout.facts_json, {"display_name": name, "tags": dict(tags), "properties": {}, "arguments": []})
+            facts = {"display_name": name, "tags": dict(tags), "properties": {}, "arguments": []}
+            write_json(
+                layout.facts_json, {**facts, "target": parent.spec.compute_target, "snapshot": parent.spec.snapshot}
+            )
             # The job is running already, and so the child is.
             events.append(layout.events, *({"type": "state", "state": state.value} for state in _AT_ONCE))
 
@@ -205,6 +208,7 @@ class Children:
             "TRAINDOCK_OUTPUTS_DIR": str(layout.outputs),
             "TRAINDOCK_LOGS_DIR": str(layout.logs),
             "TRAINDOCK_UPLOADS_DIR": str(layout.uploads),
+            "TRAINDOCK_DRIVER_DIR": str(layout.driver),
             "TRAINDOCK_RUN_JSON": str(layout.facts_json),
         }
 

@@ -7,18 +7,21 @@
 from __future__ import annotations
 
 from . import values
+from .base_files import Files
+from .base_log import say
+from .base_outside import Outside
 from .errors import UserErrorException
-from .files import pairs
+from .files import relative_name, tail
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Dict, Iterable, List, Type
+    from typing import Any, Dict, Iterable, Iterator, List, Mapping, Type
 
-    from .records import Experiment, JobEnvironment, RegisteredModel
+    from .records import Experiment, JobEnvironment, RegisteredModel, Workspace
 
 
-class Run:
+class Run(Outside, Files):
     """A run, as its own script sees it: get it by ``Run.get_context()``.
 
     Used as a context manager it changes nothing; an exception passes through.
@@ -49,109 +52,6 @@ class Run:
 
         return current(allow_offline)
 
-    # -- logging --------------------------------------------------------------------------------------------
-
-    def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
-        """Log one value of the metric ``name``. Logged again, it becomes a series.
-
-        Args:
-            name: any string.
-            value: a number, string, bool or None; scalars of numpy and tensors without dimensions are converted.
-                NaN and the infinities are kept.
-            description: a text for readers of the chart; the first one counts.
-            step: a whole number for the chart's axis; points with and without one can be mixed.
-
-        Raises:
-            UserErrorException: ``value`` is a list, an array or no scalar at all. Never raises for a full disk:
-                the run's details tell how many points were lost.
-        """
-        step = values.step(name, step)
-        self._put(values.metric_name(name), "scalar", values.scalar(name, value), step, description)
-
-    def log_list(self, name: str, value: Any, description: str = "") -> None:
-        """Log several values at once: a list, another iterable or a one-dimensional array.
-
-        Raises:
-            UserErrorException: it is no such thing.
-        """
-        self._put(values.metric_name(name), "list", values.values_list(name, value), None, description)
-
-    def log_row(self, name: str, description: str | None = None, **columns: Any) -> None:
-        """Log one row of named columns. Called again, it becomes a table.
-
-        Raises:
-            UserErrorException: there is no column, or a cell is no scalar.
-        """
-        self._put(values.metric_name(name), "row", values.row(name, columns), None, description or "")
-
-    def log_table(self, name: str, value: Dict[str, Any], description: str = "") -> None:
-        """Log a table: a dict of column name to list, all of one length.
-
-        Raises:
-            UserErrorException: it is no such dict.
-        """
-        self._put(values.metric_name(name), "table", values.table(name, value), None, description)
-
-    def log_image(self, name: str, path: Any = None, plot: Any = None, description: str = "") -> None:
-        """Log a picture; it is stored among the run's files as ``<name>_<time>``.
-
-        Args:
-            name: the metric.
-            path: an image file, or
-            plot: a matplotlib figure, or pyplot for the current one. Exactly one of both.
-            description: a text for readers.
-
-        Raises:
-            UserErrorException: both or none given, or no such file. Never raises for a full disk.
-        """
-        self._put_image(values.metric_name(name), path, plot, description)
-
-    def log_confusion_matrix(self, name: str, value: Any, description: str = "") -> None:
-        """Log a confusion matrix: a dict (or its JSON text) with schema_type "confusion_matrix" and data.
-
-        Raises:
-            UserErrorException: it is no such dict.
-        """
-        self._put_schema(name, "confusion_matrix", value, description)
-
-    def log_accuracy_table(self, name: str, value: Any, description: str = "") -> None:
-        """Log an accuracy table: a dict (or its JSON text) with schema_type "accuracy_table" and data.
-
-        Raises:
-            UserErrorException: it is no such dict.
-        """
-        self._put_schema(name, "accuracy_table", value, description)
-
-    def log_residuals(self, name: str, value: Any, description: str = "") -> None:
-        """Log residuals: a dict (or its JSON text) with schema_type "residuals" and data.
-
-        Raises:
-            UserErrorException: it is no such dict.
-        """
-        self._put_schema(name, "residuals", value, description)
-
-    def log_predictions(self, name: str, value: Any, description: str = "") -> None:
-        """Log predictions: a dict (or its JSON text) with schema_type "predictions" and data.
-
-        Raises:
-            UserErrorException: it is no such dict.
-        """
-        self._put_schema(name, "predictions", value, description)
-
-    def _put_schema(self, name: str, kind: str, value: Any, description: str) -> None:
-        self._put(values.metric_name(name), kind, values.schema(name, value, kind), None, description)
-
-    def flush(self, timeout_seconds: float = 300) -> None:
-        """Return once everything logged is stored, which it always is: each call writes by itself."""
-
-    def get_metrics(self, name: str | None = None) -> Dict[str, Any]:
-        """Return what was logged so far, by name: logged once the value, more often a list.
-
-        Args:
-            name: only this one; a name without values gives an empty dict.
-        """
-        raise self._unavailable()
-
     # -- life -----------------------------------------------------------------------------------------------
 
     def start(self) -> None:
@@ -170,7 +70,7 @@ class Run:
         said = [str(one) for one in (error_code, error_details) if one is not None]
         if said:
             text = ": ".join(said)
-            print(f"Run {self.id}: {text}")
+            say(f"Run {self.id}: {text}")
 
     def cancel(self) -> None:
         """Say that the run is not to go on. From inside the job this changes nothing; end the script instead."""
@@ -179,7 +79,7 @@ class Run:
         self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
     ) -> Dict[str, Any]:
         """Return the details at once: a script cannot wait for its own end, and this says so."""
-        print(f"Run {self.id}: a script cannot wait for the end of its own run; going on.")
+        say(f"Run {self.id}: a script cannot wait for the end of its own run; going on.")
         return self.get_details()
 
     def __enter__(self) -> Run:
@@ -206,6 +106,11 @@ class Run:
     def experiment(self) -> Experiment:
         """The experiment, with ``.name`` and ``.workspace.name``."""
         raise self._unavailable()
+
+    @property
+    def workspace(self) -> Workspace:
+        """The workspace, with ``.name`` and ``.id``."""
+        return self.experiment.workspace
 
     @property
     def parent(self) -> Run | None:
@@ -249,12 +154,42 @@ class Run:
         """Return :attr:`status`."""
         return self.status
 
+    @property
+    def reason(self) -> str | None:
+        """Why the run ended: None, since it goes on."""
+        return None
+
     def get_detailed_status(self) -> Dict[str, Any]:
-        """Return the state and its details."""
-        return {"status": self.status, "details": None}
+        """Return the state, its reason and its details."""
+        return {"status": self.status, "reason": self.reason, "details": None}
 
     def get_details(self) -> Dict[str, Any]:
-        """Return runId, status, startTimeUtc, properties, tags and the like."""
+        """Return runId, target, status, startTimeUtc, properties, tags and the like; log files by name and path."""
+        raise self._unavailable()
+
+    def get_details_with_logs(self) -> Dict[str, Any]:
+        """Return :meth:`get_details` with the logs' content (the last 1 MB of each) in place of their paths."""
+        details = self.get_details()
+        return {**details, "logFiles": {name: tail(path) for name, path in details["logFiles"].items()}}
+
+    def get_metrics(
+        self, name: str | None = None, recursive: bool = False, run_type: str | None = None, populate: bool = False
+    ) -> Dict[str, Any]:
+        """Return what was logged so far, by name: logged once the value, more often a list.
+
+        Args:
+            name: only this one; a name without values gives an empty dict.
+            recursive: also those of the runs of :meth:`get_children`, as ``{run id: metrics}``.
+            run_type: with ``recursive``, only of runs of this type.
+            populate: accepted for old scripts.
+        """
+        if recursive:
+            family = [self, *self.get_children(recursive=True)]
+            return {run.id: run._logged(name) for run in family if run_type in (None, run.type)}
+        return self._logged(name)
+
+    def get_snapshot_id(self) -> str:
+        """Return the id of the snapshot of the source folder; "" outside of a job."""
         raise self._unavailable()
 
     def get_environment(self) -> JobEnvironment:
@@ -267,6 +202,13 @@ class Run:
         return f"Run(Experiment: {self.experiment.name},\nId: {self.id},\nType: {self.type},\nStatus: {self.status})"
 
     __repr__ = __str__
+
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        cells = {"Experiment": self.experiment.name, "Id": self.id, "Type": self.type, "Status": self.status}
+        heads = "".join(f"<th>{name}</th>" for name in cells)
+        return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{escape(v)}</td>' for v in cells.values())}</tr></table>"
 
     # -- tags and properties --------------------------------------------------------------------------------
 
@@ -321,60 +263,6 @@ class Run:
         """Return the properties as of the start of the job, and what this process has added since."""
         raise self._unavailable()
 
-    # -- files ----------------------------------------------------------------------------------------------
-
-    def upload_file(self, name: str, path_or_stream: Any) -> None:
-        """Store a file with the run.
-
-        Args:
-            name: relative, with forward slashes; ``outputs/…`` and ``logs/…`` are the script's own folders.
-            path_or_stream: a path, or an object with ``read``.
-
-        Raises:
-            UserErrorException: the name leads out of the run or is taken, or there is no such file.
-            StoreException: the disk refuses to take it.
-        """
-        raise self._unavailable()
-
-    def upload_files(
-        self,
-        names: Iterable[str],
-        paths: Iterable[Any],
-        return_artifacts: bool = False,
-        timeout_seconds: float | None = None,
-    ) -> None:
-        """Store several files: each path under the name at its place.
-
-        Raises:
-            UserErrorException: not as many names as paths, and what :meth:`upload_file` raises.
-        """
-        for name, path in pairs(names, paths).items():
-            self.upload_file(name, path)
-
-    def upload_folder(self, name: str, path: Any) -> None:
-        """Store all files of a folder below ``name``.
-
-        Raises:
-            UserErrorException: there is no such folder, and what :meth:`upload_file` raises.
-        """
-        raise self._unavailable()
-
-    def get_file_names(self) -> List[str]:
-        """Return the names of the run's files, sorted: ``outputs/…``, ``logs/…`` and uploads."""
-        raise self._unavailable()
-
-    def download_file(self, name: str, output_file_path: Any = None) -> None:
-        """Copy a file of the run.
-
-        Args:
-            name: one of :meth:`get_file_names`.
-            output_file_path: where to; an existing folder gets the file under its own name. Default: here.
-
-        Raises:
-            ModelPathNotFoundException: the run has no such file; the text lists those it has.
-        """
-        raise self._unavailable()
-
     # -- what needs the dispatcher --------------------------------------------------------------------------
 
     def register_model(
@@ -400,23 +288,25 @@ class Run:
             model_framework_version: for instance "2.6".
             description: a text for people.
             timeout_seconds: how long to wait for the dispatcher.
-            more: other fields, stored as texts.
+            more: accepted for old scripts.
 
         Raises:
-            UserErrorException: the name is not allowed.
+            UserErrorException: the name is not allowed, or the path leads out of the run.
             ModelPathNotFoundException: nothing lies there; the text lists what does.
             TraindockError: the dispatcher does not answer.
         """
+        values.model_name(model_name)
+        if model_path is not None:
+            relative_name(model_path, "model_path")
         fields: Dict[str, Any] = {
             "model_name": model_name,
-            "model_path": model_path if model_path is not None else model_name,
+            "model_path": model_name if model_path is None else model_path,
             "tags": _texts("tag", tags or {}),
             "properties": _texts("property", properties or {}),
             "model_framework": model_framework,
             "model_framework_version": model_framework_version,
             "description": description,
         }
-        fields.update({key: str(value) for key, value in more.items() if value is not None})
         return self._register(fields, timeout_seconds)
 
     def child_run(self, name: str | None = None, run_id: str | None = None, outputs: str | None = None) -> Run:
@@ -452,20 +342,41 @@ class Run:
         """
         raise self._unavailable()
 
+    def get_children(
+        self,
+        recursive: bool = False,
+        tags: str | Mapping[str, str] | None = None,
+        properties: str | Mapping[str, str] | None = None,
+        type: str | None = None,  # noqa: A002 (Azure ML's name)
+        status: str | None = None,
+    ) -> Iterator[Run]:
+        """Return the runs that this process has made below this one, the newest first.
+
+        Args:
+            recursive: also their children, and so on, whatever their parents are like.
+            tags: only runs with this tag, or with these tags and values (None: any value).
+            properties: likewise.
+            type: only runs of this type.
+            status: only runs in this state.
+        """
+        found: List[Run] = []
+        for child in self._made()[::-1]:
+            wanted = type in (None, child.type) and status in (None, child.status)
+            if wanted and _has(child.tags, tags) and _has(child.properties, properties):
+                found.append(child)
+            if recursive:
+                found.extend(child.get_children(True, tags, properties, type, status))
+        return iter(found)
+
     # -- what the kinds provide -----------------------------------------------------------------------------
 
-    def _unavailable(self) -> UserErrorException:
-        return UserErrorException(
-            "inside a job, only the run of the job itself can do that; get it by Run.get_context()"
-        )
+    def _logged(self, name: str | None) -> Dict[str, Any]:
+        raise self._unavailable()
+
+    def _made(self) -> List[Run]:
+        raise self._unavailable()
 
     def _register(self, fields: Dict[str, Any], timeout: float) -> RegisteredModel:
-        raise self._unavailable()
-
-    def _put(self, name: str, kind: str, value: Any, step: int | None, description: str) -> None:
-        raise self._unavailable()
-
-    def _put_image(self, name: str, path: Any, plot: Any, description: str) -> None:
         raise self._unavailable()
 
     def _set_tags(self, tags: Dict[str, str]) -> None:
@@ -482,3 +393,9 @@ def _texts(what: str, given: Dict[str, Any]) -> Dict[str, str]:
     if not isinstance(given, dict) or not all(isinstance(key, str) and key for key in given):
         raise UserErrorException(f"{what} keys must be strings: {values.shown(given)}")
     return {key: "" if value is None else str(value) for key, value in given.items()}
+
+
+def _has(own: Dict[str, str], wanted: str | Mapping[str, str] | None) -> bool:
+    if wanted is None or isinstance(wanted, str):
+        return wanted is None or wanted in own
+    return all(key in own and (value is None or own[key] == str(value)) for key, value in wanted.items())

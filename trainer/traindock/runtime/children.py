@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 #: Children made by one call, at most.
 MAX_AT_ONCE = 100
 _LINES, _LINE = 40, 300
+_STATES = {"complete()": "Completed", "fail()": "Failed", "cancel()": "Canceled"}
 
 
 def child_tags(count: Any = None, tag_key: Any = None, tag_values: Any = None) -> List[Dict[str, str]]:
@@ -102,6 +103,11 @@ class ChildRun(JobRun):
         """Kind of run, "traindock.childrun"."""
         return "traindock.childrun"
 
+    @property
+    def status(self) -> str:
+        """The state as this process knows it: "Running", or what the child was ended as."""
+        return _STATES.get(self._ended, "Running")
+
     def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
         """Log one value of the metric ``name``, see :meth:`Run.log`.
 
@@ -119,10 +125,10 @@ class ChildRun(JobRun):
         self._check_going()
         super()._put_image(name, path, plot, description)
 
-    def upload_file(self, name: str, path_or_stream: Any) -> None:
+    def upload_file(self, name: str, path_or_stream: Any, datastore_name: str | None = None) -> None:
         """Store a file with the child, see :meth:`Run.upload_file`."""
         self._check_going()
-        super().upload_file(name, path_or_stream)
+        super().upload_file(name, path_or_stream, datastore_name)
 
     def upload_folder(self, name: str, path: Any) -> None:
         """Store all files of a folder with the child, see :meth:`Run.upload_folder`."""

@@ -12,6 +12,7 @@ from _thread import allocate_lock
 from time import monotonic
 
 from . import values
+from .base_log import say
 from .base_run import Run
 from .errors import RunEnvironmentException, StoreException
 from .files import RunFiles
@@ -45,6 +46,7 @@ class JobRun(Run):
             variables.get("TRAINDOCK_OUTPUTS_DIR") or os.path.abspath("outputs"),
             variables.get("TRAINDOCK_LOGS_DIR") or os.path.abspath("logs"),
             variables.get("TRAINDOCK_UPLOADS_DIR") or os.path.abspath("uploads"),
+            variables.get("TRAINDOCK_DRIVER_DIR", ""),
         )
         self._requests = variables.get("TRAINDOCK_REQUESTS_DIR") or os.path.abspath("requests")
         # A child's requests go through the folder of the job that made it.
@@ -53,6 +55,7 @@ class JobRun(Run):
         self._started = time.time()
         self._recorded: Dict[str, Any] | None = None
         self._warned = False
+        self._children: List[Run] = []
 
     def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
         """Log one value of the metric ``name``, see :meth:`Run.log`."""
@@ -108,8 +111,8 @@ class JobRun(Run):
         """Let go of all open files. The run can be used on, and opens them again."""
         self._metrics.close()
 
-    def get_metrics(self, name: str | None = None) -> Dict[str, Any]:
-        """Return what all processes of the job have logged so far, see :meth:`Run.get_metrics`."""
+    def _logged(self, name: str | None) -> Dict[str, Any]:
+        """What all processes of the job have logged so far."""
         from .metric_read import read_metrics
 
         return read_metrics(self._metrics.folder, name)
@@ -159,7 +162,7 @@ class JobRun(Run):
         self._tell("description", value=str(value))
 
     def get_details(self) -> Dict[str, Any]:
-        """Return runId, status, startTimeUtc, properties, tags and the like."""
+        """Return runId, target, status, startTimeUtc, properties, tags and the like; log files by name and path."""
         started = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._started))
         record = self._record()
         return {
@@ -172,8 +175,12 @@ class JobRun(Run):
             "inputDatasets": [],
             "outputDatasets": [],
             "runDefinition": {"arguments": record.get("arguments")},
-            "logFiles": {},
+            "logFiles": {name: self._files.path(name) for name in self.get_file_names() if name.startswith("logs/")},
         }
+
+    def get_snapshot_id(self) -> str:
+        """Return the id of the snapshot of the source folder; "" where there is none."""
+        return str(self._record().get("snapshot") or "")
 
     def get_tags(self) -> Dict[str, str]:
         """Return the tags as of the start of the job, and what this process has changed since."""
@@ -196,7 +203,7 @@ class JobRun(Run):
         self._record()["properties"].update(properties)
         self._tell("properties", properties=properties)
 
-    def upload_file(self, name: str, path_or_stream: Any) -> None:
+    def upload_file(self, name: str, path_or_stream: Any, datastore_name: str | None = None) -> None:
         """Store a file with the run, see :meth:`Run.upload_file`."""
         self._files.upload(name, path_or_stream)
 
@@ -224,7 +231,7 @@ class JobRun(Run):
         from .requests import ask
 
         result = ask(self._requests, "child_run", 60, name=name, run_id=run_id, **self._about)
-        return self._child(result.get("environment", {}))
+        return self._adopt([result.get("environment", {})])[0]
 
     def create_children(
         self, count: int | None = None, tag_key: str | None = None, tag_values: Any = None
@@ -240,12 +247,17 @@ class JobRun(Run):
             self._requests, "create_children", 60 + asked,
             count=count, tag_key=tag_key, tag_values=values, **self._about,
         )  # fmt: skip
-        return [self._child(environment) for environment in result.get("environments", [])]
+        return self._adopt(result.get("environments", []))
 
-    def _child(self, environment: Mapping[str, str]) -> Run:
+    def _adopt(self, environments: List[Mapping[str, str]]) -> List[Run]:
         from .children import ChildRun
 
-        return ChildRun({**self._variables, **environment})
+        children: List[Run] = [ChildRun({**self._variables, **environment}) for environment in environments]
+        self._children += children
+        return children
+
+    def _made(self) -> List[Run]:
+        return self._children
 
     def _record(self) -> Dict[str, Any]:
         """What was recorded when the job started, with this process's own changes."""
@@ -274,7 +286,7 @@ class JobRun(Run):
         except StoreException as error:
             if not self._warned:
                 self._warned = True
-                print(f"Traindock: {error}")
+                say(f"Traindock: {error}")
 
 
 class ParentRun(Run):

@@ -39,7 +39,7 @@ else:
         code = "user_error"
 
     class RunEnvironmentException(UserErrorException):
-        """The code does not run inside a job, and the caller insisted on one."""
+        """What was asked for cannot be done where the code runs: inside a job, or outside of one."""
 
         code = "run_environment"
 

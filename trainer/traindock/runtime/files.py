@@ -7,7 +7,6 @@ import os
 import time
 
 from .errors import ModelPathNotFoundException, StoreException, UserErrorException
-from .links import LinkedFolder
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,6 +70,8 @@ class RunFiles:
 
     def names(self) -> List[str]:
         """Return the names of all files, sorted; special files, and links that lead out, are no files."""
+        from .links import LinkedFolder
+
         found = []
         for prefix, folder in (("outputs/", self.outputs), ("logs/", self.logs), ("", self.uploads)):
             # While the job runs, the run's own folder is a link to the one in the working directory.
@@ -104,7 +105,7 @@ class RunFiles:
         """
         target = self.path(name)
         if ALIASES.get(relative_name(name), relative_name(name)) in DRIVER_LOGS:
-            raise _taken(name)
+            raise taken(name)
         if not hasattr(path_or_stream, "read"):
             try:
                 found = os.path.isfile(os.fspath(path_or_stream))
@@ -116,7 +117,7 @@ class RunFiles:
             if _is_same(path_or_stream, target):
                 return target
         if os.path.lexists(target):
-            raise _taken(name)
+            raise taken(name)
         return target
 
     def folder(self, name: str, path: Any) -> List[Tuple[str, str]]:
@@ -227,7 +228,7 @@ def write_new(path: str, write: Callable[[Any], Any], name: str) -> None:
                 write(out)
             _settle(temporary, path)
         except FileExistsError as error:
-            raise _taken(name) from error
+            raise taken(name) from error
         finally:
             if os.path.lexists(temporary):
                 os.unlink(temporary)
@@ -321,7 +322,8 @@ def _is_same(source: Any, target: str) -> bool:
     return os.path.exists(target) and os.path.samefile(source, target)
 
 
-def _taken(name: str) -> UserErrorException:
+def taken(name: str) -> UserErrorException:
+    """Return the error about a name that the run has a file of already."""
     return UserErrorException(f"the run has a file {name!r} already: choose another name")
 
 

@@ -26,6 +26,21 @@ def metric_name(name: Any) -> str:
     return str(name)
 
 
+def model_name(name: Any) -> str:
+    """Return ``name`` if a model can have it.
+
+    Raises:
+        UserErrorException: it cannot.
+    """
+    import re
+
+    if not isinstance(name, str) or not re.fullmatch("[A-Za-z0-9][-._A-Za-z0-9]{0,254}", name):
+        raise UserErrorException(
+            f"{shown(name)} is no model name: use 1 to 255 letters, digits, -, . or _, starting with a letter or digit"
+        )
+    return name
+
+
 def shown(value: Any) -> str:
     """Return ``repr(value)``, shortened for an error text."""
     try:
