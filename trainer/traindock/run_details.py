@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from traindock.errors import ModelPathNotFoundException, UserErrorException
 from traindock.states import Reason, State
-from traindock.store import run_files
+from traindock.store import events, run_files
 from traindock.store.layout import RunLayout
 from traindock.store.metrics import MetricReader
 from traindock.store.run_records import RunRecord
@@ -70,7 +70,7 @@ def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
         "logFiles": {name: tail_text(path, _LOG_BYTES) if with_logs else str(path) for name, path in logs.items()},
         "submittedBy": record.user,
     }
-    warnings = [*record.warnings, *_losses(found), *_not_kept(layout)]
+    warnings = [*record.warnings, *_losses(found), *_damages(layout, metrics), *_not_kept(layout)]
     if warnings:
         found["warnings"] = [{"message": text} for text in warnings]
     if record.state is State.FAILED:
@@ -182,6 +182,12 @@ def _not_kept(layout: RunLayout) -> list[str]:
     if len(left_out) > _NAMED:
         texts.append(f"{len(left_out) - _NAMED:,} more were not kept; {layout.sealed_json} names them")
     return texts
+
+
+def _damages(layout: RunLayout, metrics: MetricReader) -> list[str]:
+    """Say how much of the record and of the metrics readers have to pass over."""
+    counts = ((layout.events, events.damaged(layout.events)), (layout.metrics, metrics.damaged()))
+    return [f"{path} is damaged: passed over what cannot be read ({count})" for path, count in counts if count]
 
 
 def _local_time(seconds: float | None) -> str:

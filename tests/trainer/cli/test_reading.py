@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from traindock.cli.text import width_of
+from traindock.run import Run
 from traindock.states import Reason, State
 from traindock.workspace import Workspace
 
@@ -280,6 +281,33 @@ def test_metrics_are_summed_up_or_listed(cli: Cli, record: Record) -> None:
     answer = cli("metrics", run_id, "los")
     assert answer.code == 1
     assert "it has: loss, odd" in answer.err
+
+
+def test_damaged_metrics_and_records_are_told(cli: Cli, record: Record, workspace: Workspace) -> None:
+    run_id = record(metrics={"loss": [3.0, 1.0]})
+    assert cli("metrics", run_id, "--json").document["damaged"] == 0
+    assert cli("metrics", run_id).err == ""
+    assert "warnings" not in Run.get(workspace, run_id).get_details()
+    layout = workspace.layout.run(run_id)
+    numbers = next(layout.metrics.glob("*/0.bin"))
+    with open(numbers, "ab") as file:
+        file.write(bytes(48))
+    with open(layout.events, "ab") as file:
+        file.write(b"\xff\n\xff\n")
+    answer = cli("metrics", run_id, "--json")
+    assert (answer.document["damaged"], answer.document["metrics"]["loss"]["count"]) == (3, 2)
+    assert "is damaged: passed over what cannot be read (3)" in cli("metrics", run_id).err
+    warnings = [warning["message"] for warning in Run.get(workspace, run_id).get_details()["warnings"]]
+    assert warnings == [
+        f"{layout.events} is damaged: passed over what cannot be read (2)",
+        f"{layout.metrics} is damaged: passed over what cannot be read (3)",
+    ]
+    for names in layout.metrics.glob("*/names.jsonl"):
+        names.unlink()
+    answer = cli("metrics", run_id)
+    assert "has logged no metrics" not in answer.err
+    assert "cannot be read (2)" in answer.err
+    assert "metrics (2)" in cli("doctor").out
 
 
 def test_metrics_as_csv_can_be_read_back(cli: Cli, record: Record) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import random
 import stat
 import struct
 from collections.abc import Iterator
@@ -230,6 +231,30 @@ class TestDamage:
         assert reader.values("loss") == [10, 20, 30]
         assert reader.damaged() == 0
 
+    def test_what_never_was_a_record_is_passed_over_and_counted(self, metrics: Path) -> None:
+        path = raw(metrics, "loss", "f", [(1, 10)])
+        whole = path.read_bytes()
+        path.write_bytes(whole + bytes(160) + struct.pack("<dd", 20, 1e12) + b"some text, as if" * 100)
+        reader = MetricReader(metrics)
+        assert reader.values("loss") == [10] == reader.points("loss").values.tolist()
+        assert reader.summary()["loss"].count == 1
+        assert reader.damaged() == 111
+        path.write_bytes(random.Random(1).randbytes(16 * 10_000))
+        assert len(reader.values("loss")) < 300
+        assert reader.damaged() == 10_000 - len(reader.values("loss"))
+
+    def test_numbers_that_lost_their_name_are_counted(self, run: JobRun, metrics: Path) -> None:
+        for name in ("loss", "acc"):
+            run.log(name, 0.5)
+        reader = MetricReader(metrics)
+        assert reader.damaged() == 0
+        (writer_of(metrics) / "names.jsonl").unlink()
+        (writer_of(metrics) / "7.bin").touch()
+        (writer_of(metrics) / "mine.bin").write_text("?")
+        reader = MetricReader(metrics)
+        assert reader.names() == []
+        assert reader.damaged() == 2
+
     def test_a_filled_up_record_is_passed_over(self, metrics: Path) -> None:
         path = raw(metrics, "loss", "f", [(1, 10)])
         with path.open("ab") as file:
@@ -298,7 +323,7 @@ class TestDamage:
         assert len(reader.since()[0]) == 1
 
     def test_a_file_that_shrinks_is_survived(self, metrics: Path) -> None:
-        path = raw(metrics, "loss", "f", [(n, n) for n in range(100_000)])
+        path = raw(metrics, "loss", "f", [(n, n) for n in range(1, 100_001)])
         reader = MetricReader(metrics)
         reader.buckets("loss")
         _, cursor = reader.since()
@@ -408,7 +433,7 @@ class TestSummary:
 
     def test_a_long_metric(self, metrics: Path) -> None:
         values = np.random.default_rng(1).normal(size=5_000)
-        raw(metrics, "loss", "f", list(enumerate(values.tolist())))
+        raw(metrics, "loss", "f", list(enumerate(values.tolist(), 1)))
         found = MetricReader(metrics).summary()["loss"]
         assert (found.last, found.min, found.max, found.count) == (values[-1], values.min(), values.max(), 5_000)
 

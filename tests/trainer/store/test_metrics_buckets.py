@@ -136,7 +136,7 @@ class TestOneFile:
 def test_a_window(metrics: Path, axis: Any) -> None:
     n = 300_000
     values = rng.normal(size=n)
-    x = {"index": np.arange(n), "time": np.cumsum(rng.random(n)), "step": np.arange(n) * 3}[axis]
+    x = {"index": np.arange(n), "time": 1 + np.cumsum(rng.random(n)), "step": np.arange(n) * 3}[axis]
     write(metrics, values, x if axis == "time" else None, x if axis == "step" else None)
     reader = MetricReader(metrics)
     for start, stop in [(1000, 1001), (1000, 1400), (12_345, 99_000), (0, 10**9), (-5, 3), (250_000, None), (None, 77)]:

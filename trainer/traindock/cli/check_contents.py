@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from traindock.cli.findings import Finding, some
 from traindock.names import is_name
 from traindock.store import events, model_records
+from traindock.store.metrics import MetricReader
 
 if TYPE_CHECKING:
     from traindock.store.layout import WorkspaceLayout
@@ -27,10 +28,10 @@ def examine(workspace: Workspace, run_ids: Sequence[str]) -> Iterator[Finding]:
     layout = workspace.layout
     damaged = [f"{path.relative_to(layout.root)} ({count})" for path, count in _damaged(layout, run_ids) if count]
     if damaged:
-        advice = "restore them from a copy; until then these lines are passed over"
-        yield Finding("records", "warn", f"with lines that cannot be read: {some(damaged)}", advice)
+        advice = "restore them from a copy; until then those parts are passed over"
+        yield Finding("records", "warn", f"in part they cannot be read: {some(damaged)}", advice)
     else:
-        yield Finding("records", "ok", "every line can be read")
+        yield Finding("records", "ok", "everything can be read")
     strangers = sorted(_strangers(workspace.layout))
     if strangers:
         advice = "move them out of the workspace; until then they are passed over"
@@ -38,7 +39,7 @@ def examine(workspace: Workspace, run_ids: Sequence[str]) -> Iterator[Finding]:
 
 
 def _damaged(layout: WorkspaceLayout, run_ids: Sequence[str]) -> Iterator[tuple[Path, int]]:
-    """Return the records, each with the number of its lines that cannot be read."""
+    """Return the records and metrics, each with how much of it cannot be read."""
     with contextlib.suppress(FileNotFoundError):
         for name in sorted(os.listdir(layout.experiments)):
             if is_name("experiment", name):
@@ -48,8 +49,9 @@ def _damaged(layout: WorkspaceLayout, run_ids: Sequence[str]) -> Iterator[tuple[
         path = layout.model_events(name)
         yield path, events.damaged(path)
     for run_id in run_ids:
-        path = layout.run(run_id).events
-        yield path, events.damaged(path)
+        run = layout.run(run_id)
+        yield run.events, events.damaged(run.events)
+        yield run.metrics, MetricReader(run.metrics).damaged()
 
 
 def _strangers(layout: WorkspaceLayout) -> Iterator[str]:

@@ -46,6 +46,9 @@ def run(args: argparse.Namespace) -> int:
     found = find_run(args, open_workspace(args), args.run_name)
     reader = found.metrics
     kinds = {info.name: info.kind for info in reader.names()}
+    damaged = reader.damaged()
+    if damaged:
+        note(args, f"{found.path / 'metrics'} is damaged: passed over what cannot be read ({damaged})")
     unknown = [name for name in args.names if name not in kinds]
     if unknown:
         there = ", ".join(sorted(kinds)[:20]) or "none yet"
@@ -59,7 +62,7 @@ def run(args: argparse.Namespace) -> int:
             say(_values(reader, name, kinds[name]))
     elif kinds:
         say(_summary(found, reader, kinds))
-    else:
+    elif not damaged:
         note(args, f"run {found.id} has logged no metrics ({found.get_status()})")
     return 0
 
@@ -108,7 +111,13 @@ def _document(found: Run, reader: MetricReader, kinds: dict[str, str], names: li
                 metrics[name]["times"] = [timestamp(when) for when in points.times.tolist()]
         elif name not in summary:
             metrics[name]["value"] = reader.as_azure(name).get(name)
-    return {"run": found.id, "state": found.get_status(), "lost": reader.lost(), "metrics": metrics}
+    return {
+        "run": found.id,
+        "state": found.get_status(),
+        "lost": reader.lost(),
+        "damaged": reader.damaged(),
+        "metrics": metrics,
+    }
 
 
 def _steps(points: Any) -> list[int | None]:

@@ -6,7 +6,7 @@
   "description": ""}``; kind "f" is float64, "i" is int64;
 - ``<n>.bin``: little-endian records of fixed size, :data:`PLAIN` bytes (value, time) or :data:`STEPPED` bytes
   (value, step, reserved, time). The time stands last: a record cut short by a full disk is filled up with 0xFF,
-  which makes its time NaN, and is skipped;
+  which makes its time NaN, and is skipped, as is every record whose time cannot be;
 - ``records.jsonl``: everything that is no plain number, one JSON object a line;
 - ``lost``: one uint64, how many points could not be written.
 
@@ -43,9 +43,15 @@ INT64_MAX = 2**63 - 1
 _NONFINITE = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
 
+#: Times that a record can have. A clock that nobody has set begins at 0 and is later when a script logs; what was
+#: never written, or overwritten by something else, is hardly ever read as a time between these.
+TIME_MIN = 1.0
+TIME_MAX = float(2**33)
+
+
 def valid_time(t: float) -> bool:
-    """Whether a record with this time was written whole."""
-    return 0.0 <= t < math.inf
+    """Whether a record with this time was written whole, and is still what was written."""
+    return TIME_MIN <= t < TIME_MAX
 
 
 def to_json(value: Any) -> Any:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -197,11 +198,24 @@ class WriterFiles:
                 found.append(one)
         return found, end, len(lines) - len(found)
 
+    def unnamed(self) -> int:
+        """How many files hold numbers of which no line says any more what they are."""
+        numbers = set()
+        with contextlib.suppress(OSError), os.scandir(self.folder) as entries:
+            for entry in entries:
+                number = _NUMBERED.fullmatch(entry.name)
+                if number is not None and entry.is_file(follow_symlinks=False) and entry.stat().st_size:
+                    numbers.add(int(number[1]))
+        self.refresh_names()  # after the look: a line of names precedes its file
+        return len(numbers - set(self.files))
+
     def lost(self) -> int:
         """How many points this writer could not write."""
         with opened(self.folder / LOST) as descriptor:
             return 0 if descriptor is None else int.from_bytes(os.pread(descriptor, 8, 0), "little")
 
+
+_NUMBERED: Final = re.compile(r"(0|[1-9][0-9]{0,8})\.bin")
 
 #: A name that no writer has is no writer: what else lies in the folder is passed over.
 _HIDDEN: Final = "."

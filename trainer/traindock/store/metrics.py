@@ -134,13 +134,18 @@ class MetricReader:
             return sum(writer.lost() for writer in self._scan())
 
     def damaged(self) -> int:
-        """How many lines, records and ends of files were passed over because they are torn or make no sense."""
+        """How many lines, records, ends of files and files without a name were passed over: torn, or without sense."""
         with self._lock:
+            found = sum(writer.unnamed() for writer in self._scan())
             files, _ = self._refreshed()
-            found = sum(writer.damaged for writer in self._writers.values())
+            found += sum(writer.damaged for writer in self._writers.values())
             for file in (file for group in files.values() for file in group):
-                chunked = self._chunks_of(file)
-                found += chunked.records - chunked.sound() + bool(file.size() % file.record_size)
+                if file.size() > _FEW * file.record_size:
+                    chunked = self._chunks_of(file)
+                    found += chunked.records - chunked.sound()
+                else:
+                    found += sum(not valid_time(row[-1]) for row in _rows(file))
+                found += bool(file.size() % file.record_size)
             return found
 
     # -- whole ----------------------------------------------------------------------------------------------
@@ -378,11 +383,15 @@ class MetricReader:
             total = self._chunks_of(file).total()
             low, high = float(total.min[0]), float(total.max[0])
             return float(total.time[0]), float(total.last[0]), low, high, int(total.count[0])
-        with opened(file.path) as descriptor:
-            data = b"" if descriptor is None else read_range(descriptor, 0, _FEW * file.record_size)
-        layout: struct.Struct = LAYOUTS[file.kind, file.stepped]
-        rows = layout.iter_unpack(data[: len(data) // layout.size * layout.size])
-        return total_of([(row[-1], float(row[0])) for row in rows if valid_time(row[-1])])
+        return total_of([(row[-1], float(row[0])) for row in _rows(file) if valid_time(row[-1])])
+
+
+def _rows(file: NumberFile) -> list[tuple[Any, ...]]:
+    """Return the records of a short file, damaged ones included; the time comes last."""
+    with opened(file.path) as descriptor:
+        data = b"" if descriptor is None else read_range(descriptor, 0, _FEW * file.record_size)
+    layout: struct.Struct = LAYOUTS[file.kind, file.stepped]
+    return list(layout.iter_unpack(data[: len(data) // layout.size * layout.size]))
 
 
 def _source(points: Points) -> PointsSource:

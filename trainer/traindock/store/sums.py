@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
 
+from traindock.runtime.metric_format import TIME_MAX, TIME_MIN
+
 if TYPE_CHECKING:
     import numpy.typing as npt
 
@@ -96,8 +98,10 @@ class Sums:
         return self.grouped(np.array([0, len(self.count)], np.intp))
 
 
-#: The bits of the float +inf.
-_INFINITY = np.uint64(0x7FF << 52)
+# The bits of the times that can be. As whole numbers, positive floats have the same order, and negative ones and NaN
+# come behind them: a single comparison tells whether a time lies between two others.
+_LEAST = np.float64(TIME_MIN).view(np.uint64)
+_SPAN = np.float64(TIME_MAX).view(np.uint64) - _LEAST
 
 _ARRAYS = tuple(field.name for field in fields(Sums) if field.name != "plain")
 
@@ -130,9 +134,8 @@ def running_max(x: npt.NDArray[Any]) -> npt.NDArray[Any]:
 
 
 def sound_times(times: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-    """Which records were written whole."""
-    # As whole numbers, the floats from 0 up to but without infinity come first, then NaN and all that is negative.
-    return np.asarray(times, np.float64).view(np.uint64) < _INFINITY
+    """Which records were written whole, and are still what was written."""
+    return np.asarray(times, np.float64).view(np.uint64) - _LEAST < _SPAN
 
 
 class PointsSource:
