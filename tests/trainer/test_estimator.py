@@ -304,10 +304,10 @@ class TestPyTorch:
         request = PyTorch(**common, framework_version="1.13").to_request()
         target = ComputeTarget(workspace, "local")
         if fetchable:
-            target.backend().check(checked_spec(request, "local"))
+            target.backend().check(checked_spec(request, "local"), workspace.settings)
         else:
             with pytest.raises(TrainingException, match=r"needs Python 3\.8 to 3\.10, .*`uv python install 3\.10`"):
-                target.backend().check(checked_spec(request, "local"))
+                target.backend().check(checked_spec(request, "local"), workspace.settings)
 
     def test_subclasses_may_be_named_in_errors(self, common: dict[str, Any]) -> None:
         with pytest.raises(TrainingException, match=r"no argument source_dir: did you mean source_directory\?"):

@@ -89,7 +89,7 @@ def submit(
     target = ComputeTarget.of(workspace, request.compute_target)
     spec = checked_spec(request, target.name)
     facts = {"display_name": check_text("display_name", display_name, 256), "tags": check_strings("tag", tags or {})}
-    backend(target.name, target.kind, target.settings).check(spec)
+    backend(target.name, target.kind, target.settings).check(spec, workspace.settings)
     source = Path(request.source_directory)
     with GitFacts(source) as git:
         taken = snapshot.take(source, layout=workspace.layout, limits=workspace.settings.snapshot)

@@ -109,6 +109,22 @@ def test_the_release_itself_is_preferred(machine: Path, monkeypatch: pytest.Monk
     assert (found.request, found.warnings) == ("3.8.1", ())
 
 
+def test_offline_nothing_is_fetched(machine: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pythons, "_fetchable", lambda: ("3.8.20", "3.8.1"))
+    with pytest.raises(UserErrorException, match="not on this machine, and the workspace's settings say offline"):
+        check_buildable(Recipe(python="3.8.1"), sys.executable, offline=True)
+    other = add_python(machine, "3.8.18")
+    found = check_buildable(Recipe(python="3.8.1"), sys.executable, offline=True)
+    assert found is not None
+    assert (found.request, len(found.warnings)) == (other, 1)
+
+
+def test_the_submitters_own_is_a_release_of_its_line_too(machine: Path) -> None:
+    found = check_buildable(Recipe(python=f"3.{HERE}.59"), sys.executable)
+    assert found is not None
+    assert (found.how, len(found.warnings)) == ("caller", 1)
+
+
 def test_conda_says_which_python_too(machine: Path) -> None:
     python = add_python(machine, "3.9.18")
     found = check_buildable(Recipe(conda=("python=3.9", "numpy")), sys.executable)

@@ -308,6 +308,18 @@ class TestBuilding:
         assert output_of(ready.python, "import sys; print('%d.%d' % sys.version_info[:2])") == version
         assert place.prepare(Recipe(python=version, pip=("shelf-one",))).how == "cached"
 
+    def test_goes_back_to_another_release_of_its_line_where_the_one_asked_for_cannot_be_fetched(
+        self, place: Place, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        shelf.wheel("shelf-one", "1.0")
+        line = f"3.{sys.version_info.minor}"
+        monkeypatch.setattr("traindock.images.pythons._fetchable", lambda: (f"{line}.59",))
+        settings = BuildSettings(find_links=(str(shelf.folder),))
+        ready = place.prepare(Recipe(python=f"{line}.59", pip=("shelf-one",)), settings=settings)
+        assert ready.packages == ("shelf-one==1.0",)
+        assert ready.warnings == (f"Python {line}.59 cannot be had; another release of {line} is used",)
+        assert "It cannot be fetched" in place.log
+
     @pytest.mark.parametrize(
         "damage", [b"", b"{", b"[]", b'{"format": 1}', b"\xff\xfe", b'{"format": 1, "key": "0", "packages": 3}']
     )

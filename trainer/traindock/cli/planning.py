@@ -34,8 +34,8 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
     target = ComputeTarget.of(workspace, request.compute_target)
     spec = checked_spec(request, target.name)
     kind = backend(target.name, target.kind, target.settings)
-    kind.check(spec)
     settings = workspace.settings
+    kind.check(spec, settings)
     tree = Scanner(Path(request.source_directory), workspace.layout.root, settings.snapshot.max_files, {}).scan()
     run_id = f"{experiment}_0000000000_00000000"
     job = Job(

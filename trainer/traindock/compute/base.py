@@ -117,8 +117,12 @@ class Backend(ABC):
         """How many nodes the target has at most; each run takes ``node_count`` of them."""
 
     @abstractmethod
-    def check(self, spec: RunSpec) -> None:
+    def check(self, spec: RunSpec, settings: Settings) -> None:
         """Check, quickly and at submit, that the target could ever run ``spec``.
+
+        Args:
+            spec: what is asked for.
+            settings: the workspace's settings.
 
         Raises:
             ComputeTargetException: it never can; the text has the numbers and what to change.

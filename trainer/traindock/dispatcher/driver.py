@@ -189,7 +189,7 @@ class RunDriver(threading.Thread):
 
     def _launch(self, backend: Backend, job: Job, record: RunRecord) -> None:
         self._check_withdrawn()
-        backend.check(job.spec)
+        backend.check(job.spec, job.settings)
         plan = backend.plan(job)
         write_json(job.layout.plan_json, plan.to_json())
         self._advance(State.PREPARING, since=(State.NOT_STARTED,))

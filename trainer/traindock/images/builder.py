@@ -121,18 +121,18 @@ def build(
         return _by_conda(job, translation.unknown)
     assert base is not None
     want = pythons.wanted(recipe, translation.pip, translation.python)
-    found = pythons.find(want, base)
+    found = pythons.find(want, base, offline=settings.offline)
     uv = find_uv()
     log.say(f"Building it with {_uv_version(uv)} upon {found.words}.")
-    quiet = [] if found.how == "fetch" else ["--quiet"]
-    made = job.run(
-        [uv, "venv", *quiet, "--no-project", "--python", found.request, "--prompt", "traindock", str(folder)]
-    )
+    made = _venv(job, uv, found)
+    if made.code and found.how == "fetch" and (other := pythons.find_here(want, base)) is not None:
+        log.say(f"It cannot be fetched; building upon {other.words} in its place.")
+        found, made = other, _venv(job, uv, other)
     if made.code:
         raise EnvironmentBuildException(f"no virtual environment could be made upon {found.words}", made.tail)
-    changed: list[str] = []
-    if found.warnings != want.warnings:
-        changed += found.warnings[len(want.warnings) :]
+    changed = list(found.warnings[len(want.warnings) :])
+    for warning in changed:
+        log.say(f"WARNING: {warning}.")
     outcome, installed, relaxations = _install(job, uv, requirements)
     if outcome.code:
         if missing := _missing_from_pypi(job, uv, outcome):
@@ -141,6 +141,13 @@ def build(
         _fail(outcome, relaxations, installed)
     changed += relaxations
     return Built("built", found.words, _uv_version(uv), installed, tuple(changed), _freeze(job, uv))
+
+
+def _venv(job: _Job, uv: str, found: pythons.PythonFound) -> Outcome:
+    quiet = [] if found.how == "fetch" else ["--quiet"]
+    return job.run(
+        [uv, "venv", *quiet, "--no-project", "--python", found.request, "--prompt", "traindock", str(job.folder)]
+    )
 
 
 def _install(job: _Job, uv: str, requirements: tuple[str, ...]) -> tuple[Outcome, tuple[str, ...], list[str]]:

@@ -7,6 +7,7 @@ import os
 import re
 import subprocess
 import sys
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 _MINORS: Final = range(OLDEST_JOB_PYTHON[1], 30)
 _PATCHES: Final = range(60)
 
+_NOWHERE: Final = "is neither on this machine nor known to uv"
 _EXACT: Final = re.compile(r"==(3\.\d+)\.\d+")
 _OLD: Final = re.compile(r"={2,3}(2(?:\.\d+)*|3\.[0-7](?:\.\d+)?)(?:\.\*)?")
 
@@ -125,33 +127,54 @@ def wanted(recipe: Recipe, pip: tuple[str, ...] = (), python: str | None = None)
     return result
 
 
-def find(want: PythonWanted, caller: Interpreter) -> PythonFound:
+def find(want: PythonWanted, caller: Interpreter, *, offline: bool = False) -> PythonFound:
     """Find a Python that will do, without a network.
+
+    Args:
+        want: what is asked of it.
+        caller: the submitter's.
+        offline: leave out those that uv would have to fetch.
 
     Raises:
         TrainingException: the framework has no wheels for any Python that is here or that uv can fetch.
         UserErrorException: the same, where no framework is involved.
     """
-    if want.allows(caller.version):
-        return PythonFound(caller.executable, "caller", want.warnings)
-    specifier = str(want.specifier)
-    for attempt in filter(None, (want, want.relaxed)):
-        specifier = str(attempt.specifier)
-        if path := _on_this_machine(specifier):
+    here = find_here(want, caller)
+    if here is not None and here.warnings == want.warnings:
+        return here
+    fetchable = () if offline else _fetchable()
+    fetched = (_fetched(attempt, fetchable) for attempt in _attempts(want))
+    return next(fetched) or here or next(fetched, None) or _refuse(want, None, offline)
+
+
+def find_here(want: PythonWanted, caller: Interpreter) -> PythonFound | None:
+    """Find a Python on this machine: the one that is asked for, else another release of its line, else None."""
+    for attempt in _attempts(want):
+        if attempt.allows(caller.version):
+            return PythonFound(caller.executable, "caller", attempt.warnings)
+        if path := _on_this_machine(str(attempt.specifier)):
             return PythonFound(path, "found", attempt.warnings)
-        for version in _fetchable():
-            if attempt.allows(version):
-                return PythonFound(version, "fetch", attempt.warnings)
-    return _refuse(want, None)
+    return None
 
 
-def check_buildable(recipe: Recipe, python: str, cache: Path | None = None) -> PythonFound | None:
+def _attempts(want: PythonWanted) -> Iterator[PythonWanted]:
+    return filter(None, (want, want.relaxed))
+
+
+def _fetched(want: PythonWanted, fetchable: Iterable[str]) -> PythonFound | None:
+    return next((PythonFound(v, "fetch", want.warnings) for v in fetchable if want.allows(v)), None)
+
+
+def check_buildable(
+    recipe: Recipe, python: str, cache: Path | None = None, *, offline: bool = False
+) -> PythonFound | None:
     """Check, at submit, that there is or can be a Python for a recipe: quick, and without a network.
 
     Args:
         recipe: what is to be built.
         python: path of the submitter's interpreter.
         cache: where to remember facts about interpreters, see :func:`traindock.images.interpreters.probe`.
+        offline: nothing may be fetched.
 
     Returns:
         The Python to build upon; None for an interpreter that is used as it is, or an environment that conda makes.
@@ -173,16 +196,17 @@ def check_buildable(recipe: Recipe, python: str, cache: Path | None = None) -> P
     want = wanted(recipe, translation.pip, translation.python)
     if translation.unknown:
         return None
-    return find(want, caller)
+    return find(want, caller, offline=offline)
 
 
-def _refuse(want: PythonWanted, text: str | None) -> PythonFound:
+def _refuse(want: PythonWanted, text: str | None, offline: bool = False) -> PythonFound:
     framework = want.framework
+    nowhere = "is not on this machine, and the workspace's settings say offline" if offline else _NOWHERE
     if framework is None:
         raise UserErrorException(
             f"no Python that jobs can run on satisfies {text!r}: they need 3.8 or newer"
             if text
-            else f"Python {want.specifier} is neither on this machine nor known to uv: install it, for example with "
+            else f"Python {want.specifier} {nowhere}: install it, for example with "
             f"`uv python install 3.{want.minors[0]}`, or ask for another python_version"
         )
     if framework.newest is not None and framework.newest < framework.oldest:
@@ -195,7 +219,7 @@ def _refuse(want: PythonWanted, text: str | None) -> PythonFound:
             f"{framework.framework} needs Python {framework.python}, and Python {text} was asked for"
         )
     raise TrainingException(
-        f"{framework.framework} needs Python {framework.python}, which is neither on this machine nor known to uv: "
+        f"{framework.framework} needs Python {framework.python}, which {nowhere}: "
         f"install it, for example with `uv python install 3.{want.minors[0]}`, or use a newer framework_version"
     )
 
