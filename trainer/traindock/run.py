@@ -319,7 +319,7 @@ class Run(RunFacts):
 
         Args:
             name: what it is called in the run.
-            path_or_stream: a path, or an object with ``read``.
+            path_or_stream: a path, or an object with ``read``; text that it gives is stored as UTF-8.
             datastore_name: accepted for old notebooks.
 
         Raises:

@@ -322,13 +322,18 @@ class TestUploading:
                 run_files.upload(run, name, tmp_path / "source")
         assert run_files.resolve(run, "outputs/model.pt").read_bytes() == b"weights"
 
+    def test_a_stream_gives_bytes_or_text(self, run):
+        for name, stream in (("a", io.BytesIO(b"\xc3\xa9")), ("b", io.StringIO("\u00e9"))):
+            assert run_files.upload(run, name, stream).read_bytes() == b"\xc3\xa9"
+
     def test_what_cannot_be_uploaded(self, run, tmp_path):
         os.mkfifo(tmp_path / "pipe")
         for source in (tmp_path / "nothing", tmp_path, tmp_path / "pipe", 3.5):
             with pytest.raises(UserErrorException, match="cannot be uploaded"):
                 run_files.upload(run, "x", source)
-        with pytest.raises(UserErrorException, match="binary"):
-            run_files.upload(run, "x", io.StringIO("text"))
+        stream = type("Stream", (), {"read": lambda self, size: [1]})()
+        with pytest.raises(UserErrorException, match="neither bytes nor text, but a list"):
+            run_files.upload(run, "x", stream)
         with pytest.raises(UserErrorException, match="leads out"):
             run_files.upload(run, "../x", io.BytesIO(b""))
         assert run_files.list_files(run) == NAMES

@@ -13,6 +13,7 @@ from typing import Final
 
 from traindock.errors import ModelPathNotFoundException, UserErrorException
 from traindock.names import check_relative
+from traindock.runtime.files import ALIASES
 from traindock.store import run_files
 from traindock.store.blobs import BlobStore, FileRecord
 from traindock.store.copying import is_temporary, open_regular, storage_error, temporary_name
@@ -49,7 +50,7 @@ def content_of_run(layout: WorkspaceLayout, run: RunLayout, model_path: str) -> 
         ModelPathNotFoundException: nothing lies there; the text lists what does.
         StoreException: a sealed file was changed, or the disk refuses.
     """
-    path = run_files.ALIASES.get(clean := check_relative(model_path, "model_path"), clean)
+    path = ALIASES.get(clean := check_relative(model_path, "model_path"), clean)
     listed = run_files.list_files(run)
     folder = path not in listed
     prefix = f"{path}/"

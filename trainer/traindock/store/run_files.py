@@ -18,23 +18,16 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, Final
 
 from traindock.errors import ModelPathNotFoundException, StoreException, UserErrorException
 from traindock.names import check_relative
+from traindock.runtime.files import ALIASES, DRIVER_LOGS, as_bytes
 from traindock.runtime.links import LinkedFolder, LinkOut
 from traindock.store.copying import BLOCK, copy_checked, open_regular, storage_error, temporary_name, write_all
 from traindock.store.layout import RunLayout
 from traindock.store.sealing import UNFINISHED, output_links, read_sealed
 
-ALIASES: Final = MappingProxyType(
-    {
-        "azureml-logs/70_driver_log.txt": "logs/stdout.txt",
-        "azureml-logs/20_image_build_log.txt": "logs/build.txt",
-    }
-)
-_DRIVER: Final = MappingProxyType({"logs/stdout.txt": "stdout.txt", "logs/build.txt": "build.txt"})
 _LISTED: Final = 50
 #: Sealing moves folders; a file that was looked for just then is found at its new place.
 _ATTEMPTS: Final = 3
@@ -54,7 +47,7 @@ def list_files(run: RunLayout) -> list[str]:
         names.update(f"outputs/{name}" for name in _names_below(_linked(run, "outputs")))
         uploads = (name for name, place in LinkedFolder(str(run.uploads)).files() if name == place)
         names.update(name for name in uploads if _is_finished(name) and not name.startswith(("outputs/", "logs/")))
-    names.update(name for name, file in _DRIVER.items() if (run.driver / file).is_file())
+    names.update(name for name, file in DRIVER_LOGS.items() if (run.driver / file).is_file())
     return sorted(names)
 
 
@@ -155,7 +148,7 @@ def upload(run: RunLayout, name: str, path_or_stream: Any) -> Path:
     Args:
         run: the run.
         name: what it is to be called.
-        path_or_stream: a path, or an object with ``read`` that gives bytes.
+        path_or_stream: a path, or an object with ``read``; text that it gives is stored as UTF-8.
 
     Raises:
         UserErrorException: the run is sealed, the name is taken or not allowed, or there is no file to upload.
@@ -164,7 +157,7 @@ def upload(run: RunLayout, name: str, path_or_stream: Any) -> Path:
     clean = _clean(name)
     if read_sealed(run) is not None:
         raise UserErrorException(f"run {run.root.name} has ended and its files are sealed: nothing can be added")
-    if clean in _DRIVER or clean in list_files(run):
+    if clean in DRIVER_LOGS or clean in list_files(run):
         raise UserErrorException(f"run {run.root.name} has a file {clean!r} already: choose another name")
     head, _, rest = clean.partition("/")
     inside = rest if rest and head in ("outputs", "logs") else clean
@@ -227,8 +220,8 @@ def _open(run: RunLayout, name: str) -> tuple[int, Path]:
 
 def _places(run: RunLayout, name: str) -> list[Callable[[], str]]:
     """What finds the paths, relative to the run's folder, at which a file of this name may lie; the likeliest first."""
-    if name in _DRIVER and (run.driver / _DRIVER[name]).is_file():
-        return [lambda: f"{run.driver.name}/{_DRIVER[name]}"]
+    if name in DRIVER_LOGS and (run.driver / DRIVER_LOGS[name]).is_file():
+        return [lambda: f"{run.driver.name}/{DRIVER_LOGS[name]}"]
     head, _, rest = name.partition("/")
     if not rest or head not in ("outputs", "logs"):
         return [lambda: f"{run.uploads.name}/{name}"]
@@ -326,9 +319,7 @@ def _make_folders(root: Path, folder: Path) -> None:
 def _blocks(path_or_stream: Any) -> Iterator[bytes]:
     if hasattr(path_or_stream, "read"):
         while block := path_or_stream.read(BLOCK):
-            if not isinstance(block, bytes):
-                raise UserErrorException("the stream to upload gives text: open it in binary mode")
-            yield block
+            yield as_bytes(block)
         return
     try:
         descriptor = open_regular(os.fspath(path_or_stream), follow=True)
