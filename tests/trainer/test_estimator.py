@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import sys
+from collections import deque
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from traindock import (
@@ -50,6 +53,11 @@ class TestScriptParams:
             ({"--layers": [64, 32], "--sizes": (1, 2)}, ("--layers", "64", "32", "--sizes", "1", "2")),
             ({"--zero": 0, "--no": False}, ("--zero", "0", "--no", "False")),
             ({"--none": []}, ("--none",)),
+            (
+                {"--array": np.array([[1, 2], [3, 4]]), "--one": np.array(5), "--flag": np.array([True])},
+                ("--array", "1", "2", "3", "4", "--one", "5", "--flag", "True"),
+            ),
+            ({"--number": np.float32(0.5), "--deque": deque(["a", "b"])}, ("--number", "0.5", "--deque", "a", "b")),
             (None, ()),
         ],
     )
@@ -60,6 +68,10 @@ class TestScriptParams:
     def test_what_cannot_be_a_word_is_refused(self, common: dict[str, Any], params: Any) -> None:
         with pytest.raises(UserErrorException, match="script_params"):
             Estimator(**common, script_params=params)
+
+    def test_a_set_is_refused_since_it_has_no_order(self, common: dict[str, Any]) -> None:
+        with pytest.raises(UserErrorException, match=r"\(set\) cannot be one of the script_params: a set has no order"):
+            Estimator(**common, script_params={"--layers": {64, 32}})
 
     def test_those_given_at_submit_replace_and_add(self, workspace: Workspace, common: dict[str, Any]) -> None:
         estimator = Estimator(**common, script_params={"--a": 1, "--b": 2}, user_managed=True)
@@ -127,6 +139,18 @@ class TestValidation:
     ) -> None:
         with pytest.raises(UserErrorException, match=says):
             Estimator(**{**common, **arguments})
+
+    def test_numbers_may_be_numpys(self, common: dict[str, Any]) -> None:
+        estimator = Estimator(
+            **common,
+            node_count=np.int64(1),  # type: ignore[arg-type]
+            process_count_per_node=np.int32(1),  # type: ignore[arg-type]
+            max_run_duration_seconds=np.int64(60),  # type: ignore[arg-type]
+        )
+        spec = checked_spec(estimator.to_request(), "local")
+        assert json.dumps([spec.node_count, spec.max_run_duration_seconds]) == "[1, 60]"
+        estimator.max_run_duration_seconds = np.float32(0.5)  # type: ignore[assignment]
+        assert json.dumps(checked_spec(estimator.to_request(), "local").max_run_duration_seconds) == "0.5"
 
     def test_backends_may_be_spelt_in_any_case(self, common: dict[str, Any]) -> None:
         assert Estimator(**common, distributed_backend="Nccl").to_request().node_count == 1

@@ -114,8 +114,8 @@ class Estimator:
         _check_ignored(type(self).__name__, ignored)
         if entry_script is None:
             raise TrainingException("entry_script is missing: name the Python script in the source folder")
-        count("node_count", node_count, 1, TrainingException)
-        count("process_count_per_node", process_count_per_node, 1, TrainingException)
+        node_count = count("node_count", node_count, 1, TrainingException)
+        process_count_per_node = count("process_count_per_node", process_count_per_node, 1, TrainingException)
         if distributed_backend is not None and str(distributed_backend).lower() not in _BACKENDS:
             raise TrainingException(
                 f"distributed_backend is one of {', '.join(_BACKENDS)}, not {distributed_backend!r}"
@@ -177,7 +177,8 @@ class Estimator:
         if inputs:
             raise UserErrorException("inputs are not supported: pass paths in script_params")
         check_environment(self.environment)
-        if self.node_count == 1:  # more of them are the compute target's to refuse
+        node_count = count("node_count", self.node_count, 1, TrainingException)
+        if node_count == 1:  # more of them are the compute target's to refuse
             processes = getattr(self.distributed_training, "process_count_per_node", None)
             check_processes("process_count_per_node", processes or self.process_count_per_node)
         return Request(
@@ -189,7 +190,7 @@ class Estimator:
             arguments=_words({**self.script_params, **_params(script_params)}) + resume_arguments(self.resume_from),
             environment_variables={**self.environment.environment_variables, **self.environment_variables},
             gpus=int(self.use_gpu),
-            node_count=self.node_count,
+            node_count=node_count,
             max_run_duration_seconds=self.max_run_duration_seconds,
         )
 

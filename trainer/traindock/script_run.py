@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from collections.abc import Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -201,9 +202,9 @@ def count(what: str, value: Any, least: int, error: type[UserErrorException] = U
     Raises:
         UserErrorException: it is not (or ``error``, a subclass).
     """
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
+    if isinstance(value, bool) or not isinstance(value, Integral) or value < least:
         raise error(f"{what} is a whole number of {least} or more, not {value!r:.80}")
-    return value
+    return int(value)
 
 
 def source_folder(source_directory: str | os.PathLike[str] | None) -> str:

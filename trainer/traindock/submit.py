@@ -8,9 +8,9 @@ import re
 import secrets
 import sys
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, field
-from numbers import Real
+from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -122,27 +122,37 @@ def submit(
 
 
 def flatten_arguments(values: Sequence[Any], what: str = "arguments") -> tuple[str, ...]:
-    """Return a command line's words as strings; lists within it are flattened.
+    """Return a command line's words as strings; lists, tuples and arrays within it are flattened.
 
     Raises:
         UserErrorException: a value is None or of a kind that cannot be an argument; the text names it.
     """
-    if isinstance(values, (str, bytes, Mapping)) or not isinstance(values, Iterable):
+    listed = _as_list(values)
+    if listed is None:
         raise UserErrorException(f"{what} are a list such as ['--epochs', 3], not {values!r:.80}")
     words: list[str] = []
-    for value in values:
-        if isinstance(value, (list, tuple, range)):
-            words.extend(flatten_arguments(value, what))
+    for value in listed:
+        if (inner := _as_list(value)) is not None:
+            words.extend(flatten_arguments(inner, what))
         elif isinstance(value, (str, Real, os.PathLike)):  # numpy's scalars are Real, too
             text = os.fsdecode(value) if isinstance(value, os.PathLike) else str(value)
             if "\0" in text:
                 raise UserErrorException(f"{text!r} among the {what} holds a NUL character")
             words.append(text)
         else:
-            raise UserErrorException(
-                f"{value!r:.80} ({type(value).__name__}) cannot be one of the {what}: use strings, numbers or paths"
-            )
+            hint = "a set has no order, use a list" if isinstance(value, Set) else "use strings, numbers or paths"
+            raise UserErrorException(f"{value!r:.80} ({type(value).__name__}) cannot be one of the {what}: {hint}")
     return tuple(words)
+
+
+def _as_list(value: Any) -> Sequence[Any] | None:
+    """Return a list, a tuple or what numpy and pandas have for one as a sequence, and None for anything else."""
+    if isinstance(value, (str, bytes, bytearray, memoryview, Real)):
+        return None
+    if isinstance(value, Sequence):
+        return value
+    listed = value.tolist() if callable(getattr(value, "tolist", None)) else None
+    return listed if listed is None or isinstance(listed, list) else [listed]
 
 
 def checked_spec(request: Request, target: str) -> RunSpec:
@@ -165,7 +175,7 @@ def checked_spec(request: Request, target: str) -> RunSpec:
         raise ExperimentExecutionException("give either a script or a command to run")
     script = _script(source, request.script) if request.script is not None else None
     limit = request.max_run_duration_seconds
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float)) or not limit > 0):
+    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, Real) or not limit > 0):
         raise UserErrorException(f"max_run_duration_seconds is a number of seconds above 0, not {limit!r}")
     return RunSpec(
         snapshot="",
@@ -179,8 +189,13 @@ def checked_spec(request: Request, target: str) -> RunSpec:
         interpreter=sys.executable,
         gpus=request.gpus,
         node_count=request.node_count,
-        max_run_duration_seconds=None if limit == math.inf else limit,
+        max_run_duration_seconds=None if limit is None or limit == math.inf else _plain(limit),
     )
+
+
+def _plain(number: Real) -> int | float:
+    """Return a number of numpy's, or of any other kind, as Python's own."""
+    return int(number) if isinstance(number, Integral) else float(number)
 
 
 def _script(source: Path, script: str) -> str:
