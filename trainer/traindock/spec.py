@@ -20,6 +20,7 @@ class RunSpec:
         environment_name: what the user called it; says nothing about its content.
         environment_variables: added to the job's environment.
         interpreter: the submitter's own Python, which may satisfy the recipe as it is.
+        submitter: SHA-256 of the submitter's environment variables, see ``store.submitter``; "" for none.
         gpus: devices for each node.
         gpus_optional: run without them where the compute target has none.
         node_count: nodes that run the script together.
@@ -35,6 +36,7 @@ class RunSpec:
     command: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
     environment_name: str = ""
+    submitter: str = ""
     environment_variables: dict[str, str] = field(default_factory=dict)
     gpus: int = 0
     gpus_optional: bool = False

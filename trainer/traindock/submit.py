@@ -21,7 +21,7 @@ from traindock.errors import ExperimentExecutionException, UserErrorException
 from traindock.git_facts import GitFacts
 from traindock.names import check_relative, check_strings, check_text
 from traindock.spec import RunSpec
-from traindock.store import run_records
+from traindock.store import run_records, submitter
 
 if TYPE_CHECKING:
     from traindock.experiment import Experiment
@@ -95,11 +95,13 @@ def submit(
         taken = snapshot.take(source, layout=workspace.layout, limits=workspace.settings.snapshot)
         properties = git.properties()
     faultpoints.reached("submit.after-snapshot")
+    submitted_by, submitter_hash = submitter.encode(submitter.variables())
     created = time.time()
     run_id = f"{experiment.name}_{int(created)}_{secrets.token_hex(4)}"
     folder = run_records.publish(
         workspace.layout,
         workspace.record,
+        lambda layout: submitter.write(layout, submitted_by),
         run_id=run_id,
         experiment=experiment.name,
         number=run_records.take_number(workspace.layout, experiment.name),
@@ -107,7 +109,7 @@ def submit(
         user=run_details.user_name(),
         parent=parent,
         properties=properties,
-        spec={**spec.to_json(), "snapshot": taken.id},
+        spec={**spec.to_json(), "snapshot": taken.id, "submitter": submitter_hash},
         **facts,
     )
     faultpoints.reached("submit.after-publish")

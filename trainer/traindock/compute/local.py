@@ -19,6 +19,7 @@ from typing import Any
 from traindock import runtime, snapshot
 from traindock.compute import processes
 from traindock.compute.base import Backend, Job, LaunchError, Outcome, Plan
+from traindock.compute.caches import stand_ins
 from traindock.compute.devices import list_gpus
 from traindock.compute.injection import inject, injected_folder
 from traindock.errors import (
@@ -35,6 +36,8 @@ from traindock.run_types import WITHOUT_JOB
 from traindock.runtime.supervisor import CANNOT_RECORD
 from traindock.settings import PackageSettings, Settings
 from traindock.spec import RunSpec
+from traindock.store import submitter
+from traindock.store.copying import may_pass
 from traindock.store.files import write_json
 
 _START_SECONDS = 60.0
@@ -45,8 +48,6 @@ _CANNOT_RECORD = 74
 
 _PYTHON = "{python}"
 _VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
-# What concerns the dispatcher itself and would only confuse a job.
-_NOT_INHERITED = ("TRAINDOCK_", "PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PYTHONSAFEPATH", "INVOCATION_ID")
 
 
 class LocalBackend(Backend):
@@ -115,6 +116,8 @@ class LocalBackend(Backend):
 
     def prepare(self, job: Job, plan: Plan, cancelled: Callable[[], bool]) -> Plan:
         """Find or build the environment, and put its interpreter into the plan."""
+        caller = _submitter(job)
+        moved, unusable = stand_ins({**caller, **plan.variables}, job.workspace.home)
         try:
             prepared = venvs.prepare(
                 _recipe(job.spec),
@@ -122,7 +125,7 @@ class LocalBackend(Backend):
                 caller=job.spec.interpreter,
                 log=job.layout.build_log,
                 cancelled=cancelled,
-                settings=_build_settings(job.settings.packages),
+                settings=_build_settings(job.settings.packages, {**caller, **moved}),
             )
         except UserErrorException as error:
             raise EnvironmentBuildException(str(error)) from error
@@ -137,10 +140,10 @@ class LocalBackend(Backend):
             "python": prepared.python,
             "seconds": prepared.seconds,
             "packages": list(prepared.packages),
-            "warnings": list(prepared.warnings),
+            "warnings": [*prepared.warnings, *unusable],
         }
         folder = str(Path(prepared.python).parent)
-        variables = {**plan.variables, "PATH": f"{folder}:{os.environ.get('PATH', os.defpath)}"}
+        variables = {**plan.variables, **moved, "PATH": f"{folder}:{caller.get('PATH', os.defpath)}"}
         if (Path(folder).parent / "pyvenv.cfg").exists():
             variables["VIRTUAL_ENV"] = str(Path(folder).parent)
         command = tuple(prepared.python if word == _PYTHON else word for word in plan.command[:1])
@@ -156,7 +159,7 @@ class LocalBackend(Backend):
 
     def _start(self, job: Job, plan: Plan, lease_fds: Sequence[int]) -> None:
         layout = job.layout
-        environment = _job_environment(plan)
+        environment = _job_environment(_submitter(job), plan)
         write_json(
             layout.launch_json,
             {
@@ -348,7 +351,7 @@ def _errors_of(process: subprocess.Popen[bytes]) -> str:
     return text[-500:] or "without a word"
 
 
-def _build_settings(packages: PackageSettings) -> BuildSettings:
+def _build_settings(packages: PackageSettings, variables: Mapping[str, str]) -> BuildSettings:
     return BuildSettings(
         index_url=packages.index_url or None,
         extra_index_urls=packages.extra_index_urls,
@@ -356,6 +359,7 @@ def _build_settings(packages: PackageSettings) -> BuildSettings:
         offline=packages.offline,
         proxy=packages.proxy or None,
         ca_bundle=packages.ca_bundle or None,
+        variables=variables,
     )
 
 
@@ -363,9 +367,18 @@ def _recipe(spec: RunSpec) -> Recipe:
     return Recipe.from_json(spec.environment)
 
 
-def _job_environment(plan: Plan) -> dict[str, str]:
-    """The dispatcher's environment without what is its own, and with what the plan says."""
-    inherited = {name: value for name, value in os.environ.items() if not name.startswith(_NOT_INHERITED)}
+def _submitter(job: Job) -> dict[str, str]:
+    """The environment variables of whoever submitted the run; the dispatcher's own are somebody else's."""
+    try:
+        return submitter.read(job.layout, job.spec.submitter)
+    except StoreException as error:
+        if may_pass(error):
+            raise
+        raise LaunchError(str(error)) from error
+
+
+def _job_environment(inherited: Mapping[str, str], plan: Plan) -> dict[str, str]:
+    """The submitter's environment, with what the plan says."""
     # A run that was given no device must not take one that another run holds.
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(plan.devices)}
     return {**inherited, **devices, **plan.variables}

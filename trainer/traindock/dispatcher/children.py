@@ -192,7 +192,9 @@ class Children:
             tags=dict(tags),
             properties={},
             request=source,
-            spec=replace(parent.spec, type=run_types.CHILD, gpus=0, max_run_duration_seconds=None).to_json(),
+            spec=replace(
+                parent.spec, type=run_types.CHILD, submitter="", gpus=0, max_run_duration_seconds=None
+            ).to_json(),
         )
 
     def _variables(self, run_id: str, parent: str) -> dict[str, str]:

@@ -220,7 +220,7 @@ def _by_conda(job: _Job, needed: tuple[str, ...]) -> Built:
 
     from traindock.images.frameworks import requirements_of
 
-    program = find_conda()
+    program = find_conda(job.settings.environment().get("PATH"))
     if program is None:
         raise UserErrorException(missing_text(needed))
     job.log.say(f"Building it with {program}, which has {', '.join(needed)}.")

@@ -176,9 +176,9 @@ def translate(requirements: Iterable[str]) -> Translation:
     return Translation(tuple(pip), python, tuple(notices), tuple(unknown))
 
 
-def find_conda() -> str | None:
-    """Path of micromamba, mamba or conda, whichever is found first on PATH, or None."""
-    return next(filter(None, map(shutil.which, ("micromamba", "mamba", "conda"))), None)
+def find_conda(path: str | None = None) -> str | None:
+    """Path of micromamba, mamba or conda, whichever is found first on ``path``, this process's PATH by default."""
+    return next(filter(None, (shutil.which(name, path=path) for name in ("micromamba", "mamba", "conda"))), None)
 
 
 def create_command(program: str, prefix: str, environment_file: str) -> list[str]:

@@ -45,6 +45,7 @@ class BuildSettings:
         offline: ask no index at all; ``find_links`` must have everything.
         proxy: URL of the proxy for HTTP and HTTPS.
         ca_bundle: file of the certificates to trust.
+        variables: the environment variables to build with, those of the submitter; this process's if None.
     """
 
     index_url: str | None = None
@@ -53,6 +54,7 @@ class BuildSettings:
     offline: bool = False
     proxy: str | None = None
     ca_bundle: str | None = None
+    variables: Mapping[str, str] | None = None
 
     @classmethod
     def from_mapping(cls, table: Mapping[str, Any]) -> BuildSettings:
@@ -77,14 +79,14 @@ class BuildSettings:
         return cls(**values)
 
     def environment(self, recipe_index: str | None = None, extra: Iterable[str] = ()) -> dict[str, str]:
-        """This process's environment variables, with those added that tell uv about the settings.
+        """The environment variables to build with, with those added that tell uv about the settings.
 
         Addresses travel in variables and not in arguments, because every user of the machine can read arguments.
 
         Raises:
             EnvironmentBuildException: the file of certificates is missing.
         """
-        env = dict(os.environ)
+        env = dict(os.environ if self.variables is None else self.variables)
         env.update({"UV_NO_PROGRESS": "1", "UV_NO_WRAP": "1", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"})
         # Another build may be compiling the same package for a long while.
         env.setdefault("UV_LOCK_TIMEOUT", "900")

@@ -7,7 +7,7 @@ experiments/<name>/events.jsonl
 runs/<run id>/   (see RunLayout)
 models/<name>/events.jsonl
 snapshots/<sha256>.json   blobs/<2 hex>/<sha256>
-environments/<hash>/      datastores/<name>/     runtime/<hash>/
+environments/<hash>/      datastores/<name>/     runtime/<hash>/     home/
 """
 
 from __future__ import annotations
@@ -30,6 +30,11 @@ class RunLayout:
     def run_json(self) -> Path:
         """What was submitted, signed; never changes."""
         return self.root / "run.json"
+
+    @property
+    def submitter_json(self) -> Path:
+        """The environment variables of whoever submitted, see ``store.submitter``."""
+        return self.root / "submitter.json"
 
     @property
     def plan_json(self) -> Path:
@@ -218,6 +223,11 @@ class WorkspaceLayout:
     @property
     def datastores(self) -> Path:
         return self.root / "datastores"
+
+    @property
+    def home(self) -> Path:
+        """Stands in for the user's home and caches in jobs that cannot write to those."""
+        return self.root / "home"
 
     @property
     def runtime(self) -> Path:
