@@ -10,6 +10,7 @@ from traindock.errors import UserErrorException
 from traindock.images.conda import parse_conda
 from traindock.images.pip_lists import PipList, parse_lines, read_text
 from traindock.images.recipe import canonical_requirement, parse_requirement, python_specifier
+from traindock.images.uv import mask
 
 #: Name that the file gives to the environment; it means nothing.
 _NAME: Final = "project_environment"
@@ -201,7 +202,7 @@ class CondaDependencies:
     __hash__ = None  # type: ignore[assignment]  # it can be edited
 
     def __repr__(self) -> str:
-        return f"CondaDependencies(conda_packages={self._conda}, pip_packages={self._pip})"
+        return mask(f"CondaDependencies(conda_packages={self._conda}, pip_packages={self._pip})")
 
     def _definition(self) -> tuple[Any, ...]:
         conda = frozenset(parse_conda(text).text for text in self._conda)

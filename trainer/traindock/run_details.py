@@ -47,6 +47,8 @@ HINTS: Mapping[Reason, str] = {
 
 def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
     """Return what :meth:`Run.get_details` returns."""
+    from traindock.images.uv import masked
+
     record, layout = run.record, run.workspace.layout.run(run.id)
     logs = log_files(layout)
     metrics = MetricReader(layout.metrics)
@@ -62,8 +64,8 @@ def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
         "tags": dict(record.tags),
         "inputDatasets": [],
         "outputDatasets": [],
-        "runDefinition": record.spec.to_json(),
-        "environment": dict(record.environment),
+        "runDefinition": record.spec.to_json() | {"environment": masked(record.spec.environment)},
+        "environment": masked(record.environment),
         "exit": dict(record.exit),
         "lostMetricPoints": metrics.lost(),
         "lostOutputBytes": int(record.exit.get("lost_output_bytes") or 0),

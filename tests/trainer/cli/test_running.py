@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -118,6 +119,26 @@ def test_the_index_of_a_requirements_file_is_part_of_the_plan(cli: Cli, script: 
     file.write_text("-i https://ours.example/simple\nsome-package\n")
     answer = cli("submit", "--plan", "--json", "--requirements", file, script(""))
     assert answer.document["recipe"]["index_url"] == "https://ours.example/simple"
+
+
+def test_passwords_of_package_indexes_are_kept_from_whoever_looks(
+    cli: Cli, script: Script, tmp_path: Path, workspace: Workspace
+) -> None:
+    file = tmp_path / "needed.txt"
+    file.write_text(
+        "-i https://me:SECRET@ours.example/simple\n--extra-index-url https://SECRET@more.example\n"
+        "nowhere @ https://me:SECRET@ours.example/nowhere.whl\n"
+    )
+    words = ("--requirements", file, script(""))
+    assert "SECRET" not in cli("submit", "--plan", "--json", *words).out
+    assert "SECRET" not in cli("submit", "--plan", *words).out
+    run = Run.get(workspace, cli("submit", "--json", *words).document["id"])
+    for _ in range(2):
+        assert "SECRET" not in json.dumps(run.get_details())
+        assert "SECRET" not in cli("show", run.id).out + cli("show", "--json", run.id).out
+        run.wait_for_completion(raise_on_error=False)
+    assert "SECRET" not in repr(run.get_environment())
+    assert run.get_environment().to_recipe().index_url == "https://me:SECRET@ours.example/simple"
 
 
 def test_a_plan_is_printed_and_nothing_is_submitted(cli: Cli, script: Script, workspace: Workspace) -> None:

@@ -47,6 +47,7 @@ def row_document(row: RunRow, metrics: Mapping[str, tuple[float, float, float, i
 def run_document(run: Run) -> dict[str, Any]:
     """One run with everything that is known about it."""
     from traindock import run_details
+    from traindock.images.uv import masked
     from traindock.store.signing import Signature
 
     record, layout = run.record, run.workspace.layout.run(run.id)
@@ -77,8 +78,8 @@ def run_document(run: Run) -> dict[str, Any]:
         "folder": str(run.path),
         "tags": record.tags,
         "properties": record.properties,
-        "spec": record.spec.to_json(),
-        "environment": record.environment,
+        "spec": record.spec.to_json() | {"environment": masked(record.spec.environment)},
+        "environment": masked(record.environment),
         "exit": record.exit,
         "warnings": [warning["message"] for warning in run.get_details().get("warnings", [])],
         "failure": failure,

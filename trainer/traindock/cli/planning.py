@@ -27,6 +27,7 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
     from traindock.compute.base import Job
     from traindock.compute.kinds import backend
     from traindock.compute_target import ComputeTarget
+    from traindock.images.uv import masked
     from traindock.source_tree import Scanner
     from traindock.submit import checked_spec
 
@@ -65,7 +66,7 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
             "bytes": sum(file.status.st_size for file in tree.files.values()),
             "warnings": tree.warnings,
         },
-        "recipe": {name: value for name, value in request.recipe.to_json().items() if value},
+        "recipe": {name: masked(value) for name, value in request.recipe.to_json().items() if value},
         "plan": kind.plan(job).to_json(),
     }
 

@@ -16,7 +16,7 @@ from traindock.images.conda import Translation, create_command, environment_yaml
 from traindock.images.interpreters import Interpreter
 from traindock.images.recipe import Recipe, canonical_requirement, parse_requirement
 from traindock.images.relax import culprits, relaxed
-from traindock.images.uv import BuildLog, BuildSettings, Outcome, find_uv, run_program
+from traindock.images.uv import BuildLog, BuildSettings, Outcome, find_uv, mask, run_program
 
 #: What uv says of a name that no index knows.
 _NOT_FOUND: Final = ("was not found in the package registry", "was not found in the provided package locations")
@@ -252,7 +252,7 @@ def _freeze(job: _Job, uv: str) -> tuple[str, ...]:
     )
     if answer.returncode:
         raise EnvironmentBuildException("what was installed cannot be listed", answer.stderr.splitlines()[-10:])
-    return tuple(line for line in answer.stdout.splitlines() if line and not line.startswith("#"))
+    return tuple(mask(line) for line in answer.stdout.splitlines() if line and not line.startswith("#"))
 
 
 @lru_cache(maxsize=4)

@@ -120,6 +120,15 @@ def mask(text: str) -> str:
     return _TOKENS.sub(r"\1***", _CREDENTIALS.sub("***@", text))
 
 
+def masked(value: Any) -> Any:
+    """A JSON value without the passwords and tokens of the URLs in it, for people to see."""
+    if isinstance(value, str):
+        return mask(value)
+    if isinstance(value, Mapping):
+        return {key: masked(item) for key, item in value.items()}
+    return [masked(item) for item in value] if isinstance(value, list | tuple) else value
+
+
 def find_uv() -> str:
     """Path of uv: the one installed with Traindock, else the one on PATH.
 
