@@ -451,3 +451,36 @@ def test_the_jobs_environment_is_clean(submit: Submit, monkeypatch: pytest.Monke
     run.wait_for_completion()
     assert stdout(run) == "[] \n"
     assert os.getpid() > 0
+
+
+def test_search_paths_that_the_user_sets_come_after_those_that_the_job_needs(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "lib").mkdir()
+    (tmp_path / "lib" / "mine.py").write_text("value = 'mine'")
+    (tmp_path / "lib" / "traindock.py").write_text("raise SystemExit('the wrong one')")
+    tool = tmp_path / "lib" / "some-tool"
+    tool.write_text("#!/bin/sh\necho tool")
+    tool.chmod(0o755)
+    (tmp_path / "train.py").write_text(
+        "import mine, os, subprocess, sys\n"
+        "from traindock import Run\n"
+        "Run.get_context().log('x', 1)\n"
+        "path = os.environ['PATH']\n"
+        "print(mine.value, path.startswith(os.path.dirname(sys.executable)))\n"
+        "sys.stdout.flush(); subprocess.run('some-tool')\n"
+    )
+    environment = Environment.from_existing_interpreter("mine")
+    environment.environment_variables = {"PYTHONPATH": "./lib", "PATH": f"{tmp_path / 'lib'}:/usr/bin:/bin"}
+    run = Experiment(workspace, "tests").submit(ScriptRunConfig(tmp_path, "train.py", environment=environment))
+    run.wait_for_completion()
+    assert stdout(run) == "mine True\ntool\n"
+    assert run.get_metrics() == {"x": 1}
+
+
+@pytest.mark.parametrize("name", ["CUDA_VISIBLE_DEVICES", "TRAINDOCK_METRICS_DIR"])
+def test_variables_that_are_traindocks_own_are_refused_at_submit(submit: Submit, name: str) -> None:
+    environment = Environment.from_existing_interpreter("mine")
+    environment.environment_variables = {name: "0"}
+    with pytest.raises(UserErrorException, match=f"{name}.* cannot be set for a run"):
+        submit("pass", environment=environment)

@@ -219,5 +219,15 @@ def _variables(given: Mapping[str, Any]) -> dict[str, str]:
     for name, value in given.items():
         if not isinstance(name, str) or not re.fullmatch(r"[^=\0]+", name) or "\0" in str(value):
             raise UserErrorException(f"{name!r} = {value!r} cannot be an environment variable")
+        if name == "CUDA_VISIBLE_DEVICES":
+            raise UserErrorException(
+                "CUDA_VISIBLE_DEVICES cannot be set for a run, since Traindock sets it to the GPUs that it leases for "
+                "the run: leave it out, and ask for as many GPUs as the script uses (gpus=1, use_gpu=True, --gpu 1)"
+            )
+        if name.startswith("TRAINDOCK_"):
+            raise UserErrorException(
+                f"{name!r} cannot be set for a run, since by variables of such names a job finds its run: choose "
+                "another name"
+            )
         variables[name] = str(value)
     return variables

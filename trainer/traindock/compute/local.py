@@ -143,7 +143,8 @@ class LocalBackend(Backend):
             "warnings": [*prepared.warnings, *unusable],
         }
         folder = str(Path(prepared.python).parent)
-        variables = {**plan.variables, **moved, "PATH": f"{folder}:{caller.get('PATH', os.defpath)}"}
+        path = plan.variables.get("PATH") or caller.get("PATH") or os.defpath
+        variables = {**plan.variables, **moved, "PATH": os.pathsep.join((folder, path))}
         if (Path(folder).parent / "pyvenv.cfg").exists():
             variables["VIRTUAL_ENV"] = str(Path(folder).parent)
         command = tuple(prepared.python if word == _PYTHON else word for word in plan.command[:1])
@@ -238,9 +239,12 @@ class LocalBackend(Backend):
         return self.settings.get("gpu") == "optional"
 
     def _variables(self, job: Job) -> dict[str, str]:
-        layout, facts = job.layout, job.facts
+        layout, facts, given = job.layout, job.facts, job.spec.environment_variables
         return {
-            "PYTHONPATH": str(injected_folder(job.workspace)),
+            "AZUREML_RUN_ID": job.run_id,
+            "AZUREML_OUTPUT_DIRECTORY": "./outputs",
+            **given,
+            "PYTHONPATH": os.pathsep.join(filter(None, (str(injected_folder(job.workspace)), given.get("PYTHONPATH")))),
             "TRAINDOCK_RUN_ID": job.run_id,
             "TRAINDOCK_ATTEMPT": str(job.attempt),
             "TRAINDOCK_RUN_NUMBER": str(facts["number"]),
@@ -255,9 +259,6 @@ class LocalBackend(Backend):
             "TRAINDOCK_UPLOADS_DIR": str(layout.uploads),
             "TRAINDOCK_DRIVER_DIR": str(layout.driver),
             "TRAINDOCK_RUN_JSON": str(layout.facts_json),
-            "AZUREML_RUN_ID": job.run_id,
-            "AZUREML_OUTPUT_DIRECTORY": "./outputs",
-            **job.spec.environment_variables,
         }
 
     def _lay_out(self, job: Job) -> None:
@@ -381,7 +382,7 @@ def _job_environment(inherited: Mapping[str, str], plan: Plan) -> dict[str, str]
     """The submitter's environment, with what the plan says."""
     # A run that was given no device must not take one that another run holds.
     devices = {"CUDA_VISIBLE_DEVICES": ",".join(plan.devices)}
-    return {**inherited, **devices, **plan.variables}
+    return {**inherited, **plan.variables, **devices}
 
 
 def _expanded(spec: RunSpec, command: tuple[str, ...], variables: Mapping[str, str]) -> list[str]:
