@@ -167,6 +167,7 @@ def test_a_run_is_named_by_id_by_either_end_of_it_by_number_or_as_the_last(cli: 
     assert first in ambiguous.err
     assert second in ambiguous.err
     assert "has no run 7" in cli("show", "digits:7").err
+    assert "has no run 9" in cli("show", f"digits:{'9' * 5000}").err
     assert "these have: digits, other" in cli("show", "none:1").err
     assert "is no run" in cli("show", "digits:one").err
     assert cli("show", "../../etc").code == 1

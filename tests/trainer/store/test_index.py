@@ -18,7 +18,7 @@ import pytest
 from traindock.errors import StoreException
 from traindock.runtime.metric_log import MetricLog
 from traindock.states import Reason, State
-from traindock.store import run_records
+from traindock.store import index, run_records
 from traindock.store.index import Index, RunQuery
 from traindock.workspace import Workspace
 
@@ -94,6 +94,18 @@ def test_runs_are_found_by_state_experiment_parent_tag_and_property(workspace: W
     assert ids(workspace, tags={"odd 'name\"": "x"}) == ["b"]
     assert ids(workspace, properties={"commit": "123"}) == ["c"]
     assert ids(workspace, properties={"commit": "124"}) == []
+
+
+def test_a_run_is_found_by_its_number_without_looking_at_the_others(workspace: Workspace, publish: Publish) -> None:
+    for run_id, experiment in (("a", "ants"), ("b", "ants"), ("c", "bees")):
+        publish(run_id, experiment=experiment)
+    assert ids(workspace, experiment="ants", number=1) == ["a"]
+    assert ids(workspace, experiment="ants", number=2) == ["b"]
+    assert ids(workspace, experiment="bees", number=2) == []
+    with workspace.index._writing() as connection:
+        sql, values = index._select(RunQuery(experiment="ants", number=1, limit=1))
+        plan = str(connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
+    assert "experiment=? AND number=?" in plan
 
 
 def test_runs_are_bounded_by_one_metric_and_ordered_by_another(workspace: Workspace, publish: Publish) -> None:

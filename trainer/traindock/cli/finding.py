@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from traindock.run import Run
     from traindock.workspace import Workspace
 
-_PAGE: Final = 500
 _SUGGESTED: Final = 5
 
 
@@ -135,12 +134,10 @@ def _numbered(args: argparse.Namespace, workspace: Workspace, experiment: str, n
         raise UserErrorException(
             f"'{experiment}:{number}' is no run: use an id, EXPERIMENT:NUMBER, EXPERIMENT:last, or last"
         )
-    offset = 0
-    while rows := workspace.index.runs(RunQuery(experiment=experiment, limit=_PAGE, offset=offset)):
-        for row in rows:
-            if row.number == int(number):
-                return row.id
-        offset += _PAGE
+    # SQLite holds no greater numbers.
+    rows = workspace.index.runs(RunQuery(experiment=experiment, number=min(int(number[:19]), 2**63 - 1), limit=1))
+    if rows:
+        return rows[0].id
     known = workspace.index.experiments()
     if experiment not in known:
         names = ", ".join(known) or "none yet"

@@ -73,6 +73,7 @@ class RunQuery:
     """
 
     experiment: str | None = None
+    number: int | None = None
     parent: str | None = None
     states: tuple[State, ...] = ()
     type: str | None = None
@@ -430,7 +431,7 @@ def _select(query: RunQuery) -> tuple[str, list[Any]]:
         require("o.name = ?", query.order)
         # NaN, which SQLite keeps as NULL, is neither the least nor the greatest.
         order = f"o.{statistic} {'DESC' if query.descending else 'ASC NULLS LAST'}, runs.id"
-    for column in ("experiment", "parent", "type", "compute_target"):
+    for column in ("experiment", "number", "parent", "type", "compute_target"):
         if (value := getattr(query, column)) is not None:
             require(f"{column} = ?", value)
     if query.top_level:

@@ -43,6 +43,7 @@ STEPS: Final[tuple[str, ...]] = (
     CREATE INDEX run_metrics_by_min ON run_metrics (name, min, run);
     CREATE INDEX run_metrics_by_max ON run_metrics (name, max, run);
     """,
+    "CREATE INDEX runs_by_number ON runs (experiment, number, created DESC, id);",
 )
 
 
