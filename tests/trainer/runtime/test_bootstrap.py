@@ -249,6 +249,15 @@ def test_neighbours_and_data_files_are_found(folder: Folder) -> None:
     assert folder.ours("train.py").out == "6 7\n"
 
 
+@pytest.mark.parametrize("name", ["--error", "--lost", "--", "-c"])
+def test_a_script_may_be_named_like_an_option(folder: Folder, name: str) -> None:
+    folder.write(name, "import sys; print(sys.argv, sys.orig_argv[1:])")
+    command = folder.command("--", name, "--error", "x")
+    ran = Result.of(folder._run(command))
+    words = [name, "--error", "x"]
+    assert ran.out == f"{words} {words}\n"
+
+
 def test_a_future_statement_of_ours_does_not_leak_into_the_script(folder: Folder) -> None:
     folder.write("train.py", "def f(x: 1 + 1): pass\nprint(f.__annotations__)")
     assert folder.ours("train.py").out == "{'x': 2}\n"

@@ -95,6 +95,7 @@ class LocalBackend(Backend):
                 str(job.layout.error_json),
                 "--lost",
                 str(job.layout.lost_output),
+                "--",
                 spec.script,
                 *spec.arguments,
             )

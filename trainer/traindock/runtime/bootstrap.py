@@ -1,6 +1,6 @@
 """Run a Python script as ``python script.py`` would.
 
-Usage: ``python bootstrap.py [--error PATH] [--lost PATH] script.py [argument ...]``
+Usage: ``python bootstrap.py [--error PATH] [--lost PATH] [--] script.py [argument ...]``
 
 The script runs in this process's real ``__main__``, so that multiprocessing, pickling and ``if __name__`` behave as
 without Traindock; what is different is written down in the sibling ``script_host``, which does the work. This file

@@ -37,20 +37,22 @@ _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 def run(main: ModuleType, arguments: List[str]) -> None:
     """Run the script that ``arguments`` name in the namespace of ``main``; raises whatever the script raises."""
     options = {"--error": "", "--lost": ""}
+    ours = 1  # words before the script, this program included
     while arguments and arguments[0] in options:
         options[arguments[0]] = arguments[1]
-        arguments = arguments[2:]
+        arguments, ours = arguments[2:], ours + 2
+    if arguments and arguments[0] == "--":  # what follows is the script, whatever its name
+        arguments, ours = arguments[1:], ours + 1
     _replace_streams(options["--lost"])
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     if not arguments:
-        raise SystemExit("usage: bootstrap.py [--error PATH] [--lost PATH] script.py [argument ...]")
+        raise SystemExit("usage: bootstrap.py [--error PATH] [--lost PATH] [--] script.py [argument ...]")
     script = arguments[0]
     path = os.path.join(os.getcwd(), script) if sys.version_info >= (3, 9) else script
     sys.argv[:] = arguments
     shown = getattr(sys, "orig_argv", None)  # new in 3.10; some libraries start themselves again by it
     if shown:
-        ours = 1 + 2 * sum(map(bool, options.values())) + len(arguments)
-        shown[-ours:] = arguments
+        shown[-ours - len(arguments) :] = arguments
     if not (sys.flags.isolated or getattr(sys.flags, "safe_path", False)):
         folder = os.path.dirname(os.path.realpath(script))
         sys.path[0] = folder
