@@ -18,7 +18,7 @@ help:
 	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
 	@echo 'make test       lint, types, all tests, and the notebook'
 	@echo 'make check      lint and the quick tests, in under two minutes on two cores'
-	@echo 'make bench      measure Traindock beside what else one would use'
+	@echo 'make bench      measure Traindock beside what else one would use; PEERS=<python with benchmarks/peers.txt>'
 	@echo 'make lint       ruff, mypy, vermin        make format   rewrite by ruff'
 	@echo 'make clean      remove what the others made, .venv included'
 
@@ -38,7 +38,7 @@ check: lint
 	$(BIN)/python -m pytest -n auto -q -m 'not slow'
 
 bench: $(READY)
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(if $(PEERS),--peers '$(PEERS)')
 
 lint: $(READY)
 	$(BIN)/ruff check .

@@ -30,7 +30,7 @@ class Result:
         theirs: its figure, in the same unit; for a plain limit the limit.
         unit: "us", "ms", "s", "points", …
         goal: how large ``ours / theirs`` may be; with ``faster``, how large ``theirs / ours`` has to be.
-        faster: whether the goal is to be so many times quicker.
+        faster: whether the goal is to be so many times quicker, or to take so many times less.
         note: what the figures do not say.
         pressure: share of the time in which processors were fought over while ours was measured; None for that of
             the whole row.
@@ -87,6 +87,7 @@ class Bench:
             self.notes.append(why)
 
 
+Pair = tuple[float, float]
 Row = Callable[[Bench], Iterable[Result]]
 
 #: All rows by name, in the order of the table.
@@ -108,6 +109,21 @@ def interleaved(sides: Mapping[str, Callable[[], Iterable[float]]], rounds: int)
             if number:
                 figures[name] += found
     return figures
+
+
+def in_turn(ours: Callable[[], Iterable[float]], theirs: Callable[[], float | None], rounds: int) -> Pair | None:
+    """Return the medians of both sides, measured in turn; None if the other one failed, which it has told."""
+    mine: list[float] = []
+    other: list[float] = []
+    for number in range(rounds + 1):
+        taken = theirs()
+        if taken is None:
+            return None
+        found = list(ours())
+        if number:
+            mine += found
+            other.append(taken)
+    return median(mine), median(other)
 
 
 def median(figures: Iterable[float]) -> float:
@@ -145,7 +161,8 @@ def table(lines: Iterable[tuple[Result, float]]) -> str:
     """Return the lines, each with the pressure it was measured under, as a Markdown table."""
     rows = [("row", "ours", "limit or peer", "", "ratio", "goal", "met?")]
     for result, pressure in lines:
-        goal = f"≥ {result.goal:g} × quicker" if result.faster else f"≤ {result.goal:g} ×"
+        better = "quicker" if result.unit in ("us", "ms", "s") else "less"
+        goal = f"≥ {result.goal:g} × {better}" if result.faster else f"≤ {result.goal:.3g} ×"
         if not result.peer:
             goal = f"≤ {_number(result.theirs * result.goal)} {result.unit}"
         busy = f"not judged: processors {pressure:.0%} busy" if pressure > BUSY else ""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -51,18 +53,101 @@ def test_sides_are_measured_in_turn_after_warming_up() -> None:
     assert figures == {"a": [3, 5], "b": [4, 6]}
 
 
-def test_the_rows_about_metrics_can_be_measured() -> None:
-    rows = ["killed", "chart-buckets", "live"]
-    done = subprocess.run(
-        [sys.executable, "-m", "benchmarks", "--quick", *rows],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        timeout=200,
+def test_a_peer_that_fails_ends_the_comparison() -> None:
+    from benchmarks.harness import in_turn
+
+    order: list[str] = []
+    answers = iter([8.0, 5.0, 6.0, 7.0, None])
+
+    def ours() -> list[float]:
+        order.append("ours")
+        return [float(len(order))]
+
+    def theirs() -> float | None:
+        order.append("theirs")
+        return next(answers)
+
+    assert in_turn(ours, theirs, 3) == (6.0, 6.0), "the first round of each is for warming up"
+    assert order == ["theirs", "ours"] * 4
+    assert in_turn(ours, theirs, 3) is None
+
+
+class TestPeers:
+    """A side is asked as often as wanted; one that cannot be had is told of, and skipped."""
+
+    @pytest.fixture
+    def logged(self, tmp_path: Path) -> Callable[[int], None]:
+        """Put points where trackio would; counting them needs nothing of it."""
+        (tmp_path / "trackio").mkdir()
+        database = sqlite3.connect(tmp_path / "trackio" / "bench.db", isolation_level=None)
+        database.execute("CREATE TABLE metrics (id)")
+        return lambda count: (
+            database.executemany("INSERT INTO metrics VALUES (?)", [(n,) for n in range(count)]) and None
+        )
+
+    def test_it_answers(self, tmp_path: Path, logged: Callable[[int], None]) -> None:
+        from benchmarks.harness import Bench
+        from benchmarks.peers import peer
+
+        bench = Bench(tmp_path, sys.executable)
+        with peer(bench, "survivors", "trackio") as ask:
+            assert ask is not None
+            assert ask() == 0
+            logged(3)
+            assert ask() == 3
+        assert bench.notes == []
+
+    def test_it_dies(self, tmp_path: Path) -> None:
+        from benchmarks.harness import Bench
+        from benchmarks.peers import peer
+
+        bench = Bench(tmp_path, sys.executable)
+        (tmp_path / "trackio").mkdir()
+        (tmp_path / "trackio" / "bench.db").write_bytes(b"no database" * 100)
+        with peer(bench, "survivors", "trackio") as ask:
+            assert ask is not None
+            assert ask() is None
+        assert bench.notes == ["survivors was not measured: sqlite3.DatabaseError: file is not a database"]
+
+    @pytest.mark.parametrize(
+        "side", ["mlflow-search x.db 10", "mlflow-read 10", "tensorboard-read 10", "trackio-read 10"]
     )
+    def test_its_library_is_missing(self, tmp_path: Path, side: str) -> None:
+        from benchmarks.harness import Bench
+        from benchmarks.peers import peer
+
+        bare = tmp_path / "bare-python"
+        bare.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "$@"\n')
+        bare.chmod(0o755)
+        bench = Bench(tmp_path, str(bare))
+        with peer(bench, *side.split()) as ask:
+            assert ask is None
+        assert len(bench.notes) == 1
+        assert "was not measured: ModuleNotFoundError: No module named" in bench.notes[0]
+
+
+def measured(*rows: str) -> str:
+    command = [sys.executable, "-m", "benchmarks", "--quick", *rows]
+    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=280)
     assert done.returncode == 0, done.stderr
-    assert "points lost" in done.stdout
-    assert "loopback TCP" in done.stdout
+    return done.stdout
+
+
+def test_the_rows_about_metrics_can_be_measured() -> None:
+    printed = measured("killed", "chart-buckets", "live")
+    assert "points lost" in printed
+    assert "loopback TCP" in printed
+
+
+@pytest.mark.slow
+def test_every_row_can_be_measured() -> None:
+    printed = measured()
+    for line in (
+        "run.log, tight loop", "run.log, 200 a second", "points lost", "a million points, read", "buckets of",
+        "run.log to a reader", "get_context in a job", "20 steps of training", "import traindock", "submit returns",
+        "prepare an unchanged environment", "idle: memory", "newest 50 of", "filter by a metric", "register a model",
+    ):  # fmt: skip
+        assert line in printed
 
 
 def test_an_unknown_row_names_the_known_ones() -> None:
