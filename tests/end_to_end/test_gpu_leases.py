@@ -23,6 +23,7 @@ from tests.conftest import (
 )
 
 from traindock import ComputeTarget, ComputeTargetException, LocalCompute, PyTorch, Run, Workspace
+from traindock.cli.main import main
 from traindock.compute.leases import Leases
 
 pytestmark = pytest.mark.slow
@@ -191,7 +192,7 @@ def test_a_run_that_can_never_have_its_devices_is_refused_with_the_numbers(submi
 
 
 def test_use_gpu_without_any_is_refused_at_submit_with_a_hint(
-    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TRAINDOCK_GPU_DEVICES", "")
     source = tmp_path / "source"
@@ -206,8 +207,15 @@ def test_use_gpu_without_any_is_refused_at_submit_with_a_hint(
     ComputeTarget.create(workspace, "either-way", LocalCompute.provisioning_configuration(gpu="optional"))
     config = PyTorch(source, entry_script="train.py", use_gpu=True, user_managed=True, compute_target="either-way")
     run = Experiment(workspace, "tests").submit(config)
-    run.wait_for_completion()
+    warnings = [warning["message"] for warning in run.wait_for_completion(show_output=True)["warnings"]]
     assert stdout(run) == "''\n"
+    told = "the run asks for 1 GPU and this machine has 0: it runs without, as compute target 'either-way' allows"
+    assert told in warnings[0]
+    assert told in capsys.readouterr().out
+    assert told in (run.path / "driver" / "build.txt").read_text()
+    words = ["--workspace", str(workspace.layout.root), "--compute", "either-way", "--gpu", "1", "--dry-run"]
+    assert main(["submit", *words, str(source / "train.py")]) == 0
+    assert told in capsys.readouterr().out
 
 
 @pytest.mark.skipif(shutil.which("nvidia-smi") is None, reason="no NVIDIA driver on this machine")

@@ -88,6 +88,7 @@ def plan_lines(document: dict[str, Any]) -> list[str]:
         ("At most", duration(limits.get("max_seconds"))),
         ("Source", f"{source['folder']}: {len(source['files'])} files, {size(source['bytes'])}"),
     ]
+    facts += [("Warning", text) for text in environment.get("warnings", ())]
     lines = ["Nothing was submitted. This would be done:", *pairs(facts, "  "), "Variables"]
     lines += pairs(sorted(plan["variables"].items()), "  ")
     files = list(source["files"].items())

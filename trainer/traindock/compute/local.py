@@ -31,7 +31,7 @@ from traindock.errors import (
 from traindock.images import venvs
 from traindock.images.pythons import check_buildable
 from traindock.images.recipe import Recipe
-from traindock.images.uv import BuildSettings
+from traindock.images.uv import BuildLog, BuildSettings
 from traindock.run_types import WITHOUT_JOB
 from traindock.runtime.supervisor import CANNOT_RECORD
 from traindock.settings import PackageSettings, Settings
@@ -107,7 +107,13 @@ class LocalBackend(Backend):
             raise EnvironmentBuildException(str(error)) from error
         return Plan(
             kind=self.kind,
-            environment={"key": looked.key, "action": looked.how, "why": looked.why, "python": looked.python},
+            environment={
+                "key": looked.key,
+                "action": looked.how,
+                "why": looked.why,
+                "python": looked.python,
+                "warnings": self._gpu_warnings(spec),
+            },
             command=command,
             cwd=str(job.layout.work),
             variables=self._variables(job),
@@ -119,6 +125,11 @@ class LocalBackend(Backend):
         """Find or build the environment, and put its interpreter into the plan."""
         caller = _submitter(job)
         moved, unusable = stand_ins({**caller, **plan.variables}, job.workspace.home)
+        foreseen = [*plan.environment["warnings"], *unusable]
+        if foreseen:
+            with BuildLog(job.layout.build_log) as log:
+                for text in foreseen:
+                    log.say(f"Notice: {text}.")
         try:
             prepared = venvs.prepare(
                 _recipe(job.spec),
@@ -141,7 +152,7 @@ class LocalBackend(Backend):
             "python": prepared.python,
             "seconds": prepared.seconds,
             "packages": list(prepared.packages),
-            "warnings": [*prepared.warnings, *unusable],
+            "warnings": [*foreseen, *prepared.warnings],
         }
         folder = str(Path(prepared.python).parent)
         path = plan.variables.get("PATH") or caller.get("PATH") or os.defpath
@@ -235,6 +246,15 @@ class LocalBackend(Backend):
             "gpu": self.settings.get("gpu", "required"),
             "devices": [{"uuid": gpu.uuid, "name": gpu.name} for gpu in list_gpus()],
         }
+
+    def _gpu_warnings(self, spec: RunSpec) -> list[str]:
+        if self.gpus_needed(spec) == spec.gpus:
+            return []
+        devices = len(list_gpus())
+        return [
+            f"the run asks for {spec.gpus} GPU{'s' if spec.gpus > 1 else ''} and this machine has {devices}: it runs "
+            f"without, as compute target {self.name!r} allows (gpu='optional')"
+        ]
 
     def _gpus_optional(self) -> bool:
         return self.settings.get("gpu") == "optional"
