@@ -592,14 +592,14 @@ class TestRecord:
 def kill_at_rename(number: int) -> None:
     """Have this process killed instead of renaming for the ``number``-th time, counted from 0."""
     renamed = iter(range(1_000))
-    rename = Path.rename
+    rename = os.rename
 
-    def rename_or_die(path: Path, target: Path) -> Path:
+    def rename_or_die(source: str, target: str) -> None:
         if next(renamed) == number:
             os.kill(os.getpid(), signal.SIGKILL)
-        return rename(path, target)
+        rename(source, target)
 
-    Path.rename = rename_or_die  # type: ignore[method-assign]
+    os.rename = rename_or_die  # type: ignore[assignment]
 
 
 def register_some(ws: Workspace, file: Path, count: int) -> list[int]:

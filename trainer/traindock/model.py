@@ -9,9 +9,11 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from traindock import local_models, model_arguments
+from traindock import model_arguments
 from traindock.errors import ModelNotFoundException, UserErrorException
+from traindock.local_models import fetch
 from traindock.names import check_name
+from traindock.runtime import local_models
 from traindock.store import model_contents, model_records
 from traindock.store.events import Event
 from traindock.store.model_records import Lineage, ModelVersion
@@ -245,15 +247,15 @@ class Model:
             wanted = Model(_workspace, name).version
         found = local_models.find(name, wanted)
         if found is not None:
-            return str(found)
+            return found
         if wanted is None and Path(name).exists():
             return name
         if _workspace is not None:
             model = Model(_workspace, name, version=wanted)
-            return str(local_models.fetch(_workspace.layout, model._record))
+            return fetch(_workspace.layout, model._record)
         which = f"model {name!r}" + (f" in version {wanted}" if wanted is not None else "")
         raise ModelNotFoundException(
-            f"{which} was found neither in {str(local_models.folder_of(name))!r} nor as {name!r}, looked for in "
+            f"{which} was found neither in {local_models.folder_of(name)!r} nor as {name!r}, looked for in "
             f"{str(Path.cwd())!r}. Download it there, or give _workspace."
         )
 
@@ -347,6 +349,18 @@ class Model:
         """
         target = Path(target_dir).expanduser()
         return str(model_contents.download(self.workspace.layout, self._record.content, target, exist_ok=exist_ok))
+
+    def places(self) -> dict[str, Any]:
+        """Return where the files lie in the workspace, only to be read: what a job copies its models from.
+
+        Returns:
+            "root": name of the file or folder; "folder": whether it is one; "files": by path below it (for a single
+            file by its name) "path", "mode" and "sha256".
+
+        Raises:
+            StoreException: a content is missing.
+        """
+        return model_contents.places(self.workspace.layout, self._record.content)
 
     def delete(self) -> None:
         """Delete this version; its number is never given again.

@@ -19,12 +19,16 @@ PYTHONS = ["3.8.18", "3.9.18", "3.10.13", "3.12.1", "3.13.0"]
 
 SMOKE = """
 import math, os
-from traindock import Run, UserErrorException
+from traindock import Model, Run, UserErrorException
 import traindock, traindock.errors
 
 run = Run.get_context()
 run.log("loss", 0.5)
 assert type(run).__name__ == "OfflineRun", run
+run.register_model("net", "outputs/")
+os.makedirs("azureml-models/net/1")
+open("azureml-models/net/1/net.pt", "wb").close()
+assert Model.get_model_path("net") == "azureml-models/net/1/net.pt"
 os.environ["TRAINDOCK_RUN_ID"] = "e_1_2"
 os.environ["TRAINDOCK_METRICS_DIR"] = os.path.abspath("metrics")
 import traindock.context

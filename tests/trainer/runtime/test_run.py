@@ -23,8 +23,10 @@ import pytest
 
 from traindock import errors
 from traindock.interactive import InteractiveRun
+from traindock.model import Model as WholeModel
 from traindock.runtime import context, requests
 from traindock.runtime.context import JobRun, Run
+from traindock.runtime.model import Model
 from traindock.runtime.offline import OfflineRun
 from traindock.store.metrics import MetricReader
 
@@ -893,3 +895,30 @@ def test_offline_calls_print_what_they_would_do(offline: Run, capsys: pytest.Cap
     assert offline.id.startswith("OfflineRun_")
     assert (offline.number, offline.parent, offline.experiment.name) == (0, None, "offline")
     offline.flush()
+
+
+class TestModels:
+    def test_outside_of_a_job_they_lie_below_the_current_folder(self, offline: Run, tmp_path: Path) -> None:
+        with pytest.raises(errors.ModelNotFoundException, match="'net' was found neither in 'azureml-models/net'"):
+            Model.get_model_path("net")
+        for version in ("2", "10"):
+            (tmp_path / "azureml-models/net" / version).mkdir(parents=True)
+            (tmp_path / "azureml-models/net" / version / "net.pt").write_text(version)
+        assert Model.get_model_path("net") == "azureml-models/net/10/net.pt"
+        assert Model.get_model_path("net", 2) == "azureml-models/net/2/net.pt"
+        (tmp_path / "azureml-models/net/10/other").write_text("")
+        with pytest.raises(errors.ModelNotFoundException, match="2 entries"):
+            Model.get_model_path("net")
+
+    def test_the_rest_is_for_the_outside(self) -> None:
+        for call in (lambda: Model("workspace", "net"), Model.list, lambda: Model.register(model_path="x")):
+            with pytest.raises(errors.RunEnvironmentException, match="not available inside a job"):
+                call()
+        for wrong in ("a b", "../net", ""):
+            with pytest.raises(errors.UserErrorException, match="model name"):
+                Model.get_model_path(wrong)
+        with pytest.raises(errors.UserErrorException, match="is no version"):
+            Model.get_model_path("net", "newest")
+        assert {name: value for name, value in vars(Model.Framework).items() if name.isupper()} == {
+            name: value for name, value in vars(WholeModel.Framework).items() if name.isupper()
+        }

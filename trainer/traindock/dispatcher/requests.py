@@ -19,6 +19,7 @@ from typing import Any
 
 from traindock.dispatcher.children import Children
 from traindock.errors import StoreException, TraindockError, UserErrorException, WorkspaceReadOnlyException
+from traindock.model import Model
 from traindock.run import Run
 from traindock.runtime.children import child_tags
 from traindock.store.files import write_json
@@ -45,6 +46,7 @@ class RequestServer:
             "display_name": self._display_name,
             "description": self._description,
             "register_model": self._register_model,
+            "model": self._model,
             "child_run": self._child_run,
             "create_children": self._create_children,
             "end_child": self._end_child,
@@ -132,11 +134,13 @@ class RequestServer:
     def _end_child(self, run: Run, request: dict[str, Any]) -> None:
         self._children.end(run, dict(request["exit"]))
 
-    def _register_model(self, run: Run, request: dict[str, Any]) -> dict[str, Any]:
-        from traindock.model import Model
+    def _model(self, run: Run, request: dict[str, Any]) -> dict[str, Any]:
+        model = Model(run.workspace, request["name"], version=request.get("version"))
+        return {"name": model.name, "version": model.version, **model.places()}
 
+    def _register_model(self, run: Run, request: dict[str, Any]) -> dict[str, Any]:
         known = ("tags", "properties", "description", "model_framework", "model_framework_version")
-        model: Model = Model.register_from_run(
+        model = Model.register_from_run(
             run,
             request["model_name"],
             request.get("model_path"),

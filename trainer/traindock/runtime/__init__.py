@@ -25,12 +25,14 @@ if TYPE_CHECKING:
         TraindockError,
         UserErrorException,
     )
+    from .model import Model
     from .offline import OfflineRun
 
 #: Every public name, and the module that has it.
 WHERE = {
     "Run": "context",
     "JobRun": "context",
+    "Model": "model",
     "OfflineRun": "offline",
     "ModelNotFoundException": "errors",
     "ModelPathNotFoundException": "errors",
@@ -43,6 +45,7 @@ WHERE = {
 
 __all__ = [
     "JobRun",
+    "Model",
     "ModelNotFoundException",
     "ModelPathNotFoundException",
     "OfflineRun",

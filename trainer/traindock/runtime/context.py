@@ -226,6 +226,12 @@ class JobRun(Run):
         result = ask(self._requests, "register_model", timeout, **fields, **self._about)
         return RegisteredModel(str(result.get("name", fields["model_name"])), result.get("version"), result)
 
+    def _find_model(self, name: str, version: int | None) -> Dict[str, Any]:
+        """Where the content of a registered model lies, as the dispatcher says."""
+        from .requests import ask
+
+        return ask(self._requests, "model", 60, name=name, version=version)
+
     def child_run(self, name: str | None = None, run_id: str | None = None, outputs: str | None = None) -> Run:
         """Create a run below this one, to log into, see :meth:`Run.child_run`."""
         from .requests import ask

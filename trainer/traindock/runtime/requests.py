@@ -15,6 +15,8 @@ Requests, their arguments and results:
 ``description``     value: text                                     no answer
 ``register_model``  model_name, model_path, tags, properties,       name, version, id, and what else a model has
                     description, model_framework, …
+``model``           name, version (None: the newest)                name, version, root, folder, files: path, mode
+                                                                    and sha256 of each
 ``child_run``       name, run_id                                    environment: the child's ``TRAINDOCK_…``
 ``create_children`` count, or tag_key and tag_values                environments: one for each child
 ``end_child``       run, exit: how it ended, see ``launcher``       no answer

@@ -20,9 +20,9 @@ from pathlib import Path
 from typing import Final
 
 from traindock.errors import StoreException
+from traindock.runtime.local_models import TEMPORARY
 from traindock.store.copying import (
     BLOCK,
-    TEMPORARY,
     copy_checked,
     open_regular,
     pump,

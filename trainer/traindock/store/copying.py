@@ -12,10 +12,9 @@ from pathlib import Path
 from typing import Final
 
 from traindock.errors import StoreException
+from traindock.runtime.local_models import TEMPORARY
 
 BLOCK: Final = 1 << 20
-#: Start of the names of unfinished files.
-TEMPORARY: Final = ".incoming-"
 _FULL: Final = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 #: What a disk or a machine refuses now and may take later, by itself or once somebody has made room.
 _PASSING: Final = frozenset(

@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from traindock.errors import ModelPathNotFoundException, UserErrorException
+from traindock.errors import ModelPathNotFoundException, StoreException, UserErrorException
 from traindock.names import check_relative
 from traindock.runtime.files import ALIASES
 from traindock.store import run_files
@@ -159,6 +159,23 @@ def download(layout: WorkspaceLayout, content: Content, target_dir: Path, *, exi
     finally:
         shutil.rmtree(building, ignore_errors=True)
     return target
+
+
+def places(layout: WorkspaceLayout, content: Content) -> dict[str, Any]:
+    """Return what :meth:`traindock.Model.places` returns.
+
+    Raises:
+        StoreException: a content is missing.
+    """
+    blobs, files = BlobStore(layout.blobs), {}
+    for name, file in content.files.items():
+        if not blobs.holds(file.sha256, file.size):
+            raise StoreException(
+                f"{name!r} of the model is missing from the workspace, or has another size: {blobs.path(file.sha256)}. "
+                "Restore it from a backup, or register the model anew."
+            )
+        files[name] = {"path": str(blobs.path(file.sha256)), "mode": file.mode, "sha256": file.sha256}
+    return {"root": content.root, "folder": content.folder, "files": files}
 
 
 def _put(blobs: BlobStore, name: str, open_it: Callable[[], int]) -> FileRecord:

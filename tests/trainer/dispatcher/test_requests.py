@@ -1,0 +1,118 @@
+"""What a job asks for and gets from its dispatcher, from the script's side to the workspace and back."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from traindock import Experiment, Model, ModelNotFoundException, State, StoreException, Workspace
+from traindock.dispatcher.requests import RequestServer
+from traindock.runtime import context
+from traindock.runtime.model import Model as JobModel
+from traindock.spec import RunSpec
+from traindock.store import run_records
+from traindock.store.blobs import BlobStore
+from traindock.store.watch import Watcher
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Workspace:
+    return Workspace.create("test", path=tmp_path / "workspace", show_output=False)
+
+
+@pytest.fixture
+def script(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working directory of a job's script, which this process is now; a thread serves its requests."""
+    Experiment(workspace, "tests")
+    folder = run_records.publish(
+        workspace.layout,
+        workspace.record,
+        run_id="tests_1_job",
+        experiment="tests",
+        number=1,
+        created=time.time(),
+        user="me",
+        spec=RunSpec(snapshot="", compute_target="local", environment={}, interpreter="python").to_json(),
+    )
+    for state in (State.PREPARING, State.QUEUED, State.RUNNING):
+        folder.advance(state)
+    layout = folder.layout
+    layout.requests.mkdir(exist_ok=True)
+    for name, value in (("RUN_ID", folder.id), ("METRICS_DIR", layout.metrics), ("REQUESTS_DIR", layout.requests)):
+        monkeypatch.setenv(f"TRAINDOCK_{name}", str(value))
+    monkeypatch.setattr(context, "_current", None)
+    work = tmp_path / "work"
+    work.mkdir()
+    monkeypatch.chdir(work)
+    over = threading.Event()
+    watcher = Watcher([layout.requests])
+
+    def serve() -> None:
+        server = RequestServer(workspace, folder)
+        while not over.is_set():
+            server.serve()
+            watcher.wait(10)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield work
+    over.set()
+    watcher.wake()
+    thread.join()
+    watcher.close()
+
+
+def register(workspace: Workspace, folder: Path, *contents: str) -> None:
+    """Register a folder with two files once for each of ``contents``."""
+    for content in contents:
+        (folder / "net/layers").mkdir(parents=True, exist_ok=True)
+        (folder / "net/layers/first.pt").write_text(content)
+        (folder / "net/run.sh").write_text("#!/bin/sh\n")
+        (folder / "net/run.sh").chmod(0o755)
+        Model.register(workspace, folder / "net", "net")
+
+
+def test_a_script_gets_at_the_models_of_its_workspace(workspace: Workspace, script: Path, tmp_path: Path) -> None:
+    register(workspace, tmp_path, "one", "two")
+    newest = JobModel.get_model_path("net")
+    assert newest == "azureml-models/net/2/net"
+    assert Path(newest, "layers/first.pt").read_text() == "two"
+    assert os.access(Path(newest, "run.sh"), os.X_OK)
+    assert Path(JobModel.get_model_path("net", version="1"), "layers/first.pt").read_text() == "one"
+    Path(newest, "layers/first.pt").write_text("changed by the script, which is its own affair")
+    assert Model(workspace, "net").files == Model(workspace, "net", version=2).files
+    assert "changed" in Path(JobModel.get_model_path("net:2"), "layers/first.pt").read_text()
+    (tmp_path / "single.pt").write_text("single")
+    Model.register(workspace, tmp_path / "single.pt", "single")
+    assert Path(JobModel.get_model_path("single")).read_text() == "single"
+    assert Model(workspace, "net").download(tmp_path / "again"), "and the workspace's own copy is whole"
+
+
+def test_what_the_workspace_lacks_is_looked_for_in_the_source_folder(workspace: Workspace, script: Path) -> None:
+    with pytest.raises(ModelNotFoundException, match="there is no model 'mine'"):
+        JobModel.get_model_path("mine")
+    (script / "mine").write_text("beside")
+    assert JobModel.get_model_path("mine") == "mine"
+    (script / "azureml-models/mine/3").mkdir(parents=True)
+    (script / "azureml-models/mine/3/net.pt").write_text("brought along")
+    assert JobModel.get_model_path("mine") == JobModel.get_model_path("mine", 3) == "azureml-models/mine/3/net.pt"
+    with pytest.raises(ModelNotFoundException, match="no model 'mine'"):
+        JobModel.get_model_path("mine", 4)
+
+
+def test_a_damaged_model_is_not_handed_out(workspace: Workspace, script: Path, tmp_path: Path) -> None:
+    register(workspace, tmp_path, "whole")
+    blob = BlobStore(workspace.layout.blobs).path(Model(workspace, "net").files["layers/first.pt"])
+    blob.chmod(0o644)
+    blob.write_text("WHOLE")
+    with pytest.raises(StoreException, match="net:1 is damaged"):
+        JobModel.get_model_path("net")
+    blob.unlink()
+    with pytest.raises(StoreException, match="missing from the workspace"):
+        JobModel.get_model_path("net")
+    assert [name for name in os.listdir("azureml-models/net") if name != ".lock"] == []
