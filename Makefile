@@ -5,9 +5,12 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NOTEBOOK := notebooks/train_and_register_pytorch.ipynb
 SOURCES := trainer widgets jupyter_ext notebooks benchmarks tests
-# How the notebook is executed as a test: quickly, with nothing downloaded, in a workspace of its own.
+# How the notebook is executed as a test: quickly, with nothing downloaded, and nothing of the user's touched; caches
+# (XDG_CACHE_HOME) are shared.
+TRIED := $(CURDIR)/out/notebook-test
 QUICK := TUTORIAL_DATA=drawn TUTORIAL_MODEL=tiny TUTORIAL_EPOCHS=8 TUTORIAL_MINIMUM_ACCURACY=0.9 \
-	TUTORIAL_FOLDER=$(CURDIR)/out/notebook-test TRAINDOCK_WORKSPACE=$(CURDIR)/out/notebook-test/workspace
+	TUTORIAL_FOLDER=$(TRIED) TRAINDOCK_WORKSPACE=$(TRIED)/workspace \
+	XDG_DATA_HOME=$(TRIED)/home/data XDG_CONFIG_HOME=$(TRIED)/home/config XDG_STATE_HOME=$(TRIED)/home/state
 
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
 export PYTHONDONTWRITEBYTECODE :=
@@ -30,7 +33,7 @@ tutorial: $(READY)
 	@$(BIN)/python notebooks/run_notebook.py $(NOTEBOOK)
 
 test: lint
-	rm -rf out/notebook-test
+	rm -rf '$(TRIED)'
 	$(QUICK) $(BIN)/python -m pytest --nbval-lax -p no:cacheprovider -q $(NOTEBOOK)
 	$(BIN)/python -m pytest -n auto
 

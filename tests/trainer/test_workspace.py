@@ -183,6 +183,16 @@ class TestTheDefault:
         monkeypatch.delenv("TRAINDOCK_WORKSPACE")
         assert Workspace.list() == {}
 
+    def test_once_the_environment_names_none_it_is_the_users_own_again(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TRAINDOCK_WORKSPACE", str(tmp_path / "chosen/default"))
+        chosen = Workspace.from_config()
+        monkeypatch.delenv("TRAINDOCK_WORKSPACE")
+        own = Workspace.from_config()
+        assert own != chosen
+        assert own.layout.root == tmp_path / "home/data/traindock/workspaces/default"
+
     def test_workspaces_elsewhere_that_have_its_name_do_not_hide_it(self, project: Path, tmp_path: Path) -> None:
         first = Workspace.create("default", path=tmp_path / "big disk", show_output=False)
         assert Workspace.from_config() == first
