@@ -7,32 +7,42 @@ beside the notebook; the notebook itself stays as it is.
 from __future__ import annotations
 
 import argparse
+import asyncio
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, DeadKernelError
 
 
 class Teller(NotebookClient):
-    """Prints headings and text outputs as the notebook goes along."""
+    """Prints headings and text outputs as the notebook goes along; Ctrl-C interrupts the cell, as in Jupyter."""
+
+    interrupted = False
+
+    def begin_cell(self, cell: Any, cell_index: int) -> None:
+        """Print the headings of a text cell."""
+        # In place of the handler of the base class, which ends the kernel below the waiting client.
+        asyncio.get_running_loop().add_signal_handler(signal.SIGINT, self.interrupt)
+        if cell.cell_type == "markdown":
+            for line in cell.source.splitlines():
+                if line.startswith("#"):
+                    print(f"\n{line}", flush=True)
+
+    def interrupt(self) -> None:
+        """Interrupt the cell that is executed now, which then fails as any other."""
+        self.interrupted = True
+        self._interruption = asyncio.ensure_future(self.km.interrupt_kernel())
 
     def output(self, outs: list[Any], msg: dict[str, Any], display_id: str | None, cell_index: int) -> Any:
         """Print streams, then do what the base class does."""
         if msg["msg_type"] == "stream":
             print(msg["content"]["text"], end="", flush=True)
         return super().output(outs, msg, display_id, cell_index)
-
-
-def tell_heading(cell: Any, cell_index: int) -> None:
-    """Print the headings of a text cell."""
-    if cell.cell_type == "markdown":
-        for line in cell.source.splitlines():
-            if line.startswith("#"):
-                print(f"\n{line}", flush=True)
 
 
 def main() -> int:
@@ -50,17 +60,17 @@ def main() -> int:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         extra_arguments=["--log-level=ERROR"],
-        on_cell_start=tell_heading,
     )
+    client.on_cell_start = client.begin_cell
     failure = ""
     try:
         client.execute()
-    except CellExecutionError as error:
+    except (CellExecutionError, DeadKernelError) as error:
         failure = str(error)
     nbformat.write(notebook, copy)
     if failure:
         print(f"\n{failure}\nThe notebook stopped there; executed so far: {copy}", file=sys.stderr)
-        return 1
+        return 130 if client.interrupted else 1
     print(f"\nThe executed notebook: {copy}")
     return 0
 

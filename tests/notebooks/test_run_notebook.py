@@ -1,0 +1,64 @@
+"""Executing a notebook from the terminal: whatever ends it, what was executed is kept."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from tests.conftest import REPOSITORY, wait_for
+
+
+@pytest.fixture
+def execution(tmp_path: Path) -> Any:
+    """Begin to execute a notebook that prints, and then does what is given; its copy goes into ``kept``."""
+
+    def begin(then: str) -> subprocess.Popen[str]:
+        cells = [nbformat.v4.new_code_cell("print('printed')"), nbformat.v4.new_code_cell(then)]
+        nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "some.ipynb")
+        command = [sys.executable, REPOSITORY / "notebooks/run_notebook.py", tmp_path / "some.ipynb"]
+        environment = {**os.environ, "TUTORIAL_FOLDER": str(tmp_path / "kept")}
+        # A shell starts background commands with SIGINT ignored, and what they start inherits that.
+        before = signal.signal(signal.SIGINT, signal.default_int_handler)
+        try:
+            return subprocess.Popen(command, env=environment, text=True, stdout=-1, stderr=-1)
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    return begin
+
+
+def kept_output(tmp_path: Path) -> str:
+    copy = nbformat.read(tmp_path / "kept/some.ipynb", as_version=4)
+    return "".join(output["text"] for output in copy.cells[0].outputs)
+
+
+@pytest.mark.parametrize(
+    ("then", "code", "told"),
+    [("1 + 1", 0, ""), ("1 / 0", 1, "ZeroDivisionError"), ("import os; os._exit(3)", 1, "Kernel died")],
+)
+def test_the_executed_copy_is_kept_however_it_ends(
+    execution: Any, tmp_path: Path, then: str, code: int, told: str
+) -> None:
+    out, err = (process := execution(then)).communicate(timeout=120)
+    assert process.returncode == code
+    assert told in err
+    assert "printed" in out
+    assert kept_output(tmp_path) == "printed\n"
+    assert str(tmp_path / "kept/some.ipynb") in out + err
+
+
+def test_it_is_kept_when_ctrl_c_ends_it(execution: Any, tmp_path: Path) -> None:
+    process = execution(f"import pathlib, time; pathlib.Path({str(tmp_path / 'begun')!r}).touch(); time.sleep(600)")
+    wait_for((tmp_path / "begun").exists, "the second cell")
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=120)
+    assert process.returncode == 130
+    assert "KeyboardInterrupt" in err
+    assert "executed so far" in err
+    assert kept_output(tmp_path) == "printed\n"
