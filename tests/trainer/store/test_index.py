@@ -8,18 +8,22 @@ import multiprocessing
 import os
 import shutil
 import sqlite3
+import threading
 import warnings
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.conftest import wait_for
 
 from traindock.errors import StoreException
 from traindock.runtime.metric_log import MetricLog
 from traindock.states import Reason, State
 from traindock.store import index, run_records
 from traindock.store.index import Index, RunQuery
+from traindock.store.index_file import IndexFile
 from traindock.workspace import Workspace
 
 Publish = Callable[..., str]
@@ -190,6 +194,94 @@ def test_an_index_rebuilt_by_another_process_is_taken_up(workspace: Workspace, p
     Index(workspace.layout, workspace.record).rebuild()
     publish("b", created=2000.0)
     assert ids(workspace) == ["b", "a"]
+
+
+def _rebuild_again_and_again(root: str, stop: Path) -> None:
+    index = Workspace(root).index
+    while not stop.exists():
+        assert index.rebuild() == 5
+
+
+def test_whoever_asks_while_others_rebuild_finds_all_there_is(
+    workspace: Workspace, publish: Publish, tmp_path: Path
+) -> None:
+    for number in range(5):
+        publish(f"exp_{number}", State.PREPARING)
+    context = multiprocessing.get_context("spawn")
+    stop = tmp_path / "stop"
+    rebuilders = [
+        context.Process(target=_rebuild_again_and_again, args=(str(workspace.layout.root), stop)) for _ in range(2)
+    ]
+    for rebuilder in rebuilders:
+        rebuilder.start()
+    began = tmp_path / "workspace" / "index.rebuild"
+    wait_for(began.exists, "the first rebuild")
+    folder = workspace.run_folder("exp_3")
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            for number in range(100):
+                folder.append({"type": "tags", "set": {"number": str(number)}})
+                assert ids(workspace, tags={"number": str(number)}) == ["exp_3"]
+    finally:
+        stop.touch()
+        for rebuilder in rebuilders:
+            rebuilder.join(30)
+    assert [rebuilder.exitcode for rebuilder in rebuilders] == [0, 0]
+
+
+def test_a_rebuild_that_takes_long_holds_nobody_up_and_takes_nothing_back(
+    workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("a")
+    assert ids(workspace) == ["a"]
+    other = Index(workspace.layout, workspace.record)
+    has_read, may_go_on = threading.Event(), threading.Event()
+    really = other._fill
+
+    def slowly(connection: sqlite3.Connection) -> None:
+        really(connection)
+        has_read.set()
+        assert may_go_on.wait(30)
+
+    monkeypatch.setattr(other._file, "_fill", slowly)
+    rebuilding = threading.Thread(target=other.rebuild)
+    rebuilding.start()
+    assert has_read.wait(30)
+    workspace.run_folder("a").append({"type": "tags", "set": {"new": "tag"}})
+    publish("b")
+    assert ids(workspace, tags={"new": "tag"}) == ["a"]
+    may_go_on.set()
+    rebuilding.join(30)
+    assert ids(workspace, tags={"new": "tag"}) == ["a"]
+    assert other.count() == 2
+
+
+def test_of_several_that_find_the_index_damaged_one_replaces_it(
+    workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("a")
+    assert ids(workspace) == ["a"]
+    indexes = [Index(workspace.layout, workspace.record) for _ in range(4)]
+    assert [index.count() for index in indexes] == [1, 1, 1, 1]
+    for index in indexes:
+        index.close()
+    workspace.index.close()
+    workspace.layout.index.write_bytes(b"this is no database " * 1000)
+    all_found_it = threading.Barrier(4)
+    really = IndexFile._replace
+
+    def replace(self: IndexFile, error: sqlite3.Error) -> None:
+        all_found_it.wait(30)
+        really(self, error)
+
+    monkeypatch.setattr(IndexFile, "_replace", replace)
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        with ThreadPoolExecutor(4) as pool:
+            assert list(pool.map(Index.count, indexes)) == [1, 1, 1, 1]
+    assert len(told) == 1
+    assert len(list(workspace.layout.root.glob("index.damaged-*"))) == 1
 
 
 def _publish_some(root: str, process: int) -> None:

@@ -1,32 +1,28 @@
 """The index: a SQLite database that answers questions about many runs. It can be thrown away at any time.
 
 It remembers how far it has read ``changes.log`` and catches up whenever it is asked, inside one write transaction,
-so that of several processes none can put an older record over a newer one.
+so that of several processes none can put an older record over a newer one. Each question is put to one state of the
+database, which has caught up.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import sqlite3
-import threading
-import time
-import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, TypeVar
 
-from traindock.errors import StoreException, TraindockError
+from traindock.errors import TraindockError
 from traindock.names import check_name
 from traindock.states import Reason, State
 from traindock.store import events, ownership, settling
 from traindock.store.changes import Changes
 from traindock.store.identity import WorkspaceRecord
+from traindock.store.index_file import IndexFile
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.metrics import MetricReader
-from traindock.store.migrations import migrate
 from traindock.store.run_records import RunFolder, RunRecord, missing_runs, run_ids
 from traindock.store.signing import Signature
 
@@ -101,8 +97,7 @@ _STATE, _REASON, _SIGNED, _TAGS, _PROPERTIES = (
 _STATES = {state.value: state for state in State}
 _REASONS: dict[str | None, Reason | None] = {None: None, **{reason.value: reason for reason in Reason}}
 _NAN = float("nan")
-# What SQLite says of a damaged file under the same class of error as of a disk that refuses.
-_DAMAGE = ("no such table", "no such column", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ")
+_UNSTORABLE = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, OverflowError)
 _INSERT_RUN = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 18)})"  # noqa: S608 (no value from outside)
 
 
@@ -113,9 +108,7 @@ class Index:
         self._layout = layout
         self._identity = identity
         self._changes = Changes(layout)
-        self._lock = threading.RLock()
-        self._connection: sqlite3.Connection | None = None
-        self._inode = 0
+        self._file = IndexFile(layout.index, self._fill)
 
     def runs(self, query: RunQuery) -> list[RunRow]:
         """Return the runs that ``query`` describes, the newest first unless it says otherwise."""
@@ -129,7 +122,7 @@ class Index:
         if not gone:
             return rows
         # Somebody deleted folders by hand, which is announced nowhere.
-        self._healing(lambda: self._forget(gone))
+        self._file.perform(lambda: self._forget(gone))
         return self.runs(query)
 
     def unfinished(self) -> list[str]:
@@ -154,7 +147,7 @@ class Index:
         known = self._ask(lambda connection: {row[0] for row in connection.execute("SELECT id FROM runs")})
         found = set(run_ids(self._layout))
         if found != known:
-            self._healing(lambda: self._forget(found ^ known))
+            self._file.perform(lambda: self._forget(found ^ known))
 
     def experiments(self) -> dict[str, int]:
         """Return the experiments that have runs, with how many."""
@@ -185,7 +178,7 @@ class Index:
             with self._writing() as connection:
                 _write_metrics(connection, run_id, self._layout)
 
-        self._healing(put)
+        self._file.perform(put)
 
     def catch_up(self) -> list[str]:
         """Take over what was announced since the last time, and return the subjects.
@@ -193,40 +186,24 @@ class Index:
         Subjects that another process has taken over already are not among them; who needs all follows
         ``changes.log`` by an offset of its own.
         """
-        return self._healing(self._catch_up)
+        return self._file.perform(self._catch_up)
 
     def rebuild(self) -> int:
-        """Throw the database away, read every folder, and return the number of runs found."""
-        with self._lock:
-            self.close()
-            with events.locked(self._layout.index.with_suffix(".rebuild")):
-                temporary = self._layout.index.with_suffix(".new")
-                _remove_database(temporary)
-                connection = _connect(temporary)
-                migrate(connection)
-                _, offset = self._changes.read(0)
-                found = run_ids(self._layout)
-                connection.execute("BEGIN IMMEDIATE")
-                for run_id in found:
-                    self._take_over(connection, run_id)
-                connection.execute("INSERT OR REPLACE INTO meta VALUES ('changes_offset', ?)", [offset])
-                if self._layout.local is not None and not ownership.of(self._layout).is_mine():
-                    going = connection.execute("SELECT 'run/' || id FROM runs WHERE ended IS NULL").fetchall()
-                    settling.note(connection, [subject for (subject,) in going], ())
-                connection.execute("COMMIT")
-                (count,) = connection.execute("SELECT COUNT(*) FROM runs").fetchone()
-                connection.execute("PRAGMA journal_mode = DELETE")
-                connection.close()
-                _remove_database(self._layout.index)
-                temporary.replace(self._layout.index)
-                return int(count)
+        """Make the database anew from the folders, while others go on asking; return the number of runs found."""
+        return self._file.perform(self._file.rebuild)
 
     def close(self) -> None:
         """Close the database; the next question opens it again."""
-        with self._lock:
-            if self._connection is not None:
-                self._connection.close()
-                self._connection = None
+        self._file.close()
+
+    def _fill(self, connection: sqlite3.Connection) -> None:
+        _, offset = self._changes.read(0)
+        for run_id in run_ids(self._layout):
+            self._take_over(connection, run_id)
+        connection.execute("INSERT OR REPLACE INTO meta VALUES ('changes_offset', ?)", [offset])
+        if self._layout.local is not None and not ownership.of(self._layout).is_mine():
+            going = connection.execute("SELECT 'run/' || id FROM runs WHERE ended IS NULL").fetchall()
+            settling.note(connection, [subject for (subject,) in going], ())
 
     def _forget(self, run_ids: Iterable[str]) -> None:
         with self._writing() as connection:
@@ -241,7 +218,13 @@ class Index:
             record = folder.load()
             check_name("experiment", record.experiment)
             connection.execute(_INSERT_RUN, _values(record))
-        except (TraindockError, sqlite3.ProgrammingError, sqlite3.InterfaceError, OverflowError):
+        except (
+            TraindockError,
+            sqlite3.ProgrammingError,
+            sqlite3.InterfaceError,
+            sqlite3.IntegrityError,
+            OverflowError,
+        ):
             # Not readable; or not signed, and full of values that no run of ours has.
             connection.execute("DELETE FROM runs WHERE id = ?", [run_id])
             connection.execute("DELETE FROM run_metrics WHERE run = ?", [run_id])
@@ -254,18 +237,34 @@ class Index:
             _write_metrics(connection, run_id, self._layout)
 
     def _ask(self, question: Callable[[sqlite3.Connection], T]) -> T:
-        def ask() -> T:
-            self._catch_up()
-            return question(self._open())
+        """Put a question to the database as it is once it has caught up."""
 
-        return self._healing(ask)
+        def ask() -> T:
+            caught_up: int | None = None
+            while True:
+                with self._file.reading() as connection:
+                    # Somebody may have rebuilt it since, and stands where the rebuild began.
+                    if self._is_fresh(connection) if caught_up is None else _offset(connection) >= caught_up:
+                        return question(connection)
+                _, caught_up = self._take_over_changes()
+
+        return self._file.perform(ask)
+
+    def _is_fresh(self, connection: sqlite3.Connection) -> bool:
+        if self._layout.local is not None and settling.due(connection):
+            return False
+        return not self._changes.grown(_offset(connection))
 
     def _catch_up(self) -> list[str]:
-        connection = self._open()
-        again = settling.due(connection) if self._layout.local is not None else []
-        if not again and not self._changes.grown(_offset(connection)):
-            return []
+        with self._file.reading() as connection:
+            if self._is_fresh(connection):
+                return []
+        return self._take_over_changes()[0]
+
+    def _take_over_changes(self) -> tuple[list[str], int]:
+        """Take over what was announced and is not known yet; return the subjects, and how far that is."""
         with self._writing() as connection:
+            again = settling.due(connection) if self._layout.local is not None else []
             subjects, offset = self._changes.read(_offset(connection))
             for subject in dict.fromkeys([*subjects, *again]):
                 kind, _, name = subject.partition("/")
@@ -275,81 +274,10 @@ class Index:
                 others = [] if ownership.of(self._layout).is_mine() else subjects
                 settling.note(connection, others, again)
             connection.execute("INSERT OR REPLACE INTO meta VALUES ('changes_offset', ?)", [offset])
-        return subjects
+        return subjects, offset
 
-    def _healing(self, action: Callable[[], T]) -> T:
-        """Perform ``action``, and if the database turns out to be damaged, once more on a new one.
-
-        Raises:
-            StoreException: the disk is full or refuses.
-        """
-        with self._lock:
-            try:
-                try:
-                    return action()
-                except sqlite3.OperationalError as error:
-                    if not any(sign in f"{error} {error.sqlite_errorname}" for sign in _DAMAGE):
-                        raise
-                    self._replace_damaged(error)
-                except sqlite3.DatabaseError as error:
-                    self._replace_damaged(error)
-                return action()
-            except (sqlite3.Error, OSError) as error:
-                self.close()
-                raise StoreException(f"the index {self._layout.index} cannot be used: {error}") from error
-
-    def _replace_damaged(self, error: sqlite3.Error) -> None:
-        self.close()
-        with contextlib.suppress(FileNotFoundError):
-            self._layout.index.replace(self._layout.index.with_suffix(f".damaged-{int(time.time())}"))
-        warnings.warn(f"the index {self._layout.index} was damaged ({error}) and is rebuilt", stacklevel=4)
-        self.rebuild()
-
-    def _open(self) -> sqlite3.Connection:
-        """Open the database, again if a rebuild in another process has replaced the file."""
-        try:
-            inode = self._layout.index.stat().st_ino
-        except FileNotFoundError:
-            inode = 0
-        if self._connection is not None and inode == self._inode:
-            return self._connection
-        self.close()
-        if inode == 0 and run_ids(self._layout):
-            self.rebuild()
-        try:
-            self._connection = _connect(self._layout.index)
-            migrate(self._connection)
-        except sqlite3.DatabaseError:
-            self.close()
-            raise
-        self._inode = self._layout.index.stat().st_ino
-        return self._connection
-
-    @contextmanager
-    def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._lock:
-            connection = self._open()
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield connection
-                connection.execute("COMMIT")
-            except BaseException:
-                with contextlib.suppress(sqlite3.Error):
-                    connection.execute("ROLLBACK")
-                raise
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
-    connection.execute("PRAGMA journal_mode = WAL")
-    # The folders are the record: a power cut may take the last changes, and the next catch-up brings them back.
-    connection.execute("PRAGMA synchronous = NORMAL")
-    return connection
-
-
-def _remove_database(path: Path) -> None:
-    for suffix in ("", "-wal", "-shm"):
-        path.with_name(path.name + suffix).unlink(missing_ok=True)
+    def _writing(self) -> AbstractContextManager[sqlite3.Connection]:
+        return self._file.writing()
 
 
 def _offset(connection: sqlite3.Connection) -> int:
