@@ -150,6 +150,16 @@ class TestEnvironment:
         recipe = Environment.from_pip_requirements("e", file).to_recipe()
         assert (recipe.pip, recipe.index_url) == (("six>=1.16",), "https://example.org/simple")
 
+    def test_keeps_the_constraints_of_a_requirements_file(self, tmp_path: Path) -> None:
+        (tmp_path / "bounds.txt").write_text("numpy<2\n")
+        (tmp_path / "r.txt").write_text("pandas\n-c bounds.txt\n")
+        environment = Environment.from_pip_requirements("e", tmp_path / "r.txt")
+        recipe = environment.to_recipe()
+        assert (recipe.pip, recipe.constraints) == (("pandas",), ("numpy<2",))
+        assert Environment.from_recipe("again", recipe) == environment
+        saved = environment.python.conda_dependencies.save(tmp_path / "saved.yml")
+        assert CondaDependencies(saved) == environment.python.conda_dependencies
+
     def test_is_made_of_an_interpreter(self) -> None:
         recipe = Environment.from_existing_interpreter("e").to_recipe()
         assert recipe.user_managed

@@ -14,6 +14,8 @@ from traindock.images.uv import mask
 
 #: Name that the file gives to the environment; it means nothing.
 _NAME: Final = "project_environment"
+#: Where Traindock keeps them in the file; conda says that it leaves the section aside.
+_CONSTRAINTS: Final = "pip_constraints"
 
 
 class CondaDependencies:
@@ -30,6 +32,7 @@ class CondaDependencies:
         self._conda: list[str] = []
         self._pip: list[str] = []
         self._pip_options: list[str] = []
+        self._constraints: list[str] = []
         self._channels: list[str] = []
         self._index_url: str | None = None
         self._variables: dict[str, str] = {}
@@ -143,6 +146,18 @@ class CondaDependencies:
         return list(self._pip_options)
 
     @property
+    def pip_constraints(self) -> list[str]:
+        """Bounds for whatever pip installs, as a constraints file has them."""
+        return list(self._constraints)
+
+    def add_pip_constraint(self, pip_constraint: str) -> None:
+        """Add a bound for whatever pip installs, such as "numpy<2", without asking for the package."""
+        if parse_requirement(pip_constraint) is None:
+            raise UserErrorException(f"{pip_constraint!r} bounds no package: write 'name @ address'")
+        if pip_constraint.strip() not in self._constraints:
+            self._constraints.append(pip_constraint.strip())
+
+    @property
     def pip_index_url(self) -> str | None:
         """Package index in place of the workspace's."""
         return self._index_url
@@ -161,6 +176,8 @@ class CondaDependencies:
         """The content as a conda environment file has it."""
         pip = [*([f"--index-url {self._index_url}"] if self._index_url else []), *self._pip_options, *self._pip]
         document: dict[str, Any] = {"name": _NAME, "dependencies": [*self._conda, *([{"pip": pip}] if pip else [])]}
+        if self._constraints:
+            document[_CONSTRAINTS] = list(self._constraints)
         if self._channels:
             document["channels"] = list(self._channels)
         if self._variables:
@@ -207,11 +224,14 @@ class CondaDependencies:
     def _definition(self) -> tuple[Any, ...]:
         conda = frozenset(parse_conda(text).text for text in self._conda)
         pip = frozenset(canonical_requirement(text) for text in self._pip)
-        return conda, pip, self._pip_options, self._channels, self._index_url, self._variables
+        bounds = frozenset(canonical_requirement(text) for text in self._constraints)
+        return conda, pip, bounds, self._pip_options, self._channels, self._index_url, self._variables
 
     def _take(self, pip: PipList) -> None:
         for package in pip.packages:
             self.add_pip_package(package)
+        for bound in pip.constraints:
+            self.add_pip_constraint(bound)
         self._pip_options += [option for option in pip.options if option not in self._pip_options]
         self._index_url = pip.index_url or self._index_url
 
@@ -236,6 +256,8 @@ class CondaDependencies:
                 raise UserErrorException(
                     f"{what}: {entry!r} among its dependencies is neither a text nor a pip section"
                 )
+        for bound in _strings(what, _CONSTRAINTS, document.get(_CONSTRAINTS)):
+            self.add_pip_constraint(bound)
         variables = document.get("variables") or {}
         if not isinstance(variables, dict):
             raise UserErrorException(f"{what}: 'variables' must be a mapping, not {variables!r:.80}")

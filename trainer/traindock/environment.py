@@ -147,6 +147,8 @@ class Environment:
         )
         for option in recipe.pip_options:
             packages.set_pip_option(option)
+        for bound in recipe.constraints:
+            packages.add_pip_constraint(bound)
         for channel in recipe.channels:
             packages.add_channel(channel)
         made.environment_variables = dict(recipe.environment_variables)
@@ -191,6 +193,7 @@ class Environment:
             conda=tuple(_without_azure(conda, notices)),
             channels=tuple(packages.conda_channels),
             pip_options=tuple(packages.pip_options),
+            constraints=tuple(packages.pip_constraints),
             index_url=packages.pip_index_url,
             framework=framework,
             environment_variables=self.environment_variables,

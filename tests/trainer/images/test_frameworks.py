@@ -85,6 +85,13 @@ def test_only_who_excludes_every_older_numpy_gets_a_newer_one(numpy: str, torch:
     assert "numpy<2" not in requirements_of(recipe)
 
 
+def test_constraints_say_which_torch_and_numpy_too() -> None:
+    bounds = ("torch==2.1.2", "numpy>=1.20")
+    assert requirements_of(Recipe(pip=("torch",), constraints=bounds)) == ("numpy<2", "torch")
+    assert requirements_of(Recipe(pip=("rich",), constraints=bounds)) == ("rich",)
+    assert requirements_of(Recipe(pip=("torch==2.1.2",), constraints=("numpy>=2",))) == ("torch==2.1.2",)
+
+
 def test_a_torch_pinned_as_a_package_brings_the_ceiling_and_nothing_else() -> None:
     assert requirements_of(Recipe(pip=("torch==2.1.2",))) == ("numpy<2", "torch==2.1.2")
     assert requirements_of(Recipe(), ("torch==2.1.*",)) == ("numpy<2", "torch==2.1.*")

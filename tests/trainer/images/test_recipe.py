@@ -55,10 +55,20 @@ def test_spelling_and_order_do_not_change_the_key(other: dict[str, Any]) -> None
         {"interpreter": "/usr/bin/python3"},
         {"user_managed": True},
         {"pip_options": ("--pre",)},
+        {"constraints": ("six<2",)},
+        {"pip": (*BASE["pip"][:-1], f"{BASE['pip'][-1]} --hash=sha256:12")},
     ],
 )
 def test_a_change_of_content_changes_the_key(other: dict[str, Any]) -> None:
     assert Recipe(**{**BASE, **other}).key() != Recipe(**BASE).key()
+
+
+def test_a_new_password_for_the_same_index_does_not_change_the_key() -> None:
+    def key(password: str) -> str:
+        index = f"https://me:{password}@example.org/simple"
+        return Recipe(index_url=index, pip_options=(f"--extra-index-url {index}",), pip=(f"a @ {index}/a.whl",)).key()
+
+    assert key("one") == key("two")
 
 
 def test_the_key_is_a_sha256_in_hexadecimal() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import shutil
@@ -124,6 +125,8 @@ class TestTheSubmittersInterpreter:
         [
             (Recipe(pip=("pytest<1",)), f"pytest {pytest.__version__} is not <1"),
             (Recipe(pip=("not-there",)), "not-there is not installed"),
+            (Recipe(pip=("numpy",), constraints=("pytest<1",)), f"pytest {pytest.__version__} is not <1"),
+            (Recipe(pip=(f"pytest --hash=sha256:{'0' * 64}",)), "pytest is asked for by its hash"),
             (Recipe(python=f"<3.{sys.version_info.minor}"), f"is not <3.{sys.version_info.minor}"),
             (Recipe(pip=("pytest @ https://example.invalid/pytest.whl",)), "pytest is asked for by address"),
             (Recipe(conda=("gcc",)), "gcc can only come from conda"),
@@ -266,6 +269,13 @@ class TestBuilding:
         built = place.prepare(Recipe(pip=("shelf-one", "shelf-two>=1")))
         cached = place.prepare(Recipe(pip=("Shelf_Two >= 1", " SHELF.one ")))
         assert (cached.how, cached.python) == ("cached", built.python)
+
+    def test_keeps_within_the_constraints(self, place: Place, shelf: Shelf) -> None:
+        shelf.wheel("shelf-main", "1.0", metadata=["Requires-Dist: shelf-one"])
+        shelf.wheel("shelf-one", "1.0")
+        shelf.wheel("shelf-one", "2.0")
+        ready = place.prepare(Recipe(pip=("shelf-main",), constraints=("shelf-one<2", "shelf-other<3")))
+        assert ready.packages == ("shelf-main==1.0", "shelf-one==1.0")
 
     def test_is_logged_from_the_first_line_on(self, place: Place, shelf: Shelf) -> None:
         shelf.wheel("shelf-one", "1.0")
@@ -501,6 +511,14 @@ class TestWhatCannotBeBuilt:
             EnvironmentBuildException, match=r"--extra-index-url https://download.pytorch.org/whl/cu118"
         ):
             place.prepare(Recipe(pip=("torch==2.1.2+cu118",)))
+
+    def test_another_content_than_the_hash_says_is_an_error(self, place: Place, shelf: Shelf) -> None:
+        wheel = shelf.wheel("shelf-one", "1.0")
+        digest = hashlib.sha256(wheel.read_bytes()).hexdigest()
+        ready = place.prepare(Recipe(pip=(f"shelf-one==1.0 --hash=sha256:{digest}",)))
+        assert ready.packages == ("shelf-one==1.0",)
+        with pytest.raises(EnvironmentBuildException, match=r"(?i)hash"):
+            place.prepare(Recipe(pip=(f"shelf-one==1.0 --hash=sha256:{'0' * 64}",)))
 
     def test_an_unreachable_index_is_an_error_that_keeps_the_password(
         self, place: Place, monkeypatch: pytest.MonkeyPatch

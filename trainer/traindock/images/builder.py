@@ -160,6 +160,10 @@ def _install(job: _Job, uv: str, requirements: tuple[str, ...]) -> tuple[Outcome
         return Outcome(0, ()), (), warnings
     file = job.folder / "requirements.txt"
     command = [uv, "pip", "install", "--python", job.python, "--compile-bytecode", *job.sources(), "-r", str(file)]
+    if job.recipe.constraints:
+        bounds = job.folder / "constraints.txt"
+        bounds.write_text("".join(f"{canonical_requirement(text)}\n" for text in job.recipe.constraints), "utf-8")
+        command += ["-c", str(bounds)]
     while True:
         file.write_text("".join(f"{text}\n" for text in wanted), "utf-8")
         outcome = job.run(command)

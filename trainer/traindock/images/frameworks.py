@@ -178,14 +178,17 @@ def of_recipe(recipe: Recipe, pip: tuple[str, ...] = ()) -> FrameworkPackages | 
         recipe: what is to be built.
         pip: further requirements, such as those translated from conda's.
     """
+    from packaging.requirements import Requirement
+
     from traindock.images.recipe import parse_requirement
 
     named = parse_requirement(recipe.framework) if recipe.framework is not None else None
     is_torch = named is not None and named.name == "torch"
-    for text in (*recipe.pip, *pip):
-        requirement = parse_requirement(text)
-        if requirement is not None and requirement.name.lower() == "torch" and requirement.specifier:
-            return _within(requirement) or (resolve(None) if is_torch else None)
+    asked = [p for text in (*recipe.pip, *pip) if (p := parse_requirement(text)) and p.name.lower() == "torch"]
+    if asked or is_torch:
+        asked += [p for text in recipe.constraints if (p := parse_requirement(text)) and p.name.lower() == "torch"]
+    if bounds := ",".join(str(p.specifier) for p in asked if p.specifier):
+        return _within(Requirement(f"torch{bounds}")) or (resolve(None) if is_torch else None)
     if named is None or not is_torch:
         return None
     pinned = re.fullmatch(r"==\s*([\d.]+(?:\+[\w.]+)?(?:\.\*)?)", str(named.specifier))
@@ -215,8 +218,12 @@ def requirements_of(recipe: Recipe, pip: tuple[str, ...] = ()) -> tuple[str, ...
     parsed = [p for text in own if (p := parse_requirement(text)) is not None]
     # "pillow" or "torchvision" without a version says nothing against the framework's own choice of it
     named = {canonicalize_name(p.name) for p in parsed if p.specifier or p.url}
-    if all(_may_be_old(p) for p in parsed if canonicalize_name(p.name) == "numpy"):
-        named.discard("numpy")
+    parsed += [p for text in recipe.constraints if (p := parse_requirement(text)) is not None]
+    numpy = canonicalize_name("numpy")
+    if all(_may_be_old(p) for p in parsed if canonicalize_name(p.name) == numpy):
+        named.discard(numpy)
+    else:
+        named.add(numpy)
     kept = [text for text in wanted if (p := parse_requirement(text)) is None or canonicalize_name(p.name) not in named]
     return (*kept, *own)
 

@@ -151,14 +151,15 @@ def check_runs_jobs(interpreter: Interpreter) -> None:
         )
 
 
-def satisfies(interpreter: Interpreter, requirements: Iterable[str]) -> Satisfaction:
+def satisfies(interpreter: Interpreter, requirements: Iterable[str], constraints: Iterable[str] = ()) -> Satisfaction:
     """Compare what is installed for an interpreter with pip requirements; reads metadata, runs nothing.
 
     Args:
         interpreter: the one to look at.
-        requirements: pip requirements; a URL is never satisfied, since nothing says what it holds today.
+        requirements: pip requirements; a URL is never satisfied, since nothing says what it holds today, nor is a hash.
+        constraints: what is installed has to lie within them.
     """
-    from traindock.images.recipe import parse_requirement
+    from traindock.images.recipe import hashes, parse_requirement
 
     found: dict[str, str] = {}
     missing: list[str] = []
@@ -166,8 +167,14 @@ def satisfies(interpreter: Interpreter, requirements: Iterable[str]) -> Satisfac
         requirement = parse_requirement(text)
         if requirement is None:
             missing.append(f"{text} is asked for by address")
+        elif hashes(text):
+            missing.append(f"{requirement.name} is asked for by its hash")
         else:
             _check(interpreter, requirement, "", found, missing, set())
+    for text in constraints:
+        bound = parse_requirement(text)
+        if bound is not None and _distribution(interpreter, bound.name) is not None:
+            _check(interpreter, bound, "", {}, missing, set())
     return Satisfaction(tuple(f"{name} {version}" for name, version in found.items()), tuple(missing))
 
 

@@ -24,11 +24,13 @@ _FORMAT: Final = 1
 
 _CODE_HOST_URL: Final = re.compile(r"(?:(?:git|hg|svn|bzr)\+)?[a-z]+://\S+", re.IGNORECASE)
 _EGG: Final = re.compile(r"[#&]egg=([A-Za-z0-9][A-Za-z0-9._-]*)")
+_HASH: Final = re.compile(r"\s+--hash[=\s]\s*(\S+)")
+_DIGEST: Final = re.compile(r"sha(256|384|512):[0-9a-f]+")
 _PLAIN_PYTHON: Final = re.compile(r"\d+(\.\d+){0,2}(\.\*)?")
 
 
 def parse_requirement(text: object) -> Requirement | None:
-    """Parse one pip requirement.
+    """Parse one pip requirement; hashes behind it are checked and left out, see :func:`hashes`.
 
     Returns:
         The requirement, or None for a bare URL, which pip accepts and whose name shows only once it is fetched.
@@ -41,6 +43,8 @@ def parse_requirement(text: object) -> Requirement | None:
     if not isinstance(text, str) or not text.strip() or "\n" in text.strip() or "\0" in text:
         raise UserErrorException(f"{text!r} is no pip requirement: use a text such as 'pillow' or 'numpy>=1.24,<2'")
     stripped = text.strip()
+    hashes(text)
+    stripped = _HASH.sub("", stripped)
     if stripped.startswith("-"):
         raise UserErrorException(
             f"{text!r} is an option and no pip requirement: index addresses belong into pip_indexurl, a conda file's "
@@ -61,8 +65,21 @@ def parse_requirement(text: object) -> Requirement | None:
         raise UserErrorException(f"{text!r} is no pip requirement{hint}: {reason}") from None
 
 
+def hashes(text: str) -> tuple[str, ...]:
+    """The digests behind a pip requirement, such as "sha256:…" of "six==1.16.0 --hash=sha256:…", in order.
+
+    Raises:
+        UserErrorException: one of them is none; the text names it.
+    """
+    found = tuple(sorted(_HASH.findall(text)))
+    for digest in found:
+        if not _DIGEST.fullmatch(digest):
+            raise UserErrorException(f"{digest!r} in {text!r:.120} is no hash: use sha256:, sha384: or sha512: in hex")
+    return found
+
+
 def canonical_requirement(text: str) -> str:
-    """One spelling for all spellings of a requirement: name, extras and bounds in their normal form."""
+    """One spelling for all spellings of a requirement: name, extras, bounds and hashes in their normal form."""
     from packaging.utils import canonicalize_name
 
     requirement = parse_requirement(text)
@@ -70,7 +87,7 @@ def canonical_requirement(text: str) -> str:
         return text.strip()
     requirement.name = canonicalize_name(requirement.name)
     requirement.extras = {canonicalize_name(extra) for extra in requirement.extras}
-    return str(requirement)
+    return " ".join((str(requirement), *(f"--hash={digest}" for digest in hashes(text))))
 
 
 def python_specifier(text: str) -> SpecifierSet:
@@ -107,6 +124,7 @@ class Recipe:
         channels: conda channels, the first is asked first.
         pip_options: "--extra-index-url URL", "--find-links PLACE", "--pre" and the like, see ``requirements``.
         index_url: package index in place of the workspace's; part of the key.
+        constraints: pip requirements that bound what is installed, without asking for it.
         framework: such as "torch==2.1.*"; brings its companions, see :mod:`traindock.images.frameworks`.
         environment_variables: for the job; not part of the key, because nothing is built from them.
         notices: what was changed when the recipe was made, for the build log; not part of the key.
@@ -123,6 +141,7 @@ class Recipe:
     channels: tuple[str, ...] = ()
     pip_options: tuple[str, ...] = ()
     index_url: str | None = None
+    constraints: tuple[str, ...] = ()
     framework: str | None = None
     environment_variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     notices: tuple[str, ...] = field(default=(), compare=False)
@@ -130,9 +149,9 @@ class Recipe:
     def __post_init__(self) -> None:
         from traindock.images.conda import parse_conda
 
-        for name in ("pip", "conda", "channels", "pip_options", "notices"):
+        for name in ("pip", "conda", "channels", "pip_options", "constraints", "notices"):
             object.__setattr__(self, name, _texts(name, getattr(self, name)))
-        for text in self.pip:
+        for text in (*self.pip, *self.constraints):
             parse_requirement(text)
         for text in self.conda:
             parse_conda(text)
@@ -148,8 +167,9 @@ class Recipe:
         object.__setattr__(self, "environment_variables", variables)
 
     def key(self) -> str:
-        """SHA-256 (hex) of what would be built: spelling and order of packages do not change it."""
+        """SHA-256 (hex) of what would be built: spelling and order of packages do not change it, nor do passwords."""
         from traindock.images.conda import canonical_conda
+        from traindock.images.uv import masked
 
         content = {
             "format": _FORMAT,
@@ -163,7 +183,9 @@ class Recipe:
             "index_url": self.index_url and self.index_url.rstrip("/"),
             "framework": self.framework and canonical_requirement(self.framework),
         }
-        return hashlib.sha256(_canonical(content)).hexdigest()
+        if self.constraints:
+            content["constraints"] = sorted({canonical_requirement(text) for text in self.constraints})
+        return hashlib.sha256(_canonical(masked(content))).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain JSON values, the same for equal recipes."""

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterable, Iterator
 from typing import Final
 
-from traindock.images.recipe import parse_requirement
+from traindock.images.recipe import hashes, parse_requirement
 
 #: Faults of the network or the disk, for which no pin is to blame.
 _ELSEWHERE: Final = re.compile(
@@ -59,7 +59,7 @@ def relaxed(requirement: str) -> str:
 def _pin(text: str) -> tuple[str, str] | None:
     """Patterns of the name and the version of an exact pin, or None for any other requirement."""
     requirement = parse_requirement(text)
-    if requirement is None or requirement.url or len(requirement.specifier) != 1:
+    if requirement is None or requirement.url or hashes(text) or len(requirement.specifier) != 1:
         return None
     pin = next(iter(requirement.specifier))
     if pin.operator not in ("==", "===") or pin.version.endswith("*"):

@@ -119,7 +119,7 @@ def plan(recipe: Recipe, *, environments: Path, caller: str) -> Plan:
     elif not allowed:
         against = [f"Python {base.version} is not {want.specifier}"]
     else:
-        answer = satisfies(base, requirements)
+        answer = satisfies(base, requirements, recipe.constraints)
         if answer:
             found = ", ".join(answer.found) or "nothing is asked for"
             why = f"the submitter's interpreter {base.words} satisfies it: {found}"
