@@ -60,7 +60,7 @@ class IgnoreRules:
     def within(self, base: str, content: bytes) -> IgnoreRules:
         """Return the rules for the folder ``base``, whose own ignore file holds ``content``."""
         text = content.removeprefix(b"\xef\xbb\xbf").decode("utf-8", "surrogateescape")
-        patterns = tuple(filter(None, map(_Pattern.parse, text.split("\n"))))
+        patterns = tuple(filter(None, (_Pattern.parse(line, at) for at, line in enumerate(text.split("\n"), 1))))
         if not patterns:
             return self
         identity = f"{self.digest}\0{base}\0{self.kind}\0{text}"
@@ -69,16 +69,28 @@ class IgnoreRules:
 
     def verdict(self, path: str, *, folder: bool) -> Verdict:
         """Judge ``path``, relative to the source folder, none of whose parents is left out."""
+        found = self._decisive(path, folder=folder)
+        if found is None:
+            return Verdict.UNSAID
+        pattern = found[1]
+        if not pattern.negated:
+            return Verdict.LEFT_OUT
+        return Verdict.KEPT if pattern.names and self.kind == AMLIGNORE else Verdict.UNSAID
+
+    def decisive_line(self, path: str, *, folder: bool) -> str:
+        """Name the ignore file and the line of it that decides on ``path``; "" if none does."""
+        found = self._decisive(path, folder=folder)
+        return f"line {found[1].line} of {found[0].base}{self.kind}" if found is not None else ""
+
+    def _decisive(self, path: str, *, folder: bool) -> tuple[IgnoreRules, _Pattern] | None:
         rules: IgnoreRules | None = self
         while rules is not None:
             relative = path[len(rules.base) :]
             for pattern in reversed(rules._patterns):
                 if pattern.matches(relative, folder=folder):
-                    if not pattern.negated:
-                        return Verdict.LEFT_OUT
-                    return Verdict.KEPT if pattern.names and self.kind == AMLIGNORE else Verdict.UNSAID
+                    return rules, pattern
             rules = rules._above
-        return Verdict.UNSAID
+        return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +103,7 @@ class _Pattern:
         folders_only: whether it ends with a slash.
         negated: whether it starts with an exclamation mark.
         names: whether it holds more than wildcards.
+        line: its number in the file, from 1 on.
     """
 
     regex: re.Pattern[str]
@@ -98,9 +111,10 @@ class _Pattern:
     folders_only: bool
     negated: bool
     names: bool
+    line: int
 
     @classmethod
-    def parse(cls, line: str) -> _Pattern | None:
+    def parse(cls, line: str, number: int) -> _Pattern | None:
         text = _without_trailing_spaces(line.removesuffix("\r"))
         if not text or line.startswith("#"):
             return None
@@ -112,7 +126,7 @@ class _Pattern:
         expression = _translate(text.removeprefix("/"))
         if not text or expression is None:
             return None
-        return cls(re.compile(expression, re.DOTALL), anywhere, folders_only, negated, bool(text.strip("*/")))
+        return cls(re.compile(expression, re.DOTALL), anywhere, folders_only, negated, bool(text.strip("*/")), number)
 
     def matches(self, path: str, *, folder: bool) -> bool:
         if self.folders_only and not folder:

@@ -146,6 +146,34 @@ class Scanner:
         self.tree.empty_folders = sorted(self._folders - parents)
         return self.tree
 
+    def why_left_out(self, path: str) -> str:
+        """Say what keeps a file of the source folder out of its snapshot; "" if nothing is known that does."""
+        names = self._names("")
+        rules = IgnoreRules("", AMLIGNORE if AMLIGNORE in names else GITIGNORE)
+        base, parts = "", path.split("/")
+        for depth, name in enumerate(parts, 1):
+            where, folder = f"{base}{name}", depth < len(parts)
+            rules = self._own_rules(base, rules, names)
+            verdict = rules.verdict(where, folder=folder)
+            what = f"the {'folder' if folder else 'file'} {where!r} is left out"
+            if verdict is Verdict.LEFT_OUT:
+                return f"{what} by {rules.decisive_line(where, folder=folder)}"
+            if verdict is Verdict.UNSAID and left_out_by_default(name, top=not base):
+                return (
+                    f"{what} by default, as is all of this name, unless a line '!{where}' in {AMLIGNORE} brings it back"
+                )
+            if not folder:
+                break
+            base = f"{where}/"
+            names = self._names(base)
+            if self._is_workspace(base, names):
+                return f"{what}, since it is a Traindock workspace"
+            if verdict is not Verdict.KEPT and is_environment_or_cache(names):
+                return f"{what}, since it is a virtual environment or a cache"
+            if verdict is not Verdict.KEPT and holds_checkpoints(name, names):
+                return f"{what}, since it looks like saved weights"
+        return ""
+
     def _folder(
         self, base: str, rules: IgnoreRules, names: dict[str, os.DirEntry[str]]
     ) -> Iterator[tuple[str, IgnoreRules, dict[str, os.DirEntry[str]]]]:

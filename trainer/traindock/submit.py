@@ -20,6 +20,7 @@ from traindock.compute_target import ComputeTarget
 from traindock.errors import ExperimentExecutionException, UserErrorException
 from traindock.git_facts import GitFacts
 from traindock.names import check_relative, check_strings, check_text
+from traindock.snapshot_checks import check_layout, check_script
 from traindock.spec import RunSpec
 from traindock.store import run_records, submitter
 
@@ -94,10 +95,13 @@ def submit(
     with GitFacts(source) as git:
         taken = snapshot.take(source, layout=workspace.layout, limits=workspace.settings.snapshot)
         properties = git.properties()
+    if spec.script is not None:
+        check_script(taken, spec.script, source, workspace.layout.root)
     faultpoints.reached("submit.after-snapshot")
     submitted_by, submitter_hash = submitter.encode(submitter.variables())
     created = time.time()
     run_id = f"{experiment.name}_{int(created)}_{secrets.token_hex(4)}"
+    check_layout(taken, workspace.layout.run(run_id).work)
     folder = run_records.publish(
         workspace.layout,
         workspace.record,

@@ -291,7 +291,7 @@ class LocalBackend(Backend):
                 shutil.rmtree(layout.work)
             _materialise(job)
             for folder, link in ((layout.work / "outputs", layout.outputs), (layout.work / "logs", layout.logs)):
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(exist_ok=not folder.is_symlink())
                 if not link.is_symlink():
                     link.symlink_to(folder.relative_to(layout.root))
             write_json(
@@ -308,7 +308,10 @@ class LocalBackend(Backend):
             )
             layout.stdout.touch(mode=0o600)
         except OSError as error:
-            raise StoreException(f"cannot lay out the working directory of {job.run_id}: {error}") from error
+            text = f"cannot lay out the working directory of {job.run_id}: {error}"
+            if may_pass(error):
+                raise StoreException(text) from error
+            raise LaunchError(text) from error
 
     def _wait_for_start(self, job: Job, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
@@ -346,14 +349,9 @@ def _materialise(job: Job) -> None:
     try:
         snapshot.materialise(job.spec.snapshot, job.layout.work, layout=job.workspace)
     except StoreException as error:
-        if _may_pass(error):
+        if may_pass(error):
             raise
         raise LaunchError(f"what was submitted cannot be restored: {error}") from error
-
-
-def _may_pass(error: Exception) -> bool:
-    """Whether the disk refused something, in contrast to content that is damaged or gone."""
-    return isinstance(error.__cause__, OSError) and not isinstance(error.__cause__, FileNotFoundError)
 
 
 # Launchers that this process started, to be reaped when they end.
