@@ -242,7 +242,14 @@ def test_another_host_reads_everything_and_is_refused_every_change(
 
 def _records(workspace: Workspace) -> list[Path]:
     root = workspace.layout.root
-    return [*root.rglob("events.jsonl"), root / "workspace.json", root / "changes.log", *root.glob("computes.json")]
+    stored = [path for folder in ("blobs", "snapshots") for path in (root / folder).rglob("*") if path.is_file()]
+    return [
+        *root.rglob("events.jsonl"),
+        root / "workspace.json",
+        root / "changes.log",
+        *root.glob("computes.json"),
+        *stored,
+    ]
 
 
 def test_another_host_waits_for_a_run_without_starting_a_dispatcher(

@@ -99,9 +99,10 @@ def test_whoever_only_reads_begins_to_watch_but_takes_nothing_over(host: Host, c
     assert b.elsewhere() is not None
     clock.now += LIMIT
     assert b.elsewhere() is not None
-    assert may_write(a)
-    assert b.elsewhere() is not None
-    assert a.elsewhere() is None
+    assert not b._layout.owner(2).exists()
+    assert may_write(b)
+    assert b.elsewhere() is None
+    assert a.elsewhere() is not None
 
 
 def test_an_owner_that_is_heard_keeps_the_workspace(host: Host, clock: Clock) -> None:
@@ -181,6 +182,16 @@ def test_a_host_that_was_restarted_takes_over_from_itself(
     clock.now = 5.0
     assert may_write(host("a"))
     assert not may_write(host("b"))
+
+
+def test_a_file_of_an_earlier_boot_is_not_trusted_however_the_clocks_stand(
+    host: Host, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    host("a").beat()
+    monkeypatch.setattr(ownership, "boot_id", lambda: "another")
+    clock.now += 1
+    host("a").check()
+    assert host("a")._layout.owner(2).exists()
 
 
 def test_of_hosts_that_try_at_once_one_wins(host: Host, clock: Clock) -> None:

@@ -115,10 +115,12 @@ def update(root: Path, **changes: Any) -> WorkspaceRecord:
 
 def _is_here(record: WorkspaceRecord, root: Path) -> bool:
     same_path, same_inode = record.path == disks.place(root), record.inode == root.stat().st_ino
+    if same_path and same_inode:
+        return True
     if not disks.has_lasting_inodes(root):
         return same_path
     # Hosts may know a server by different names, and none is to write here only because of that.
-    return same_inode and (same_path or disks.is_network(root))
+    return same_inode and disks.is_network(root)
 
 
 def _read(layout: WorkspaceLayout) -> WorkspaceRecord:
