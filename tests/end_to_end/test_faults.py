@@ -31,6 +31,7 @@ from traindock import (
 from traindock.compute.processes import Identity, boot_id
 from traindock.errors import ModelPathNotFoundException, StoreException, WorkspaceException
 from traindock.store import events
+from traindock.store.index import RunQuery
 from traindock.store.layout import RunLayout
 
 pytestmark = pytest.mark.slow
@@ -424,22 +425,43 @@ def test_two_processes_that_submit_at_once_get_forty_runs_and_one_dispatcher(
 # -- what lies on disk --------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("line", range(5))
+@pytest.mark.parametrize("line", range(6))
 def test_a_damaged_line_in_the_record_of_a_finished_run_does_not_bring_it_back(
     submit: Submit, workspace: Workspace, line: int
 ) -> None:
     run = submit("print('once')", tags={"a": "b"})
     run.wait_for_completion()
+    ended = run.record.ended
+    own = dispatcher_of(workspace)
     path = layout_of(run).events
     lines = path.read_bytes().splitlines(keepends=True)
     states = [number for number, text in enumerate(lines) if b'"state"' in text]
+    assert len(states) == 6
     lines[states[line]] = b'{"t": 1, "type": "sta\x00\xff\n'
     path.write_bytes(b"".join(lines) + b'{"t": 17')
     workspace.rebuild_index()
-    assert run.get_status() == "Completed"
+    assert run.get_status() == ("Finalizing" if line == 5 else "Completed")
+    wait_for(lambda: run.get_status() == "Completed", "the dispatcher to look again")
+    assert dispatcher_of(workspace) == own, "nobody needs to wait until it leaves"
     assert [found.get_status() for found in Run.list(workspace)] == ["Completed"]
+    assert run.record.ended == (layout_of(run).sealed_json.stat().st_mtime if line == 5 else ended)
     run.tag("c", "d")
     assert run.tags == {"a": "b", "c": "d"}
+    assert stdout(run) == "once\n"
+
+
+def test_whoever_waits_for_a_run_whose_end_was_damaged_since_has_it_ended_again(
+    submit: Submit, workspace: Workspace
+) -> None:
+    run = submit("print('once')")
+    run.wait_for_completion()
+    own = dispatcher_of(workspace)
+    path = layout_of(run).events
+    path.write_bytes(path.read_bytes()[:-10])
+    assert run.get_status() == "Finalizing"
+    assert [row.state.value for row in workspace.index.runs(RunQuery())] == ["Completed"], "no change was announced"
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert dispatcher_of(workspace) == own
     assert stdout(run) == "once\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import codecs
+import contextlib
 import sys
 import warnings
 from itertools import takewhile
@@ -12,8 +13,10 @@ from typing import TYPE_CHECKING, Any
 
 from traindock import run_details
 from traindock.dispatcher import start
-from traindock.errors import ActivityFailedException, Detached, RunNotSignedException
+from traindock.errors import ActivityFailedException, Detached, RunNotSignedException, TraindockError
 from traindock.states import Reason, State
+from traindock.store.changes import Changes
+from traindock.store.index import RunQuery
 from traindock.store.run_records import RunRecord
 from traindock.store.signing import Signature
 from traindock.store.watch import Watcher
@@ -78,6 +81,7 @@ class _Follower:
         self._watcher = Watcher(paths)
         self._told: tuple[State, str] | None = None
         self._states_told = 0
+        self._compared = False
         self._upkeep = start.Upkeep(run.workspace.layout)
 
     def __enter__(self) -> _Follower:
@@ -107,11 +111,22 @@ class _Follower:
             )
         if trouble := self._upkeep.look():
             self._warn(trouble)
+        if not self._compared:
+            self._compared = True
+            self._compare(record)
         return False
 
     def pause(self) -> None:
         """Wait until something may be new."""
         self._watcher.wait(_PAUSE_SECONDS)
+
+    def _compare(self, record: RunRecord) -> None:
+        """Have a run looked at whose end the index knows of, though its record, damaged since, does not say so."""
+        workspace = self._run.workspace
+        with contextlib.suppress(TraindockError, OSError):
+            rows = workspace.index.runs(RunQuery(experiment=record.experiment, number=record.number))
+            if any(row.id == record.id and row.state.terminal for row in rows):
+                Changes(workspace.layout).announce(f"run/{record.id}")
 
     def finish(self, raise_on_error: bool) -> dict[str, Any]:
         """Print the summary; return the details, or raise if the run failed."""

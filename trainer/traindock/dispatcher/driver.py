@@ -63,6 +63,9 @@ class RunDriver(threading.Thread):
         run_id: a run of this user that has no terminal state.
         queue: the workspace's queues.
         done: called when the thread ends.
+
+    Attributes:
+        ended: whether the run has its terminal state; False in the end if it was left as it is.
     """
 
     def __init__(
@@ -70,6 +73,7 @@ class RunDriver(threading.Thread):
     ) -> None:
         super().__init__(name=f"run {run_id}", daemon=True)
         self.folder = workspace.run_folder(run_id)
+        self.ended = False
         self._workspace = workspace
         self._place = place
         self._queue = queue
@@ -105,6 +109,7 @@ class RunDriver(threading.Thread):
         """Drive; whatever goes wrong ends the run or is tried again, and never this process."""
         try:
             self._persist(self._drive)
+            self.ended = True
         except Stopped:
             log.info("left %s as it is", self.folder.id)
         except RunNotFoundException:

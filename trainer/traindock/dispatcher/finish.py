@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from typing import Any
 
 from traindock import faultpoints
@@ -11,7 +12,7 @@ from traindock.errors import StoreException
 from traindock.states import State
 from traindock.store.blobs import BlobStore
 from traindock.store.copying import may_pass
-from traindock.store.layout import WorkspaceLayout
+from traindock.store.layout import RunLayout, WorkspaceLayout
 from traindock.store.run_records import RunFolder
 from traindock.store.sealing import seal
 
@@ -34,6 +35,7 @@ def finish(workspace: WorkspaceLayout, folder: RunFolder, ending: Ending) -> Non
     if ending.state is State.COMPLETED and record.state in _BEFORE_RUNNING:
         # It ran, and what said so was damaged since.
         record = folder.transact(lambda _: [{"type": "state", "state": State.RUNNING.value}], durable=True)
+    sealed = _sealed(folder.layout)
     if record.state in (State.RUNNING, State.CANCEL_REQUESTED):
         folder.advance(State.FINALIZING)
     faultpoints.reached("dispatcher.before-seal")
@@ -47,4 +49,12 @@ def finish(workspace: WorkspaceLayout, folder: RunFolder, ending: Ending) -> Non
         text = f"the run's files could not be made final, and lie in {folder.layout.root} as they are: {error}"
         also.append({"type": "warning", "text": text})
     faultpoints.reached("dispatcher.after-seal")
-    folder.advance(ending.state, reason=ending.reason, detail=ending.detail, also=also)
+    folder.advance(ending.state, reason=ending.reason, detail=ending.detail, also=also, since=sealed)
+
+
+def _sealed(layout: RunLayout) -> float | None:
+    """When the run was sealed before: then it ended, and what said so was damaged since, or never written."""
+    try:
+        return min(layout.sealed_json.stat().st_mtime, time.time())
+    except OSError:
+        return None

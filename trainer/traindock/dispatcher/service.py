@@ -39,6 +39,7 @@ log = logging.getLogger(__name__)
 # that was asked to leave needs a little longer.
 _LOCK_PATIENCE_SECONDS = 5.0
 _LOOK_SECONDS = 2.0
+_LOOK_AGAIN_SECONDS = 3.0
 _STALE_SECONDS = 3600.0
 _RETRY_SECONDS = 1.0
 # Ending a job takes its processes; nothing of it is waited for longer.
@@ -55,6 +56,10 @@ class Service:
         self._changes = Changes(self._layout)
         self._queue = NodeQueue(Leases)
         self._drivers: dict[str, RunDriver] = {}
+        # Unfinished runs without a driver: children, which wait for their parents, and what cannot be driven.
+        self._children: set[str] = set()
+        self._left: set[str] = set()
+        self._looked_again = 0.0
         self._stop = threading.Event()
         self._heartbeat: Heartbeat | None = None
         self._offset = 0
@@ -91,6 +96,7 @@ class Service:
                     self._await_ends()
                     break
                 self._look()
+                self._look_again()
                 if self._drivers:
                     idle_since = time.monotonic()
                 elif self._idle_for(time.monotonic() - idle_since):
@@ -142,7 +148,9 @@ class Service:
     def _look(self) -> None:
         """Take in what has changed, and give each new run a driver."""
         for run_id in [run_id for run_id, driver in self._drivers.items() if not driver.is_alive()]:
-            del self._drivers[run_id]
+            if not self._drivers.pop(run_id).ended:
+                self._left.add(run_id)
+            self._children.clear()  # those of this run may have outlived it
         try:
             subjects, self._offset = self._changes.read(self._offset)
         except OSError as error:
@@ -161,6 +169,26 @@ class Service:
             elif kind == "computes":
                 self._queue.wake()
 
+    def _look_again(self) -> None:
+        """Take up runs that the index has found to be unfinished again: the line that told of their end is damaged.
+
+        Nobody announces that. What could not be taken up before is left to whoever announces something about it.
+        """
+        if time.monotonic() - self._looked_again < _LOOK_AGAIN_SECONDS:
+            return
+        self._looked_again = time.monotonic()
+        try:
+            unfinished = self._workspace.index.unfinished()
+        except StoreException as error:
+            log.warning("the index stays behind: %s", error)
+            return
+        known = {*self._drivers, *self._children, *self._left}
+        for run_id in unfinished:
+            if run_id not in known:
+                self._consider(run_id)
+                if run_id not in self._drivers and run_id not in self._children:
+                    self._left.add(run_id)
+
     def _consider(self, run_id: str) -> None:
         try:
             driver = self._drivers.get(run_id)
@@ -171,6 +199,7 @@ class Service:
             if record.state.terminal or record.signature is not Signature.VALID:
                 return
             if record.spec.type == CHILD:  # it goes on and ends with its parent's job, which has a driver
+                self._children.add(run_id)
                 notice_child(self._workspace, record)
                 return
             self._queue.expect(record.spec.compute_target, run_id, record.created)

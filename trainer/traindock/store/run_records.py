@@ -169,9 +169,22 @@ class RunFolder:
         return fold(document, seen + new, self._identity, self.id)
 
     def advance(
-        self, state: State, *, reason: Reason | None = None, detail: str = "", also: Iterable[Event] = ()
+        self,
+        state: State,
+        *,
+        reason: Reason | None = None,
+        detail: str = "",
+        also: Iterable[Event] = (),
+        since: float | None = None,
     ) -> RunRecord:
         """Bring the run into ``state``, durably, together with the events ``also``.
+
+        Args:
+            state: the new one.
+            reason: why the run ended; for terminal states.
+            detail: a sentence about it.
+            also: what is recorded just before.
+            since: when the state began, in seconds since 1970, if that was not now.
 
         Raises:
             InvalidTransition: the table of transitions forbids it.
@@ -184,6 +197,8 @@ class RunFolder:
                 change["reason"] = reason.value
             if detail:
                 change["detail"] = detail
+            if since is not None:
+                change["t"] = since
             return [*also, change]
 
         return self.transact(decide, durable=True)
