@@ -34,6 +34,41 @@ def test_a_copied_workspace_gets_an_id_of_its_own_and_remembers_the_first(tmp_pa
     assert identity.load(tmp_path / "old").id == made.id, "the original keeps its own"
 
 
+def test_a_copy_whose_inode_has_the_same_number_on_another_disk_is_still_a_copy(tmp_path: Path) -> None:
+    made = identity.create(tmp_path / "old", "mine")
+    shutil.copytree(tmp_path / "old", tmp_path / "copy")
+    give_its_own_inode(tmp_path / "copy")
+    copied = identity.load(tmp_path / "copy")
+    assert copied.id != made.id
+    assert copied.previous_ids == (made.id,)
+    assert identity.load(tmp_path / "copy").id == copied.id
+    assert identity.load(tmp_path / "old").id == made.id
+
+
+def test_a_moved_workspace_keeps_its_id_whatever_lies_at_its_old_place(tmp_path: Path) -> None:
+    """What lies at the old path is another workspace by then, or none that can be read."""
+    made = identity.create(tmp_path / "old", "mine")
+    (tmp_path / "old").rename(tmp_path / "new")
+    identity.create(tmp_path / "old", "another")
+    assert identity.load(tmp_path / "new").id == made.id
+    (tmp_path / "new").rename(tmp_path / "newer")
+    (tmp_path / "new").mkdir()
+    (tmp_path / "new" / "workspace.json").write_text("{")
+    assert identity.load(tmp_path / "newer").id == made.id
+
+
+def test_a_workspace_reached_by_another_path_is_the_same(tmp_path: Path) -> None:
+    made = identity.create(tmp_path / "old", "mine")
+    (tmp_path / "link").symlink_to("old")
+    assert identity.load(tmp_path / "link").id == made.id
+
+
+def give_its_own_inode(root: Path) -> None:
+    """Write into a copy the inode number that it has, as if it had that of the original."""
+    file = root / "workspace.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "inode": root.stat().st_ino}))
+
+
 def test_a_workspace_of_a_newer_format_is_refused(tmp_path: Path) -> None:
     identity.create(tmp_path / "ws", "mine")
     file = tmp_path / "ws" / "workspace.json"

@@ -1,8 +1,9 @@
 """Who a workspace folder is: its id, its owner, its format, and whether it is a copy of another.
 
 ``workspace.json`` remembers the folder's own path and inode. A folder that was moved keeps its inode; one that was
-copied has neither, and gets an id of its own before anything else happens, so that a copy never launches or adopts
-what belongs to the original. On a network disk, which hosts mount at paths of their own, the path is the server's.
+copied has neither, or has the inode's number by chance while the original is where it was. It gets an id of its own
+before anything else happens, so that a copy never launches or adopts what belongs to the original. On a network disk,
+which hosts mount at paths of their own, the path is the server's.
 """
 
 from __future__ import annotations
@@ -98,7 +99,7 @@ def load(root: Path) -> WorkspaceRecord:
         if _is_here(record, root):
             return record
         here = replace(record, path=disks.place(root), inode=root.stat().st_ino)
-        if record.inode != here.inode or not disks.has_lasting_inodes(root):
+        if record.inode != here.inode or not disks.has_lasting_inodes(root) or _lives_on(record, root):
             here = replace(here, id=secrets.token_hex(16), previous_ids=(*record.previous_ids, record.id))
             shutil.rmtree(layout.owners, ignore_errors=True)  # they own the original
         _write(layout, here)
@@ -121,6 +122,23 @@ def _is_here(record: WorkspaceRecord, root: Path) -> bool:
         return same_path
     # Hosts may know a server by different names, and none is to write here only because of that.
     return same_inode and disks.is_network(root)
+
+
+def _lives_on(record: WorkspaceRecord, root: Path) -> bool:
+    """Whether the folder that the record names has a workspace of this id, and is another one than ``root``.
+
+    A copy on another disk, or a snapshot of the disk, may have the inode number of the original.
+    """
+    original = Path(record.path)
+    if not original.is_absolute():  # a network disk, named by its server
+        return False
+    try:
+        if original.samefile(root):
+            return False
+        document = read_json(WorkspaceLayout(original).workspace_json)
+    except (OSError, StoreException):
+        return False
+    return isinstance(document, dict) and document.get("id") == record.id
 
 
 def _read(layout: WorkspaceLayout) -> WorkspaceRecord:
