@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from tests.conftest import Submit, end_everything_in, make_workspace, submitter, wait_for
 
@@ -279,7 +280,13 @@ class TestListing:
             ({"status": "Running"}, []),
             ({"type": "traindock.scriptrun"}, ["failed", "better", "good"]),
             ({"type": "hyperdrive"}, []),
+            ({"type": "azureml.scriptrun"}, ["failed", "better", "good"]),
             ({"compute_target": "other"}, ["better"]),
+            ({"metric": "accuracy", "above": np.float32(0.92)}, ["better"]),
+            ({"metric": "accuracy", "below": np.array(0.92)}, ["good"]),
+            ({"limit": np.int64(1), "offset": np.uint8(1)}, ["better"]),
+            ({"limit": 10**30}, ["failed", "better", "good"]),
+            ({"limit": 0}, []),
             ({"metric": "accuracy", "above": 0.92}, ["better"]),
             ({"metric": "accuracy", "below": 0.92}, ["good"]),
             ({"metric": "loss", "statistic": "min", "below": 0.5}, []),
@@ -300,11 +307,32 @@ class TestListing:
             ({"status": "Done"}, "no state of a run; known: NotStarted, Preparing"),
             ({"statistic": "mean"}, "statistic is 'last', 'min' or 'max'"),
             ({"above": 1.0}, "name it, for example metric='loss'"),
+            ({"metric": "loss", "above": "a"}, "above is a number, not 'a'"),
+            ({"metric": "loss", "below": np.nan}, "below is a number, not nan"),
+            ({"metric": "loss", "below": [1.0]}, r"below is a number, not \[1.0\]"),
+            ({"metric": 5}, "metric is a text, not 5"),
+            ({"type": 5}, "type is a text, not 5"),
+            ({"limit": -1}, "limit is a number of runs, 0 or more, not -1"),
+            ({"limit": 1.5}, "limit is a number of runs"),
+            ({"offset": None}, "offset is a number of runs"),
+            ({"tags": ["n"]}, r"tags is a name, or a dict of names and values \(None: any value\), not \['n'\]"),
+            ({"tags": 5}, "tags is a name, or a dict"),
+            ({"properties": {5: "n"}}, "properties is a name, or a dict"),
         ],
     )
     def test_what_is_wrong_is_said_at_once(self, workspace: Workspace, filters: dict[str, Any], says: str) -> None:
         with pytest.raises(UserErrorException, match=says):
             Run.list(workspace, **filters)
+
+    def test_tags_are_compared_as_they_are_kept(self, submit: Submit, workspace: Workspace) -> None:
+        run = submit("pass", tags={"seed": 1})
+        assert list(Run.list(workspace, tags={"seed": 1})) == list(Run.list(workspace, tags={"seed": "1"})) == [run]
+
+    def test_whose_runs_are_meant_has_to_be_said(self) -> None:
+        with pytest.raises(UserErrorException, match="'x' is no experiment and no workspace"):
+            Run.list("x")  # type: ignore[arg-type]
+        with pytest.raises(UserErrorException, match="'local' is no compute target"):
+            Run.list_by_compute("local")  # type: ignore[arg-type]
 
     def test_a_state_is_seen_as_soon_as_it_changes(self, submit: Submit, workspace: Workspace) -> None:
         run = submit("import time; time.sleep(600)")

@@ -129,10 +129,14 @@ class Run(RunFacts):
             offset: how many to leave out first.
 
         Raises:
-            UserErrorException: ``status`` or ``statistic`` is not one of the known ones, or a bound lacks its metric.
+            UserErrorException: ``status`` or ``statistic`` is not one of the known ones, a bound lacks its metric, or
+                something is of another kind than it has to be.
         """
         from traindock.experiment import Experiment
+        from traindock.workspace import Workspace
 
+        if not isinstance(experiment, Experiment | Workspace):
+            raise UserErrorException(f"{experiment!r:.80} is no experiment and no workspace: Run.list(experiment)")
         if metric is None and (above is not None or below is not None):
             raise UserErrorException("above and below are bounds of a metric: name it, for example metric='loss'")
         workspace = experiment.workspace if isinstance(experiment, Experiment) else experiment
@@ -140,20 +144,20 @@ class Run(RunFacts):
             raise UserErrorException(f"statistic is 'last', 'min' or 'max', not {statistic!r}")
         query = RunQuery(
             experiment=experiment.name if isinstance(experiment, Experiment) else None,
-            type=type,
-            tags=run_query.wanted(tags),
-            properties=run_query.wanted(properties),
+            type=run_query.kind(type),
+            tags=run_query.wanted("tags", tags),
+            properties=run_query.wanted("properties", properties),
             states=run_query.states(status),
             top_level=not include_children,
-            compute_target=compute_target,
-            metric=metric,
-            above=above,
-            below=below,
-            order=order,
+            compute_target=run_query.text("compute_target", compute_target),
+            metric=run_query.text("metric", metric),
+            above=run_query.bound("above", above),
+            below=run_query.bound("below", below),
+            order=run_query.text("order", order) or "created",
             statistic=statistic,
-            descending=descending,
-            limit=limit,
-            offset=offset,
+            descending=bool(descending),
+            limit=None if limit is None else run_query.count("limit", limit),
+            offset=run_query.count("offset", offset),
         )
         # Asked now, so that what is wrong is said by this call and not by the first step of a loop.
         return run_query.runs(workspace, query)
@@ -167,6 +171,8 @@ class Run(RunFacts):
         status: str | None = None,
     ) -> Iterator[Run]:
         """Return all runs on a compute target, children included, the newest first; see :meth:`list`."""
+        if not hasattr(compute, "workspace"):
+            raise UserErrorException(f"{compute!r:.80} is no compute target: take one of workspace.compute_targets")
         return Run.list(
             compute.workspace, type, tags, properties, status, include_children=True, compute_target=compute.name
         )
@@ -246,7 +252,8 @@ class Run(RunFacts):
         """
         if recursive:
             family = [self, *self.get_children(recursive=True)]
-            return {run.id: run.get_metrics(name) for run in family if run_type in (None, run.type)}
+            wanted = run_query.kind(run_type)
+            return {run.id: run.get_metrics(name) for run in family if wanted in (None, run.type)}
         return self.metrics.as_azure(name)
 
     @property
@@ -468,9 +475,9 @@ class Run(RunFacts):
         """
         query = RunQuery(
             parent=self.id,
-            type=type,
-            tags=run_query.wanted(tags),
-            properties=run_query.wanted(properties),
+            type=run_query.kind(type),
+            tags=run_query.wanted("tags", tags),
+            properties=run_query.wanted("properties", properties),
             states=run_query.states(status),
         )
         return run_query.descendants(self, query) if recursive else run_query.runs(self.workspace, query)

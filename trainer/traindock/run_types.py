@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Final
 
 #: A script that the dispatcher launches on a compute target.
@@ -13,3 +14,6 @@ CHILD: Final = "traindock.childrun"
 
 #: Runs without a job of their own: never launched, never given a node, and nobody's process is ended for them.
 WITHOUT_JOB: Final = frozenset({INTERACTIVE, CHILD})
+
+#: Azure ML's names of the types that it has too.
+OLD_NAMES: Final = MappingProxyType({"azureml.scriptrun": SCRIPT})

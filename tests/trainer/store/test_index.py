@@ -188,6 +188,14 @@ def test_a_damaged_index_is_set_aside_and_rebuilt(workspace: Workspace, publish:
     assert list(workspace.layout.root.glob("index.damaged-*")), "the damaged file is kept for whoever wants to know"
 
 
+def test_a_question_that_makes_no_sense_is_not_taken_for_damage(workspace: Workspace, publish: Publish) -> None:
+    publish("a")
+    with pytest.raises(StoreException, match="datatype mismatch"):
+        ids(workspace, limit="many")
+    assert not list(workspace.layout.root.glob("index.damaged-*"))
+    assert ids(workspace) == ["a"]
+
+
 def test_an_index_rebuilt_by_another_process_is_taken_up(workspace: Workspace, publish: Publish) -> None:
     publish("a")
     assert ids(workspace) == ["a"]
@@ -263,9 +271,9 @@ def test_of_several_that_find_the_index_damaged_one_replaces_it(
     publish("a")
     assert ids(workspace) == ["a"]
     indexes = [Index(workspace.layout, workspace.record) for _ in range(4)]
-    assert [index.count() for index in indexes] == [1, 1, 1, 1]
-    for index in indexes:
-        index.close()
+    assert [each.count() for each in indexes] == [1, 1, 1, 1]
+    for each in indexes:
+        each.close()
     workspace.index.close()
     workspace.layout.index.write_bytes(b"this is no database " * 1000)
     all_found_it = threading.Barrier(4)
