@@ -2,14 +2,58 @@
 
 from __future__ import annotations
 
+import sys
+import threading
+
 import pytest
 
+from traindock.compute import local
 from traindock.compute.base import Backend
 from traindock.compute.local import LocalBackend
-from traindock.testing.contract import BackendContract
+from traindock.testing.contract import PATIENCE, BackendContract, MakeJob
 
 
 class TestLocal(BackendContract):
     @pytest.fixture
     def backend(self) -> Backend:
         return LocalBackend("local", {"max_nodes": 2})
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere requests are looked for a few times a second")
+    def test_a_request_is_looked_at_as_it_comes(
+        self, backend: Backend, make_job: MakeJob, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A script waits for its answer: registering a model must not take the time between two looks."""
+        monkeypatch.setattr(local, "_TICK_SECONDS", 300.0)
+
+        class Served(Exception):
+            pass
+
+        def tick() -> None:
+            if list(job.layout.requests.glob("*.json")):
+                raise Served
+
+        job = make_job(
+            """
+            import os, time
+            from traindock import Run
+            from traindock.requests import send
+            while not os.path.exists("go"): time.sleep(0.01)
+            send(os.environ["TRAINDOCK_REQUESTS_DIR"], "tag", tags={"a": "b"})
+            time.sleep(600)
+            """
+        )
+        backend.launch(job, backend.prepare(job, backend.plan(job), lambda: False))
+        outcomes: list[str] = []
+
+        def follow() -> None:
+            with pytest.raises(Served):
+                backend.follow(job, tick)
+            outcomes.append("served")
+
+        followed = threading.Thread(target=follow)
+        followed.start()
+        (job.layout.work / "go").touch()
+        followed.join(PATIENCE)
+        assert outcomes, "it was not looked for before the next tick"
+        backend.cancel(job)
+        backend.follow(job, lambda: None)

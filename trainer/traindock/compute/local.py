@@ -39,6 +39,7 @@ from traindock.spec import RunSpec
 from traindock.store import submitter
 from traindock.store.copying import may_pass
 from traindock.store.files import write_json
+from traindock.store.watch import Watcher
 
 _START_SECONDS = 60.0
 _TICK_SECONDS = 0.2
@@ -215,12 +216,14 @@ class LocalBackend(Backend):
     def follow(self, job: Job, tick: Callable[[], None]) -> Outcome:
         """Wait for the exit record, or for the launcher's lock to be free without one."""
         layout = job.layout
-        while processes.lock_is_held(layout.launch_lock):
-            started = processes.read_started(layout.started_json)
-            # The end of the launcher is learned at once; requests are looked for a few times a second.
-            if started is None or processes.wait_gone(started.launcher, _TICK_SECONDS):
-                time.sleep(_POLL_SECONDS)
-            tick()
+        with Watcher([layout.requests]) as requests:
+            while processes.lock_is_held(layout.launch_lock):
+                started = processes.read_started(layout.started_json)
+                # The end of the launcher and requests are learned at once, all else a few times a second.
+                if started is None or processes.wait_gone(started.launcher, _TICK_SECONDS, requests.fileno()):
+                    time.sleep(_POLL_SECONDS)
+                requests.wait(0)  # before they are served: what comes meanwhile is news again
+                tick()
         if not layout.root.exists():
             tick()  # whoever follows may know that the folder only moved
         found = processes.read_exit(layout.exit_json)

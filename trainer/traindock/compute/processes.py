@@ -153,12 +153,13 @@ def terminate(identity: Identity, grace_seconds: float) -> bool:
     return wait_gone(identity, 10.0)
 
 
-def wait_gone(identity: Identity, timeout: float | None = None) -> bool:
+def wait_gone(identity: Identity, timeout: float | None = None, also: int | None = None) -> bool:
     """Block until exactly this process has ended.
 
     Args:
         identity: any process, child or not.
         timeout: seconds to wait at most; None: for ever.
+        also: a descriptor; where it becomes readable, wait no longer. Not everywhere can it be looked at meanwhile.
 
     Returns:
         Whether it has ended.
@@ -178,7 +179,10 @@ def wait_gone(identity: Identity, timeout: float | None = None) -> bool:
             else:
                 poll = select.poll()  # not select(), which refuses descriptors over 1023
                 poll.register(fd, select.POLLIN)
-                poll.poll(math.ceil(min(left, 3600.0) * 1000))
+                if also is not None:
+                    poll.register(also, select.POLLIN)
+                if also in [ready for ready, _ in poll.poll(math.ceil(min(left, 3600.0) * 1000))]:
+                    return not alive(identity)
         return True
     finally:
         if fd is not None:

@@ -121,6 +121,10 @@ class Watcher:
         with contextlib.suppress(BlockingIOError):  # full: it will wake up anyway
             os.write(self._wake_write, b"\0")
 
+    def fileno(self) -> int | None:
+        """A descriptor that is readable once something may have changed; None where all paths are polled."""
+        return None if self._inotify is None else self._inotify.fileno()
+
     def wait(self, timeout: float | None = None) -> set[Path]:
         """Wait until something changes and return the paths, as they were given, that did.
 
