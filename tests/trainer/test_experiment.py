@@ -44,6 +44,10 @@ class TestLists:
         assert Experiment.list(workspace, tags="wings") == [birds]
         assert Experiment.list(workspace, tags={"legs": "6"}) == [ants]
         assert Experiment.list(workspace, tags={"legs": "6", "wings": "2"}) == []
+        assert Experiment.list(workspace, tags={"wings": None}) == [birds]
+        assert Experiment.list(workspace, tags={"legs": 2}) == [birds]  # type: ignore[dict-item]
+        with pytest.raises(UserErrorException, match="tags is a name, or a dict"):
+            Experiment.list(workspace, tags=["legs"])  # type: ignore[arg-type]
 
     def test_archived_ones_are_left_out_until_they_are_asked_for(self, workspace: Workspace) -> None:
         birds, ants = Experiment(workspace, "birds"), Experiment(workspace, "ants")

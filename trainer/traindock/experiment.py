@@ -135,11 +135,13 @@ class Experiment:
             workspace: where.
             experiment_name: only this one.
             view_type: "ActiveOnly", "ArchivedOnly" or "All".
-            tags: only those with this tag, or with these tags and values.
+            tags: only those with this tag, or with these tags and values (None: any value).
 
         Raises:
-            UserErrorException: ``view_type`` is not one of the three.
+            UserErrorException: ``view_type`` is not one of the three, or ``tags`` can be none.
         """
+        from traindock import run_query
+
         if view_type not in ("ActiveOnly", "ArchivedOnly", "All"):
             raise UserErrorException(f"view_type is 'ActiveOnly', 'ArchivedOnly' or 'All', not {view_type!r}")
         folder = workspace.layout.experiments
@@ -149,10 +151,8 @@ class Experiment:
             if is_name("experiment", entry.name) and workspace.layout.experiment_events(entry.name).exists()
         )
         found = [Experiment(workspace, name) for name in names if experiment_name in (None, name)]
-        if isinstance(tags, str):
-            found = [experiment for experiment in found if tags in experiment.tags]
-        elif tags:
-            found = [experiment for experiment in found if tags.items() <= experiment.tags.items()]
+        if wanted := run_query.wanted("tags", tags):
+            found = [experiment for experiment in found if _has(experiment.tags, wanted)]
         if view_type == "All":
             return found
         return [experiment for experiment in found if experiment.archived == (view_type == "ArchivedOnly")]
@@ -222,3 +222,7 @@ class Experiment:
             "<table><tr><th>Experiment</th><th>Workspace</th></tr>"
             f"<tr><td>{escape(self.name)}</td><td>{escape(self.workspace.name)}</td></tr></table>"
         )
+
+
+def _has(tags: Mapping[str, str], wanted: Mapping[str, str | None]) -> bool:
+    return all(name in tags and value in (None, tags[name]) for name, value in wanted.items())
