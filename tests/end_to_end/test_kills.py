@@ -229,6 +229,32 @@ def test_a_launcher_that_is_killed_takes_its_script_along_and_the_run_is_lost(
 
 
 @pytest.mark.slow
+def test_a_launcher_that_is_killed_takes_along_what_dropped_the_jobs_variables(
+    workspace: Workspace, submit: Submit, tmp_path: Path
+) -> None:
+    daemon, quiet = tmp_path / "daemon", tmp_path / "quiet"
+    run = submit(
+        f"""
+        import os, subprocess, time
+        script = "echo $$ > {{}}; exec sleep 1000"
+        if os.fork() == 0:
+            subprocess.Popen(["env", "-i", "setsid", "sh", "-c", script.format({str(daemon)!r})])
+            os._exit(0)
+        command = ["env", "-i", "sh", "-c", script.format({str(quiet)!r})]
+        subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, cwd="/")
+        time.sleep(1000)
+        """
+    )
+    left = [
+        psutil.Process(int(wait_for(lambda mark=mark: mark.exists() and mark.read_text().strip(), "a process")))
+        for mark in (daemon, quiet)
+    ]
+    job_of(workspace, "launcher.py").send_signal(signal.SIGKILL)
+    assert finished(run) is State.FAILED
+    assert not [process for process in left if process.is_running() and process.status() != psutil.STATUS_ZOMBIE]
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["launcher.locked", "launcher.started", "launcher.spawned", "launcher.ended"])
 def test_a_launcher_killed_at_a_step_never_leaves_a_script_behind(
     submit: Submit, marks: Path, monkeypatch: pytest.MonkeyPatch, point: str

@@ -86,9 +86,11 @@ class Outcome:
 
     Attributes:
         exit: content of the launcher's exit record, or None where the job vanished without one.
+        left: numbers of the job's processes that could not be ended.
     """
 
     exit: Mapping[str, Any] | None
+    left: tuple[int, ...] = ()
 
 
 class Backend(ABC):

@@ -22,6 +22,7 @@ from traindock.compute.base import Backend, Job, LaunchError, Outcome, Plan
 from traindock.compute.caches import stand_ins
 from traindock.compute.devices import list_gpus
 from traindock.compute.injection import inject, injected_folder
+from traindock.compute.leftovers import Leftovers
 from traindock.errors import (
     ComputeTargetException,
     EnvironmentBuildException,
@@ -216,22 +217,26 @@ class LocalBackend(Backend):
     def follow(self, job: Job, tick: Callable[[], None]) -> Outcome:
         """Wait for the exit record, or for the launcher's lock to be free without one."""
         layout = job.layout
+        leftovers = Leftovers(job.run_id, job.attempt, layout.stdout)
         with Watcher([layout.requests]) as requests:
             while processes.lock_is_held(layout.launch_lock):
                 started = processes.read_started(layout.started_json)
                 # The end of the launcher and requests are learned at once, all else a few times a second.
                 if started is None or processes.wait_gone(started.launcher, _TICK_SECONDS, requests.fileno()):
                     time.sleep(_POLL_SECONDS)
+                if started is not None:
+                    leftovers.look(started.launcher)
                 requests.wait(0)  # before they are served: what comes meanwhile is news again
                 tick()
         if not layout.root.exists():
             tick()  # whoever follows may know that the folder only moved
         found = processes.read_exit(layout.exit_json)
+        left: list[processes.Identity] = []
         if found is None:
             # Its launcher was killed, or its folder removed, and the job may go on.
-            processes.kill_job(job.run_id, job.attempt)
+            left = leftovers.kill(processes.read_started(layout.started_json))
         _reap(job.run_id)
-        return Outcome(asdict(found) if found is not None else None)
+        return Outcome(asdict(found) if found is not None else None, tuple(process.pid for process in left))
 
     def cancel(self, job: Job) -> None:
         """Tell the launcher to end the job. A process that was there before the run is not ours to end."""

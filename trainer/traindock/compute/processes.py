@@ -16,6 +16,7 @@ import select
 import signal
 import sys
 import time
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -236,15 +237,25 @@ def processes_of_job(run_id: str, attempt: int) -> list[Identity]:
     return found
 
 
-def kill_job(run_id: str, attempt: int, timeout: float = 10.0) -> list[Identity]:
+def kill_job(
+    run_id: str, attempt: int, timeout: float = 10.0, *, also: Callable[[], Iterable[Identity]] = tuple
+) -> list[Identity]:
     """SIGKILL what is left of a job whose launcher died without ending it.
+
+    Args:
+        run_id: the run.
+        attempt: its attempt.
+        timeout: seconds.
+        also: returns processes that belong to it for other reasons than their environment.
 
     Returns:
         Processes that are still there after ``timeout`` seconds; normally none.
     """
     deadline = time.monotonic() + timeout
     while True:
-        left = processes_of_job(run_id, attempt)  # once more after each round: they may have forked meanwhile
+        left = list(
+            {*processes_of_job(run_id, attempt), *also()}
+        )  # once more after each round: they may have forked meanwhile
         if not left or time.monotonic() > deadline:
             return left
         for identity in left:

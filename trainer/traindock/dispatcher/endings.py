@@ -31,10 +31,11 @@ def ending_of(job: Outcome, record: RunRecord, layout: RunLayout) -> Ending:
     """Judge a job's exit record in the light of what was asked of the run. Unknown is never success."""
     found = job.exit
     if found is None:
+        left = f"; still running: {', '.join(map(str, job.left))}" if job.left else ""
         return Ending(
             Reason.LOST,
             "the job and its launcher vanished without a trace of how they ended (killed, or the machine went down); "
-            f"what it wrote until then was kept, see {layout.stdout}",
+            f"what it wrote until then was kept, see {layout.stdout}{left}",
         )
     reason, detail = _judge(found, record)
     return Ending(reason, detail, found)
