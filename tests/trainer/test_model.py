@@ -217,6 +217,21 @@ class TestFromFiles:
             *("sub/x", "sub/y", "model.pt")
         }
 
+    def test_a_part_that_is_not_there_is_named_with_what_is(self, ws, file):
+        write(file.parent / "sub/x", b"x")
+        with pytest.raises(ModelPathNotFoundException, match=r"child path 'suub' in .*\n +model\.pt\n +sub/x"):
+            Model.register(ws, file.parent, "net", child_paths=["model.pt", "suub"])
+        with pytest.raises(UserErrorException, match=r"model\.pt' is a file"):
+            Model.register(ws, file, "net", child_paths=["x"])
+        assert Model.list(ws) == []
+        assert set(Model.register(ws, file.parent, "net", child_paths="sub").files) == {"sub/x"}
+
+    def test_an_empty_path_is_not_the_current_folder(self, ws, file, monkeypatch):
+        monkeypatch.chdir(file.parent)
+        with pytest.raises(UserErrorException, match="model_path is empty"):
+            Model.register(ws, "", "net")
+        assert Model.list(ws) == []
+
     def test_links_to_files_are_stored_as_the_files(self, ws, file, tmp_path):
         write(tmp_path / "cache/blob", b"shared")
         (file.parent / "link.bin").symlink_to(tmp_path / "cache/blob")

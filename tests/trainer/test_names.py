@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from traindock.errors import UserErrorException
@@ -68,6 +70,17 @@ def test_tags_and_properties_become_strings() -> None:
 def test_what_can_be_no_tags_is_refused(values: Any) -> None:
     with pytest.raises(UserErrorException, match="tag"):
         check_strings("tag", values)
+
+
+@pytest.mark.parametrize("value", [{"b": 1}, [1], (1,), {1}, b"x", np.array([1.0])])
+def test_containers_are_no_values_of_tags(value: Any) -> None:
+    with pytest.raises(UserErrorException, match=f"the value of tag 'a' is a text .* of type {type(value).__name__}"):
+        check_strings("tag", {"a": value})
+
+
+@pytest.mark.parametrize(("value", "kept"), [(np.float64(0.5), "0.5"), (np.int8(3), "3"), (Path("a/b"), "a/b")])
+def test_other_values_of_tags_are_kept_as_their_texts(value: Any, kept: str) -> None:
+    assert check_strings("tag", {"a": value}) == {"a": kept}
 
 
 def test_texts_have_a_limit() -> None:

@@ -125,12 +125,15 @@ class Model:
             **ignored: accepted for old notebooks.
 
         Raises:
-            UserErrorException: the name is not allowed, or something in the folder cannot be part of a model.
-            ModelPathNotFoundException: there is nothing at ``model_path``.
+            UserErrorException: the name is not allowed, ``model_path`` is empty, or something in the folder cannot be
+                part of a model.
+            ModelPathNotFoundException: there is nothing at ``model_path``, or at one of ``child_paths``.
             StoreException: the disk refuses.
         """
         check_name("model", model_name)
         said = model_arguments.description(tags, properties, description, model_framework, model_framework_version)
+        if not os.fspath(model_path):
+            raise UserErrorException("model_path is empty: name a file or a folder; '.' is the current folder")
         path = Path(model_path).expanduser()
         model_contents.existing(path)
         check_writable(workspace.layout)

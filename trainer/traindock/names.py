@@ -6,7 +6,7 @@ The rules for experiments and models are Azure ML v1's, so that old notebooks ke
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import PurePosixPath
 from typing import Any, Final
 
@@ -72,21 +72,31 @@ def check_relative(name: object, what: str = "file name") -> str:
 
 
 def check_strings(what: str, values: Mapping[str, Any]) -> dict[str, str]:
-    """Return tags or properties with their values as strings; None becomes "".
+    """Return tags or properties with their values as strings, see :func:`as_text`.
 
     Args:
         what: "tag" or "property".
         values: names and values.
 
     Raises:
-        UserErrorException: it is no mapping, or a name is no text of 1 to 500 characters.
+        UserErrorException: it is no mapping, a name is no text of 1 to 500 characters, or a value is a container.
     """
     if not isinstance(values, Mapping):
         raise UserErrorException(f"{what} names and values are given as a dict, not as {values!r:.80}")
-    for name in values:
+    for name, value in values.items():
         if not isinstance(name, str) or not 0 < len(name) <= 500:
             raise UserErrorException(f"the name of a {what} is a text of 1 to 500 characters, not {str(name)[:80]!r}")
-    return {name: "" if value is None else str(value) for name, value in values.items()}
+        if isinstance(value, Collection) and not isinstance(value, str):
+            raise UserErrorException(
+                f"the value of {what} {name!r} is a text or a number, not {value!r:.80} of type "
+                f"{type(value).__name__}: give a {what} for each of its parts, or one text"
+            )
+    return {name: as_text(value) for name, value in values.items()}
+
+
+def as_text(value: object) -> str:
+    """Return the value of a tag or a property as it is kept: None as "", anything else as its text."""
+    return "" if value is None else str(value)
 
 
 def check_text(what: str, value: object, limit: int) -> str:

@@ -112,14 +112,16 @@ def content_of_path(layout: WorkspaceLayout, path: Path, only: Iterable[str] | N
     whole = existing(path)
     root = path.name if path.name not in ("", ".", "..") else whole.name
     if not whole.is_dir():
+        if only is not None:
+            raise UserErrorException(f"child paths are parts of a folder, but {str(path)!r} is a file: leave them out")
         files = {root: _put(blobs, str(path), partial(open_regular, whole))}
         blobs.flush(file.sha256 for file in files.values())
         return Content(root, False, files)
-    wanted = None if only is None else [check_relative(entry, "child path") for entry in only]
-    files = {}
-    for name in _local_files(whole):
-        if wanted is None or any(name == entry or name.startswith(f"{entry}/") for entry in wanted):
-            files[name] = _put(blobs, name, partial(open_regular, whole / name, follow=True))
+    names = list(_local_files(whole))
+    files = {
+        name: _put(blobs, name, partial(open_regular, whole / name, follow=True))
+        for name in (names if only is None else _parts(path, names, only))
+    }
     if not files:
         raise ModelPathNotFoundException(f"the folder {str(path)!r} holds no file to register")
     blobs.flush(file.sha256 for file in files.values())
@@ -194,6 +196,19 @@ def _put(blobs: BlobStore, name: str, open_it: Callable[[], int]) -> FileRecord:
         if (before.st_size, before.st_mtime_ns, before.st_ctime_ns) == (size, after.st_mtime_ns, after.st_ctime_ns):
             return FileRecord(sha256, size, 0o755 if after.st_mode & stat.S_IXUSR else 0o644)
     raise UserErrorException(f"{name!r} is being written to: register it once it is complete")
+
+
+def _parts(folder: Path, names: list[str], only: Iterable[str]) -> list[str]:
+    """Return the names that ``only`` means: files, or what lies in folders."""
+    wanted = [check_relative(entry, "child path") for entry in ([only] if isinstance(only, str) else only)]
+    for entry in wanted:
+        if not any(name == entry or name.startswith(f"{entry}/") for name in names):
+            shown = "\n".join(f"    {name}" for name in names[:_LISTED]) or "    (none)"
+            more = f"\n    … and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
+            raise ModelPathNotFoundException(
+                f"nothing lies under the child path {entry!r} in {str(folder)!r}. Its files:\n{shown}{more}"
+            )
+    return [name for name in names if any(name == entry or name.startswith(f"{entry}/") for entry in wanted)]
 
 
 def _local_files(folder: Path) -> Iterator[str]:
