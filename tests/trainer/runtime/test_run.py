@@ -682,6 +682,8 @@ class TestFiles:
             either.upload_folder("x", tmp_path / "missing")
         with pytest.raises(errors.UserErrorException, match="2 names for 1 paths"):
             either.upload_files(["a", "b"], ["c"])
+        with pytest.raises(errors.UserErrorException, match="'a' is given twice"):
+            either.upload_files(["a", "a"], ["b", "c"])
 
     def test_a_disk_that_refuses(self, job: Run, folder: Path) -> None:
         (folder / "uploads").write_text("in the way")

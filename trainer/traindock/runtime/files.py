@@ -253,11 +253,14 @@ def pairs(names: Iterable[str], paths: Iterable[Any]) -> Dict[str, Any]:
     """Return what to upload under which name.
 
     Raises:
-        UserErrorException: not as many names as paths.
+        UserErrorException: not as many names as paths, or a name is given twice.
     """
     listed, sources = list(names), list(paths)
     if len(listed) != len(sources):
         raise UserErrorException(f"upload_files: {len(listed)} names for {len(sources)} paths")
+    if len(set(listed)) < len(listed):
+        twice = next(name for number, name in enumerate(listed) if name in listed[:number])
+        raise UserErrorException(f"upload_files: the name {twice!r} is given twice; each file needs one of its own")
     return dict(zip(listed, sources))
 
 
