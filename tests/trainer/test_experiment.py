@@ -105,6 +105,7 @@ class TestSubmitting:
         [
             ({"tags": {"": "x"}}, "name of a tag"),
             ({"tags": "mine"}, "given as a dict"),
+            ({"tags": {"a": {"b": 1}}}, "value of tag 'a' is a text or a number"),
             ({"display_name": "x" * 257}, "display_name is a text of at most 256"),
             ({"display_name": 5}, "display_name is a text"),
             ({"parent": "tests_1_aaaaaaaa"}, "use submit_child"),

@@ -310,6 +310,29 @@ class TestFinding:
         with pytest.raises(UserErrorException, match="name of a model or its id"):
             Model(ws)
 
+    def test_values_are_compared_as_they_are_kept(self, ws, three):
+        assert [m.id for m in Model.list(ws, tags={"n": 2})] == ["net:2"]
+        assert [m.id for m in Model.list(ws, tags=[["n", 2]])] == ["net:2"]
+        assert Model(ws, "net", tags={"n": 1}).version == 1
+
+    def test_a_filter_that_nothing_fits_is_named(self, ws, three):
+        with pytest.raises(
+            ModelNotFoundException, match=r"no version of model 'net' fits tags=\{'n': '9'\}; .* 1, 2, 3"
+        ):
+            Model(ws, "net", tags={"n": "9"})
+        with pytest.raises(ModelNotFoundException, match=r"net:3 does not fit properties=\['p'\], run_id='r';"):
+            Model(ws, "net", version=3, properties=["p"], run_id="r")
+
+    @pytest.mark.parametrize("version", [1.7, True, "1.0", float("inf"), [1]])
+    def test_what_is_no_version(self, ws, three, version):
+        with pytest.raises(UserErrorException, match="is no version of a model"):
+            Model(ws, "net", version=version)
+        assert Model(ws, "net", version=2.0).version == 2
+
+    def test_an_id_without_its_version_is_told_from_a_name(self, ws, three):
+        with pytest.raises(UserErrorException, match=r"'net' is no id .*'name:version'.*'net:1'.* name='net'"):
+            Model(ws, id="net")
+
     def test_an_empty_workspace(self, ws):
         assert Model.list(ws) == []
         with pytest.raises(ModelNotFoundException, match="no model is registered yet"):
@@ -359,7 +382,12 @@ class TestChanging:
                 action()
         assert BlobStore(ws.layout.blobs).path(sha(b"local weights")).exists()
 
-    @pytest.mark.parametrize("tags", ["text", [("a", "b")], {"": "x"}, {1: "x"}])
+    def test_no_value_is_an_empty_one(self, ws, model):
+        model.add_tags({"n": None})
+        model.add_properties({"m": None})
+        assert (Model(ws, "net").tags["n"], Model(ws, "net").properties["m"]) == ("", "")
+
+    @pytest.mark.parametrize("tags", ["text", [("a", "b")], {"": "x"}, {1: "x"}, {"a": {"b": 1}}])
     def test_tags_that_are_none(self, model, tags):
         with pytest.raises(UserErrorException, match="tag"):
             model.add_tags(tags)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from traindock import model_arguments
 from traindock.errors import ModelNotFoundException, UserErrorException
 from traindock.local_models import fetch
-from traindock.names import check_name
+from traindock.names import check_name, check_strings
 from traindock.runtime import local_models
 from traindock.store import model_contents, model_records
 from traindock.store.events import Event
@@ -68,11 +68,10 @@ class Model:
     ) -> None:
         if (name is None) == (id is None):
             raise UserErrorException("give either the name of a model or its id, 'name:version'")
-        if id is not None:
-            name, _, number = str(id).rpartition(":")
-            version = number
-        assert name is not None
         wanted = None if version is None else model_arguments.number(version)
+        if id is not None:
+            name, wanted = model_arguments.name_and_number(id)
+        assert name is not None
         known = model_records.load(workspace.layout, name)
         fitting = [
             record
@@ -84,7 +83,8 @@ class Model:
             and model_framework in (None, record.framework)
         ]
         if not fitting:
-            raise _not_found(workspace, name, known)
+            filters = {"tags": tags, "properties": properties, "run_id": run_id, "model_framework": model_framework}
+            raise _not_found(workspace, name, known, wanted, filters)
         self.workspace = workspace
         self._record = fitting[-1]
 
@@ -375,7 +375,7 @@ class Model:
 
     def add_tags(self, tags: Mapping[str, Any]) -> None:
         """Add tags, or replace their values."""
-        self._change({"type": "tags", "set": model_arguments.strings("tag", tags)})
+        self._change({"type": "tags", "set": check_strings("tag", tags)})
 
     def remove_tags(self, tags: Iterable[str]) -> None:
         """Remove tags by their names; names that are not there are passed over."""
@@ -387,7 +387,7 @@ class Model:
         Raises:
             UserErrorException: one is there already with another value.
         """
-        added = model_arguments.strings("property", properties)
+        added = check_strings("property", properties)
 
         def decide(record: ModelVersion) -> list[Event]:
             for key, value in added.items():
@@ -417,7 +417,7 @@ class Model:
             model_framework_version: replaces its version.
             **ignored: accepted for old notebooks.
         """
-        given = None if tags is None else model_arguments.strings("tag", tags)
+        given = None if tags is None else check_strings("tag", tags)
 
         def decide(record: ModelVersion) -> Iterable[Event]:
             if given is not None:
@@ -487,10 +487,20 @@ class Model:
         return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{escape(v)}</td>' for v in cells.values())}</tr></table>"
 
 
-def _not_found(workspace: Workspace, name: str, known: Mapping[int, ModelVersion]) -> ModelNotFoundException:
+def _not_found(
+    workspace: Workspace,
+    name: str,
+    known: Mapping[int, ModelVersion],
+    version: int | None,
+    filters: Mapping[str, object],
+) -> ModelNotFoundException:
     if known:
-        there = ", ".join(str(version) for version in [*known][-20:])
-        return ModelNotFoundException(f"model {name!r} has no such version; it has: {there}")
+        there = ", ".join(str(number) for number in [*known][-20:])
+        if version is not None and version not in known:
+            return ModelNotFoundException(f"model {name!r} has no such version; it has: {there}")
+        which = f"no version of model {name!r} fits" if version is None else f"model {name}:{version} does not fit"
+        given = ", ".join(f"{key}={value!r:.200}" for key, value in filters.items() if value is not None)
+        return ModelNotFoundException(f"{which} {given}; its versions are: {there}")
     hidden = model_records.damaged(workspace.layout, name)
     if hidden:
         return ModelNotFoundException(f"model {name!r} has no version that can be read: {hidden}")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
 from traindock.errors import UserErrorException
+from traindock.names import as_text, check_strings
 from traindock.store.model_records import Description
 
 #: ``{"key": "value"}``, or Azure ML's form: ``["key", ["other key", "value"]]``; a key alone stands for any value.
@@ -19,22 +20,41 @@ def number(version: int | str) -> int:
         UserErrorException: it is none.
     """
     try:
-        return int(version)
-    except (TypeError, ValueError):
+        found = int(version)
+        if isinstance(version, bool) or (not isinstance(version, str) and found != version):
+            raise ValueError
+    except (TypeError, ValueError, OverflowError):
         raise UserErrorException(f"{version!r} is no version of a model: use a number such as 1") from None
+    return found
+
+
+def name_and_number(model_id: object) -> tuple[str, int]:
+    """Return the name and the version of an id.
+
+    Raises:
+        UserErrorException: it is not of the form ``name:version``.
+    """
+    name, colon, version = str(model_id).rpartition(":")
+    if not colon:
+        raise UserErrorException(
+            f"{model_id!r} is no id of a model, which is 'name:version', for example '{model_id}:1': "
+            f"give that, or name={model_id!r} for the newest version"
+        )
+    return name, number(version)
 
 
 def fits(found: Mapping[str, str], wanted: Filter | None) -> bool:
     """Whether tags or properties have everything that a filter asks for."""
     if wanted is None:
         return True
+    entries: Iterable[tuple[str, Any]]
     if isinstance(wanted, Mapping):
-        return all(key in found and value in (None, found[key]) for key, value in wanted.items())
-    for entry in [wanted] if isinstance(wanted, str) else wanted:
-        key, value = (entry, None) if isinstance(entry, str) else (entry[0], entry[1] if len(entry) > 1 else None)
-        if key not in found or value not in (None, found[key]):
-            return False
-    return True
+        entries = wanted.items()
+    else:
+        several = [wanted] if isinstance(wanted, str) else wanted
+        each = [[entry] if isinstance(entry, str) else entry for entry in several]
+        entries = [(entry[0], entry[1] if len(entry) > 1 else None) for entry in each]
+    return all(key in found and (value is None or found[key] == as_text(value)) for key, value in entries)
 
 
 def description(
@@ -47,29 +67,15 @@ def description(
     """Collect what is said about a new version.
 
     Raises:
-        UserErrorException: tags or properties are no mapping, or have names that cannot be.
+        UserErrorException: tags or properties are no mapping, or have names or values that cannot be.
     """
     return Description(
-        strings("tag", tags or {}),
-        strings("property", properties or {}),
+        check_strings("tag", tags or {}),
+        check_strings("property", properties or {}),
         str(description or ""),
         str(framework or ""),
         str(framework_version or ""),
     )
-
-
-def strings(what: str, values: Mapping[str, Any]) -> dict[str, str]:
-    """Return tags or properties as strings.
-
-    Raises:
-        UserErrorException: they are no mapping, or have names that cannot be.
-    """
-    if not isinstance(values, Mapping):
-        raise UserErrorException(f"give each {what} as {{name: value}}, not as {str(values)[:80]!r}")
-    for name in values:
-        if not isinstance(name, str) or not 0 < len(name) <= 500:
-            raise UserErrorException(f"the name of a {what} is a text of 1 to 500 characters, not {str(name)[:80]!r}")
-    return {name: value if isinstance(value, str) else str(value) for name, value in values.items()}
 
 
 def datasets(given: Iterable[Any] | None) -> tuple[str, ...]:
