@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from tests.conftest import Submit
 
-from traindock import Experiment, Run, ScriptRunConfig, UserErrorException, Workspace
+from traindock import Experiment, Run, ScriptRunConfig, StoreException, UserErrorException, Workspace
 
 
 class TestNames:
@@ -25,6 +25,12 @@ class TestNames:
     def test_something_that_is_no_workspace(self) -> None:
         with pytest.raises(UserErrorException, match=r"'ws' is no workspace: Experiment\(workspace, name\)"):
             Experiment("ws", "birds")  # type: ignore[arg-type]
+
+    def test_a_file_in_the_place_of_its_folder(self, workspace: Workspace) -> None:
+        workspace.layout.experiments.mkdir(exist_ok=True)
+        (workspace.layout.experiments / "birds").touch()
+        with pytest.raises(StoreException, match=r"experiments/birds is no folder.*: move what is there away"):
+            Experiment(workspace, "birds")
 
 
 class TestLists:

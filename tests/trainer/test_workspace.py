@@ -142,6 +142,18 @@ class TestFromConfig:
         with pytest.raises(WorkspaceException, match=str(file)):
             Workspace.from_config()
 
+    @pytest.mark.parametrize("content", ["[1, 2]", "3", "null", '{\n  // of an editor\n  "theme": "dark"\n}', "\xff"])
+    def test_in_a_folder_above_what_cannot_be_read_may_be_anybodys(self, project: Path, content: str) -> None:
+        write(project.parent.parent / "config.json", AZURE)
+        write(project.parent / "config.json", content)
+        assert Workspace.from_config().name == "vision"
+
+    def test_in_a_folder_above_a_torn_one_that_has_our_words_is_not_passed_over(self, project: Path) -> None:
+        write(project.parent.parent / "config.json", AZURE)
+        file = write(project.parent / "config.json", '{"workspace_name": "visi')
+        with pytest.raises(WorkspaceException, match=f"{file} is no usable configuration"):
+            Workspace.from_config()
+
     def test_a_file_of_a_windows_editor_is_read(self, project: Path) -> None:
         (project / "config.json").write_text(json.dumps(AZURE), "utf-8-sig")
         assert Workspace.from_config().name == "vision"
@@ -155,10 +167,53 @@ class TestFromConfig:
         with pytest.raises(WorkspaceException, match=r"no .*nowhere\.json: give a config\.json"):
             Workspace.from_config("nowhere.json")
 
+    @pytest.mark.parametrize(
+        ("path", "says"),
+        [("x" * 300, "File name too long"), (5, "not int"), ("~nobody-of-this-name", "home"), ("a\0b", "null byte")],
+    )
+    def test_what_can_be_no_path_is_said_everywhere(self, path: Any, says: str, tmp_path: Path) -> None:
+        ws = Workspace.create("mine", path=tmp_path / "mine", show_output=False)
+        for take in (
+            Workspace.from_config,
+            Workspace,
+            ws.write_config,
+            lambda path: Workspace.create("other", path=path),
+        ):
+            with pytest.raises(WorkspaceException, match=f"is no path of yours: .*{says}"):
+                take(path)
+
+    def test_a_folder_below_a_file_has_no_workspace_and_gets_none(self, tmp_path: Path, project: Path) -> None:
+        ws = Workspace.create("mine", path=tmp_path / "mine", show_output=False)
+        (project / "file").touch()
+        with pytest.raises(WorkspaceException, match="there is no workspace in"):
+            Workspace(project / "file" / "deeper")
+        with pytest.raises(WorkspaceException, match=r"cannot write .*: Not a directory"):
+            ws.write_config(project / "file")
+
+    @pytest.mark.parametrize("name", [5, "../config.json", "a\0", ".."])
+    def test_what_can_be_no_file_name(self, workspace: Workspace, name: Any) -> None:
+        with pytest.raises(WorkspaceException, match="is no file name"):
+            workspace.write_config(file_name=name)
+        with pytest.raises(WorkspaceException, match="is no file name"):
+            Workspace.from_config(_file_name=name)
+
+    def test_where_the_current_folder_is_gone_that_is_said(self, workspace: Workspace, project: Path) -> None:
+        project.rmdir()
+        for take in (Workspace.from_config, workspace.write_config):
+            with pytest.raises(WorkspaceException, match="the current folder is gone"):
+                take()
+        with pytest.raises(WorkspaceException, match="the current folder is gone"):
+            Workspace("here")
+
+    def test_a_folder_in_it_that_can_be_no_path(self, project: Path) -> None:
+        file = write(project / "config.json", {"workspace_path": "~nobody-of-this-name/ws"})
+        with pytest.raises(WorkspaceException, match=f"{file}: its workspace_path, .* cannot be used"):
+            Workspace.from_config()
+
     def test_written_and_read_again_it_is_the_same(self, project: Path, tmp_path: Path) -> None:
         ws = Workspace.create("mine", path=tmp_path / "else where", show_output=False)
         file = ws.write_config()
-        assert file == Path(".traindock/config.json")
+        assert file == project / ".traindock/config.json"
         assert Workspace.from_config() == ws
         named = ws.write_config(tmp_path / "written", "other.json")
         assert Workspace.from_config(named) == ws

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from traindock.errors import UserErrorException
+from traindock.errors import StoreException, UserErrorException
 from traindock.names import check_name, check_strings, is_name
 from traindock.store import events
 from traindock.store.changes import Changes
@@ -29,6 +29,7 @@ class Experiment:
 
     Raises:
         UserErrorException: the name is not allowed.
+        StoreException: the disk refuses.
     """
 
     def __init__(self, workspace: Workspace, name: str) -> None:
@@ -39,8 +40,19 @@ class Experiment:
         self._events = workspace.layout.experiment_events(name)
         if not self._events.exists():
             check_writable(workspace.layout)
-            self._events.parent.mkdir(parents=True, exist_ok=True)
+            self._make_folder()
             self._record(lambda before: [] if before else [{"type": "created"}])
+
+    def _make_folder(self) -> None:
+        folder = self._events.parent
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except FileExistsError:
+            raise StoreException(
+                f"{folder} is no folder, so that the experiment {self.name!r} cannot be made: move what is there away"
+            ) from None
+        except OSError as error:
+            raise StoreException(f"cannot make the experiment's folder {folder}: {error.strerror}") from error
 
     @classmethod
     def _named(cls, workspace: Workspace, name: object) -> Experiment:

@@ -17,7 +17,7 @@ from traindock.errors import TraindockError, WorkspaceException
 from traindock.named import Named
 from traindock.names import check_name, check_strings, name_like
 from traindock.store import disks, identity
-from traindock.store.locations import Locations
+from traindock.store.locations import Locations, absolute
 from traindock.store.ownership import check_writable
 from traindock.store.run_records import RunFolder, RunRecord
 
@@ -43,7 +43,7 @@ class Workspace:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        root = Path(path).expanduser().absolute()
+        root = absolute(path)
         self._record = identity.load(root)
         self.layout = disks.layout_of(root, self._record.id)
 
@@ -74,13 +74,15 @@ class Workspace:
         Raises:
             WorkspaceException: ``path`` does not exist, or the file is no usable configuration; the text names it.
         """
-        start = Path(path if path is not None else ".").expanduser().absolute()
+        start = absolute(path if path is not None else ".")
         if not start.exists():
             raise WorkspaceException(f"there is no {start}: give a config.json, or a folder in or below its own")
         file = (
             start
             if start.is_file()
-            else workspace_config.find(start, (_file_name,) if _file_name else workspace_config.NAMES)
+            else workspace_config.find(
+                start, (workspace_config.file_name(_file_name),) if _file_name else workspace_config.NAMES
+            )
         )
         if file is not None:
             return cls._configured(file)
@@ -128,7 +130,7 @@ class Workspace:
         check_name("workspace", name)
         strings = workspace_config.texts(subscription_id=subscription_id, resource_group=resource_group)
         more: dict[str, Any] = {"location": location or "local", "tags": check_strings("tag", tags or {})}
-        existing = cls._at(Path(path), name) if path is not None else cls._only(name, **strings)
+        existing = cls._at(absolute(path), name) if path is not None else cls._only(name, **strings)
         if existing is not None and not exist_ok:
             raise WorkspaceException(
                 f"workspace {name!r} exists already ({existing.layout.root}): open it with Workspace.get({name!r}), "
@@ -137,7 +139,7 @@ class Workspace:
         if existing is not None:
             workspace = existing
         elif path is not None:
-            root = Path(path).expanduser().absolute()
+            root = absolute(path)
             identity.create(root, name, **strings, **more)
             workspace = cls(root)
         else:
@@ -222,9 +224,8 @@ class Workspace:
         )
 
     @classmethod
-    def _at(cls, path: Path, name: str) -> Workspace | None:
+    def _at(cls, root: Path, name: str) -> Workspace | None:
         """Return the workspace in a folder, which must have this name, or None if there is none."""
-        root = path.expanduser().absolute()
         if not (root / "workspace.json").exists():
             return None
         found = cls(root)
@@ -421,8 +422,8 @@ class Workspace:
         Raises:
             WorkspaceException: the disk refuses.
         """
-        folder = Path(path if path is not None else ".").expanduser()
-        file = folder / ".traindock" / (file_name or "config.json")
+        folder = absolute(path if path is not None else ".")
+        file = folder / ".traindock" / workspace_config.file_name(file_name or "config.json")
         workspace_config.write(
             file,
             self.layout.root,

@@ -11,6 +11,7 @@ from typing import Any
 
 from traindock.errors import UserErrorException, WorkspaceException
 from traindock.names import check_name
+from traindock.store.locations import absolute
 
 #: What the file may be called, the first before the second.
 NAMES = ("config.json", "project.json")
@@ -20,6 +21,7 @@ _PLACES = (".traindock", ".azureml", "aml_config", "")
 
 # What Azure ML's file holds, and what stands for a string that is not there; a name there must be.
 _KEYS = {"subscription_id": "", "resource_group": "", "workspace_name": None}
+_OURS = {"workspace_path", *_KEYS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,9 @@ def find(start: Path, names: Sequence[str] = NAMES) -> Path | None:
         for place in _PLACES:
             for name in names:
                 file = folder / place / name
-                if os.path.isfile(file) and (place or _looks_like_ours(file)):  # noqa: PTH113 (False where forbidden)
+                if not os.path.isfile(file):  # noqa: PTH113 (False where forbidden)
+                    continue
+                if place or _looks_like_ours(file, nearest=folder == start):
                     return file
     return None
 
@@ -57,7 +61,10 @@ def load(file: Path) -> WorkspaceConfig:
     document = _read(file)
     path = document.get("workspace_path")
     if isinstance(path, str):
-        return WorkspaceConfig(path=(file.parent / Path(path).expanduser()).resolve())
+        try:
+            return WorkspaceConfig(path=absolute(file.parent / Path(path).expanduser()).resolve())
+        except (WorkspaceException, RuntimeError) as error:
+            raise WorkspaceException(f"{file}: its workspace_path, {path!r:.80}, cannot be used: {error}") from None
     lacking = [key for key in _KEYS if not isinstance(document.get(key, _KEYS[key]), str)]
     if lacking:
         raise WorkspaceException(
@@ -92,6 +99,17 @@ def write(file: Path, root: Path, *, name: str, subscription_id: str, resource_g
         raise WorkspaceException(f"cannot write {file}: {error.strerror}: give a folder of yours as path") from None
 
 
+def file_name(name: object) -> str:
+    """Return the name that a configuration file is to have.
+
+    Raises:
+        WorkspaceException: it can be none.
+    """
+    if not isinstance(name, str) or "/" in name or "\0" in name or name in ("", ".", ".."):
+        raise WorkspaceException(f"{name!r:.80} is no file name: use one such as 'config.json'")
+    return name
+
+
 def texts(**given: str | None) -> dict[str, str]:
     """Return the strings by name, "" for those that are None.
 
@@ -104,22 +122,41 @@ def texts(**given: str | None) -> dict[str, str]:
     return {key: value or "" for key, value in given.items()}
 
 
-def _looks_like_ours(file: Path) -> bool:
-    """A bare ``config.json`` may belong to anything: unless it parses and names other things, it is ours."""
+def _looks_like_ours(file: Path, *, nearest: bool) -> bool:
+    """A bare ``config.json`` may belong to any program: it is ours if it has a name that only ours has.
+
+    One that cannot be read is ours where the search begins, since it is to be mended rather than stepped around.
+    """
     try:
-        document = _read(file)
-    except WorkspaceException:
-        return True
-    return bool(document.keys() & {"workspace_path", *_KEYS})
+        document = json.loads(_text(file))
+    except (OSError, ValueError, RecursionError):
+        return nearest or _mentions_us(file)
+    return isinstance(document, dict) and bool(_with_scope(document).keys() & _OURS)
+
+
+def _mentions_us(file: Path) -> bool:
+    try:
+        content = file.read_bytes()
+    except OSError:
+        return False
+    return any(f'"{key}"'.encode() in content for key in _OURS)
 
 
 def _read(file: Path) -> dict[str, Any]:
     try:
-        document = json.loads(file.read_text("utf-8-sig"))
+        document = json.loads(_text(file))
     except (OSError, ValueError, RecursionError) as error:
         raise WorkspaceException(f"{file} is no usable configuration: {error}") from None
     if not isinstance(document, dict):
         raise WorkspaceException(f"{file} is no usable configuration: it holds no JSON object")
+    return _with_scope(document)
+
+
+def _text(file: Path) -> str:
+    return file.read_text("utf-8-sig")
+
+
+def _with_scope(document: dict[str, Any]) -> dict[str, Any]:
     scope = document.get("Scope")
     return {**(_scope(scope) if isinstance(scope, str) else {}), **document}
 

@@ -146,3 +146,12 @@ def test_numbers_go_on_after_the_counter_is_lost(workspace: Workspace) -> None:
         publish(workspace, f"exp_{number}_abc", number=number)
     (workspace.layout.experiments / "exp" / "last_number").unlink()
     assert run_records.take_number(workspace.layout, "exp") == 4
+
+
+def test_a_signing_key_that_cannot_be_made_is_said_where_and_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "a-file").touch()
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "a-file"))
+    with pytest.raises(StoreException, match=r"signing\.key, which .*, cannot be made: .*XDG_CONFIG_HOME"):
+        signing.sign({})

@@ -150,7 +150,7 @@ def _read(layout: WorkspaceLayout) -> WorkspaceRecord:
                 "create one of your own with Workspace.create"
             )
         document = read_json(layout.workspace_json)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise WorkspaceException(f"there is no workspace in {layout.root}: it has no workspace.json") from None
     except PermissionError as error:
         raise WorkspaceException(f"the workspace {layout.root} is not open to you: {error.strerror}") from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 from collections.abc import Mapping
@@ -9,9 +10,29 @@ from pathlib import Path
 
 from platformdirs import user_data_path
 
-from traindock.errors import StoreException
+from traindock.errors import StoreException, WorkspaceException
 from traindock.store.events import locked
 from traindock.store.files import canonical_json, read_json, write_json
+
+
+def absolute(path: object) -> Path:
+    """Return a path that a user gave, absolute, with ``~`` as a home folder; nothing needs to be there.
+
+    Raises:
+        WorkspaceException: it can be no path of this user's, or is relative while the current folder is gone.
+    """
+    try:
+        found = Path(path).expanduser()  # type: ignore[arg-type]
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found.stat()
+        return found.absolute()
+    except FileNotFoundError:
+        raise WorkspaceException(
+            "the current folder is gone: change to another one (os.chdir, cd), or give an absolute path"
+        ) from None
+    except (TypeError, ValueError, RuntimeError, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise WorkspaceException(f"{path!r:.80} is no path of yours: {why}") from None
 
 
 class Locations:
@@ -34,7 +55,7 @@ class Locations:
     def chosen() -> Path | None:
         """Return the folder that the environment variable ``TRAINDOCK_WORKSPACE`` names; None where it is none."""
         named = os.environ.get("TRAINDOCK_WORKSPACE", "")
-        return Path(named).expanduser().absolute() if "/" in named else None
+        return absolute(named) if "/" in named else None
 
     def all(self) -> list[Path]:
         """Return all known folders that still hold a ``workspace.json``."""

@@ -66,8 +66,21 @@ def _key_path() -> Path:
 def _load_key(path: Path) -> bytes:
     try:
         return _read_key(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         pass
+    except OSError as error:
+        raise StoreException(f"the signing key {path} cannot be read: {error.strerror}") from error
+    try:
+        _make_key(path)
+    except OSError as error:
+        raise StoreException(
+            f"the signing key {path}, which says that a run is yours, cannot be made: {error.strerror}. Make its "
+            "folder one that you can write into, or name another configuration folder by XDG_CONFIG_HOME"
+        ) from error
+    return _read_key(path)
+
+
+def _make_key(path: Path) -> None:
     path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
     temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
@@ -82,7 +95,6 @@ def _load_key(path: Path) -> bytes:
         pass
     finally:
         temporary.unlink()
-    return _read_key(path)
 
 
 def _read_key(path: Path) -> bytes:
