@@ -108,6 +108,18 @@ class TestDescribing:
         assert all(Path(path).is_file() for path in details["logFiles"].values())
         assert "is used as it is" in finished.get_details_with_logs()["logFiles"]["logs/build.txt"]
 
+    def test_the_logs_have_azures_old_names_too(self, finished: Run) -> None:
+        logs = finished.get_details()["logFiles"]
+        assert logs["azureml-logs/70_driver_log.txt"] == logs["logs/stdout.txt"]
+        assert "azureml-logs/20_image_build_log.txt" in logs
+        assert logs.get("azureml-logs/20_image_build_log.txt") == logs["logs/build.txt"]
+        assert "azureml-logs/55_azureml-execution.txt" not in logs
+        assert logs.get("azureml-logs/55_azureml-execution.txt", "none") == "none"
+        with pytest.raises(KeyError):
+            logs["azureml-logs/55_azureml-execution.txt"]
+        with_logs = finished.get_details_with_logs()["logFiles"]
+        assert "is used as it is" in with_logs["azureml-logs/20_image_build_log.txt"]
+
     def test_a_failure_is_told_with_its_reason(self, submit: Submit) -> None:
         run = submit("raise SystemExit(3)")
         details = run.wait_for_completion(raise_on_error=False)

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traindock.errors import ModelPathNotFoundException, UserErrorException
+from traindock.runtime.files import ALIASES
 from traindock.states import Reason, State
 from traindock.store import events, run_files
 from traindock.store.layout import RunLayout
@@ -45,6 +46,20 @@ HINTS: Mapping[Reason, str] = {
 }
 
 
+class LogFiles(dict[str, str]):
+    """Logs by name. Azure ML's old names lead to them too, though they are not listed."""
+
+    def __missing__(self, name: str) -> str:
+        return dict.__getitem__(self, ALIASES[name])
+
+    def __contains__(self, name: object) -> bool:
+        return dict.__contains__(self, ALIASES.get(str(name), name))
+
+    def get(self, name: str, default: Any = None) -> Any:
+        """Return the log of this name, or ``default`` where there is none."""
+        return dict.get(self, ALIASES.get(name, name), default)
+
+
 def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
     """Return what :meth:`Run.get_details` returns."""
     from traindock.images.uv import masked
@@ -69,7 +84,9 @@ def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
         "exit": dict(record.exit),
         "lostMetricPoints": metrics.lost(),
         "lostOutputBytes": int(record.exit.get("lost_output_bytes") or 0),
-        "logFiles": {name: tail_text(path, _LOG_BYTES) if with_logs else str(path) for name, path in logs.items()},
+        "logFiles": LogFiles(
+            (name, tail_text(path, _LOG_BYTES) if with_logs else str(path)) for name, path in logs.items()
+        ),
         "submittedBy": record.user,
     }
     warnings = [*record.warnings, *_losses(found), *_damages(layout, metrics), *_not_kept(layout)]

@@ -261,6 +261,16 @@ class TestDownloading:
     def test_an_old_log_name_names_the_copy(self, any_run, tmp_path):
         assert run_files.download(any_run, "azureml-logs/70_driver_log.txt", f"{tmp_path}/").name == "70_driver_log.txt"
 
+    def test_the_logs_are_found_by_the_prefix_of_their_old_names(self, any_run, tmp_path):
+        names = ["azureml-logs/20_image_build_log.txt", "azureml-logs/70_driver_log.txt"]
+        copies = run_files.download_files(any_run, "azureml-logs", tmp_path / "all")
+        assert sorted(str(path.relative_to(tmp_path / "all")) for path in copies) == names
+        assert (tmp_path / "all" / names[1]).read_bytes() == any_run.stdout.read_bytes()
+        [copy] = run_files.download_files(any_run, names[1], tmp_path / "one")
+        assert copy == tmp_path / "one" / names[1]
+        copies = run_files.download_files(any_run, "azureml-logs/", tmp_path / "short", append_prefix=False)
+        assert tmp_path / "short" / "70_driver_log.txt" in copies
+
     def test_an_executable_stays_one(self, run, blobs, tmp_path):
         (run.work / "outputs/model.pt").chmod(0o755)
         assert os.access(run_files.download(run, "outputs/model.pt", tmp_path / "a"), os.X_OK)

@@ -115,7 +115,7 @@ def download_files(
 
     Args:
         run: the run.
-        prefix: all files if None or empty.
+        prefix: all files if None or empty; the two logs are found under their old names too, which they then keep.
         output_directory: default: the current folder.
         output_paths: a path for each file, in the order of :func:`list_files`; below ``output_directory`` if given.
         append_prefix: keep the whole names below the folder; else drop ``prefix`` from them.
@@ -128,8 +128,10 @@ def download_files(
         UserErrorException: there are not as many ``output_paths`` as files.
         StoreException: a sealed file was changed, or the disk refuses.
     """
-    start = "" if not prefix else f"{_clean(prefix)}{'/' if prefix.endswith('/') else ''}"
-    names = [name for name in list_files(run) if name.startswith(start)]
+    start = "" if not prefix else f"{check_relative(prefix)}{'/' if prefix.endswith('/') else ''}"
+    there = list_files(run)
+    names = [name for name in there if name.startswith(start)]
+    names = names or [old for old, name in ALIASES.items() if old.startswith(start) and name in there]
     if not names:
         raise ModelPathNotFoundException(f"run {run.root.name} has no file under {prefix!r}. {_inventory(run)}")
     folder = Path(output_directory if output_directory is not None else ".")
