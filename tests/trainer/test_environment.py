@@ -150,6 +150,17 @@ class TestEnvironment:
         recipe = Environment.from_pip_requirements("e", file).to_recipe()
         assert (recipe.pip, recipe.index_url) == (("six>=1.16",), "https://example.org/simple")
 
+    def test_is_rebuilt_for_each_run_where_that_is_asked_for(self) -> None:
+        environment = Environment("e")
+        assert environment.to_recipe().built_after is None
+        environment.rebuild = True
+        first, second = (environment.to_recipe().built_after for _ in range(2))
+        assert first is not None
+        assert second is not None
+        assert first < second
+        assert environment.clone("other").rebuild
+        assert not Environment.from_recipe("again", environment.to_recipe()).rebuild
+
     def test_keeps_the_constraints_of_a_requirements_file(self, tmp_path: Path) -> None:
         (tmp_path / "bounds.txt").write_text("numpy<2\n")
         (tmp_path / "r.txt").write_text("pandas\n-c bounds.txt\n")
@@ -172,6 +183,8 @@ class TestEnvironment:
         recipe = environment.to_recipe()
         assert (recipe.user_managed, recipe.pip) == (True, ())
         assert "six are not installed" in recipe.notices[0]
+        environment.rebuild = True
+        assert "nothing is rebuilt" in environment.to_recipe().notices[1]
 
     def test_a_missing_interpreter_is_refused(self) -> None:
         environment = Environment("e")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import shutil
 import sys
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -67,6 +68,8 @@ class Environment:
         python: interpreter and packages.
         docker: what container compute targets start from.
         environment_variables: for the job.
+        rebuild: whether each run that is submitted with it has it built anew, from the newest packages that fit,
+            instead of taking your own interpreter or what was built before. Later runs take the newest build.
 
     Raises:
         UserErrorException: the name is empty, too long, or has control characters.
@@ -81,6 +84,7 @@ class Environment:
         self.python = PythonSection()
         self.docker = DockerSection()
         self.environment_variables: dict[str, str] = {}
+        self.rebuild = False
 
     @property
     def name(self) -> str:
@@ -160,6 +164,7 @@ class Environment:
         made.python = copy.deepcopy(self.python)
         made.docker = copy.deepcopy(self.docker)
         made.environment_variables = dict(self.environment_variables)
+        made.rebuild = self.rebuild
         return made
 
     def to_recipe(self, framework: str | None = None) -> Recipe:
@@ -177,7 +182,9 @@ class Environment:
         interpreter = self._interpreter()
         if self.python.user_managed_dependencies:
             listed = [*packages.conda_packages, *packages.pip_packages]
-            notice = (f"{', '.join(listed)} are not installed: the interpreter is used as it is",) if listed else ()
+            unused = [f"{', '.join(listed)} are not installed"] if listed else []
+            unused += ["nothing is rebuilt"] if self.rebuild else []
+            notice = tuple(f"{text}: the interpreter is used as it is" for text in unused)
             return Recipe(
                 interpreter=interpreter,
                 user_managed=True,
@@ -196,6 +203,7 @@ class Environment:
             constraints=tuple(packages.pip_constraints),
             index_url=packages.pip_index_url,
             framework=framework,
+            built_after=time.time() if self.rebuild else None,
             environment_variables=self.environment_variables,
             notices=tuple(notices),
         )

@@ -121,6 +121,15 @@ def test_the_index_of_a_requirements_file_is_part_of_the_plan(cli: Cli, script: 
     assert answer.document["recipe"]["index_url"] == "https://ours.example/simple"
 
 
+def test_a_rebuild_is_asked_for_where_there_is_something_to_build(cli: Cli, script: Script) -> None:
+    answer = cli("submit", "--plan", "--json", "--rebuild", "--pip", "numpy", script(""))
+    assert answer.document["plan"]["environment"]["action"] == "build"
+    assert "a rebuild is asked for" in answer.document["plan"]["environment"]["why"]
+    answer = cli("submit", "--plan", "--rebuild", script(""))
+    assert answer.code == 2
+    assert "--rebuild has nothing to build" in answer.err
+
+
 def test_passwords_of_package_indexes_are_kept_from_whoever_looks(
     cli: Cli, script: Script, tmp_path: Path, workspace: Workspace
 ) -> None:

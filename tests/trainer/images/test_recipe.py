@@ -33,6 +33,7 @@ BASE: dict[str, Any] = {
         {"framework": "Torch == 2.1.*"},
         {"environment_variables": {"A": "1"}},
         {"notices": ("something was left out",)},
+        {"built_after": 1.0},
     ],
 )
 def test_spelling_and_order_do_not_change_the_key(other: dict[str, Any]) -> None:

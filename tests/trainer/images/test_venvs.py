@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import os
@@ -13,6 +14,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ import pytest
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
 from traindock.images import interpreters
+from traindock.images.addresses import contents
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildCanceled, BuildSettings, find_uv
 from traindock.images.venvs import Plan, Prepared, plan, prepare
@@ -29,6 +32,23 @@ if TYPE_CHECKING:
     from conftest import Shelf
 
 WaitUntil = Callable[[Callable[[], Any], str], Any]
+
+
+PACKAGE_BACKEND = """
+import pathlib, zipfile
+
+def build_sdist(folder, settings=None):
+    raise NotImplementedError
+
+def build_wheel(folder, settings=None, metadata=None):
+    file, info = "byaddress-1.0-py3-none-any.whl", "byaddress-1.0.dist-info"
+    with zipfile.ZipFile(pathlib.Path(folder) / file, "w") as wheel:
+        wheel.writestr("byaddress.py", f"version = {pathlib.Path('version.txt').read_text()!r}")
+        wheel.writestr(f"{info}/METADATA", "Metadata-Version: 2.1\\nName: byaddress\\nVersion: 1.0\\n")
+        wheel.writestr(f"{info}/WHEEL", "Wheel-Version: 1.0\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n")
+        wheel.writestr(f"{info}/RECORD", "")
+    return file
+"""
 
 
 class Place:
@@ -379,6 +399,7 @@ class TestAnUnchangedEnvironmentCostsMilliseconds:
 BUILDER = """
 import sys
 from pathlib import Path
+from traindock.images.addresses import contents
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildSettings
 from traindock.images.venvs import prepare
@@ -388,6 +409,98 @@ ready = prepare(Recipe(pip=("slowpack",)), environments=Path(root), caller=sys.e
                 cancelled=lambda: False, settings=settings)
 print(ready.how)
 """
+
+
+class TestARebuild:
+    def test_takes_what_is_newest_and_is_what_later_runs_get(self, place: Place, shelf: Shelf) -> None:
+        shelf.wheel("shelf-one", "1.0")
+        recipe = Recipe(pip=("shelf-one",))
+        first = place.prepare(recipe)
+        shelf.wheel("shelf-one", "2.0")
+        assert place.prepare(recipe).packages == ("shelf-one==1.0",)
+        anew = replace(recipe, built_after=time.time())
+        second = place.prepare(anew)
+        assert (second.how, second.packages, second.key) == ("built", ("shelf-one==2.0",), first.key)
+        assert "a rebuild is asked for" in second.why or "too old" in second.why
+        assert output_of(first.python, "import shelf_one; print(shelf_one.version)") == "1.0"  # a job may be using it
+        for later in (recipe, anew):
+            ready = place.prepare(later)
+            assert (ready.how, ready.python) == ("cached", second.python)
+
+    def test_that_fails_leaves_what_was_built_before(self, place: Place, shelf: Shelf) -> None:
+        wheel = shelf.wheel("shelf-one", "1.0")
+        recipe = Recipe(pip=("shelf-one",))
+        first = place.prepare(recipe)
+        wheel.unlink()
+        with pytest.raises(EnvironmentBuildException):
+            place.prepare(replace(recipe, built_after=time.time()))
+        assert place.prepare(recipe).python == first.python
+        assert place.folders == [first.key]
+
+    def test_is_not_the_submitters_interpreter(self, place: Place, shelf: Shelf) -> None:
+        shelf.wheel("pytest", "99.0")
+        planned = place.plan(Recipe(pip=("pytest",), built_after=time.time()))
+        assert (planned.how, "a rebuild is asked for" in planned.why) == ("build", True)
+
+
+class TestAddresses:
+    def package(self, folder: Path, version: str) -> str:
+        """A source package in a folder, whose module says ``version``."""
+        (folder / "build").mkdir(parents=True, exist_ok=True)
+        (folder / "build" / version).touch()  # what a build leaves behind is no content
+        (folder / "version.txt").write_text(version)
+        (folder / "backend.py").write_text(PACKAGE_BACKEND)
+        (folder / "pyproject.toml").write_text(
+            '[project]\nname = "byaddress"\nversion = "1.0"\n'
+            '[build-system]\nrequires = []\nbuild-backend = "backend"\nbackend-path = ["."]\n'
+        )
+        return folder.as_uri()
+
+    def version(self, ready: Prepared) -> str:
+        return output_of(ready.python, "import byaddress; print(byaddress.version)")
+
+    def test_of_a_folder_are_built_anew_when_its_content_changed(self, place: Place, tmp_path: Path) -> None:
+        address = self.package(tmp_path / "with space", "one")
+        recipe = Recipe(pip=(f"byaddress @ {address}",))
+        assert self.version(place.prepare(recipe)) == "one"
+        (tmp_path / "with space" / "build" / "more").touch()
+        assert place.prepare(recipe).how == "cached"
+        self.package(tmp_path / "with space", "two")
+        ready = place.prepare(recipe)
+        assert (ready.how, self.version(ready)) == ("built", "two")
+
+    @pytest.mark.parametrize("ref", ["", "@main", "@v1"])
+    def test_of_a_repository_are_built_anew_when_it_has_moved(self, place: Place, tmp_path: Path, ref: str) -> None:
+        repository = tmp_path / "repository"
+        address = self.package(repository, "one")
+        git = functools.partial(subprocess.run, cwd=repository, check=True, capture_output=True)
+        who = ["-c", "user.name=a", "-c", "user.email=a@example.org"]
+
+        def commit() -> None:
+            git(["git", "add", "."])
+            git(["git", *who, "commit", "-m", "x"])
+            git(["git", *who, "tag", "--force", "-m", "x", "v1"])
+
+        git(["git", "init", "-b", "main"])
+        commit()
+        recipe, online = Recipe(pip=(f"byaddress @ git+{address}{ref}",)), BuildSettings()
+        assert self.version(place.prepare(recipe, settings=online)) == "one"
+        assert place.prepare(recipe, settings=online).how == "cached"
+        self.package(repository, "two")
+        commit()
+        ready = place.prepare(recipe, settings=online)
+        assert (ready.how, self.version(ready)) == ("built", "two")
+        repository.rename(tmp_path / "gone")
+        ready = place.prepare(recipe, settings=online)
+        assert (ready.how, self.version(ready)) == ("cached", "two")
+        assert "was not asked" in ready.warnings[-1]
+        assert "as before" in ready.warnings[-1]
+        ready = place.prepare(recipe, settings=BuildSettings(offline=True))
+        assert "settings say offline" in ready.warnings[-1]
+
+    def test_that_name_a_commit_need_no_question(self, tmp_path: Path) -> None:
+        pinned = f"byaddress @ git+https://example.invalid/a.git@{'0' * 40}"
+        assert contents([pinned, "six", "a @ https://example.invalid/a.whl"], tmp_path, {}) == ({}, ())
 
 
 class TestSeveralAtOnce:

@@ -58,6 +58,7 @@ def configure(parser: parsers.Parser) -> None:
     needs.add_argument("--conda-file", metavar="FILE", help="a conda environment file")
     needs.add_argument("--framework-version", metavar="V", help="this version of PyTorch, such as 2.1")
     needs.add_argument("--user-managed", action="store_true", help="your own Python as it is, nothing installed")
+    needs.add_argument("--rebuild", action="store_true", help="build the environment anew, from the newest that fits")
     named = parser.add_argument_group("what it is called")
     named.add_argument("--experiment", metavar="NAME", help="(default: the name of the source folder)")
     named.add_argument("--name", metavar="TEXT", default="", help="a name for people")
@@ -151,6 +152,8 @@ def _configuration(args: argparse.Namespace, words: list[str]) -> _Configuration
     asked = any(packages.values()) or args.framework_version is not None
     if asked and args.user_managed:
         args.parser.error("--user-managed installs nothing: leave out the packages, or leave out --user-managed")
+    if args.rebuild and not asked:
+        args.parser.error("--rebuild has nothing to build: your own Python is used as it is unless you name packages")
     source, script = _source(args, words)
     base: Any
     if not asked:
@@ -161,6 +164,7 @@ def _configuration(args: argparse.Namespace, words: list[str]) -> _Configuration
             base = PyTorch(source, framework_version=args.framework_version, **common)
         else:
             base = Estimator(source, **common)
+        base.environment.rebuild = args.rebuild
     limit = MAX_RUN_DURATION_SECONDS if args.max_seconds is None else args.max_seconds
     changes = {
         "compute_target": args.compute,

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final, Literal, NoReturn
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
-from traindock.images import pythons
+from traindock.images import addresses, pythons
 from traindock.images.conda import Translation, create_command, environment_yaml, find_conda, missing_text
 from traindock.images.interpreters import Interpreter
 from traindock.images.recipe import Recipe, canonical_requirement, parse_requirement
@@ -160,6 +160,7 @@ def _install(job: _Job, uv: str, requirements: tuple[str, ...]) -> tuple[Outcome
         return Outcome(0, ()), (), warnings
     file = job.folder / "requirements.txt"
     command = [uv, "pip", "install", "--python", job.python, "--compile-bytecode", *job.sources(), "-r", str(file)]
+    command += ["--refresh"] if job.recipe.built_after is not None else addresses.named(requirements)
     if job.recipe.constraints:
         bounds = job.folder / "constraints.txt"
         bounds.write_text("".join(f"{canonical_requirement(text)}\n" for text in job.recipe.constraints), "utf-8")

@@ -11,6 +11,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from traindock.errors import UserErrorException
@@ -126,6 +127,8 @@ class Recipe:
         index_url: package index in place of the workspace's; part of the key.
         constraints: pip requirements that bound what is installed, without asking for it.
         framework: such as "torch==2.1.*"; brings its companions, see :mod:`traindock.images.frameworks`.
+        built_after: an environment built before that time (seconds since 1970) is not taken, nor is the submitter's
+            interpreter; not part of the key.
         environment_variables: for the job; not part of the key, because nothing is built from them.
         notices: what was changed when the recipe was made, for the build log; not part of the key.
 
@@ -143,6 +146,7 @@ class Recipe:
     index_url: str | None = None
     constraints: tuple[str, ...] = ()
     framework: str | None = None
+    built_after: float | None = None
     environment_variables: Mapping[str, str] = field(default_factory=dict, hash=False)
     notices: tuple[str, ...] = field(default=(), compare=False)
 
@@ -166,12 +170,16 @@ class Recipe:
             variables[key] = str(value)
         object.__setattr__(self, "environment_variables", variables)
 
-    def key(self) -> str:
-        """SHA-256 (hex) of what would be built: spelling and order of packages do not change it, nor do passwords."""
+    def key(self, contents: Mapping[str, str] = MappingProxyType({})) -> str:
+        """SHA-256 (hex) of what would be built: spelling and order of packages do not change it, nor do passwords.
+
+        Args:
+            contents: what its addresses hold, see :func:`traindock.images.addresses.contents`.
+        """
         from traindock.images.conda import canonical_conda
         from traindock.images.uv import masked
 
-        content = {
+        content: dict[str, object] = {
             "format": _FORMAT,
             "python": None if self.python is None else str(python_specifier(self.python)),
             "interpreter": self.interpreter,
@@ -185,6 +193,8 @@ class Recipe:
         }
         if self.constraints:
             content["constraints"] = sorted({canonical_requirement(text) for text in self.constraints})
+        if contents:
+            content["contents"] = dict(contents)
         return hashlib.sha256(_canonical(masked(content))).hexdigest()
 
     def to_json(self) -> dict[str, Any]:

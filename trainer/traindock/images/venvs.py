@@ -1,8 +1,9 @@
 """Making an environment ready: the submitter's interpreter where it will do, else a virtual environment, built once.
 
-Environments lie in ``environments/<key>/``, named by what they consist of. ``complete.json`` is written last, so a
-folder without it is half-built and is wiped before the next build; ``<key>.lock`` is held for as long as anything
-works on the folder, so that two who need the same one build it once.
+Environments lie in ``environments/<key>/``, named by what they consist of, and rebuilds of one in ``<key>.2/`` and so
+on, of which the newest counts. ``complete.json`` is written last, so a folder without it is half-built and is wiped
+before the next build; ``<key>.lock`` is held for as long as anything works on the folder, so that two who need the
+same one build it once.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from traindock.errors import EnvironmentBuildException, StoreException
-from traindock.images import frameworks, pythons
+from traindock.images import addresses, frameworks, pythons
 from traindock.images.builder import Built, build
 from traindock.images.conda import Translation, translate
 from traindock.images.interpreters import Interpreter, check_runs_jobs, probe, satisfies
@@ -81,13 +82,15 @@ class Plan:
     base: Interpreter | None = None
 
 
-def plan(recipe: Recipe, *, environments: Path, caller: str) -> Plan:
+def plan(recipe: Recipe, *, environments: Path, caller: str, settings: BuildSettings | None = None) -> Plan:
     """Say what :func:`prepare` would do, without doing it; milliseconds where nothing changed.
 
     Args:
         recipe: the definition.
         environments: the workspace's folder of built environments.
         caller: path of the submitter's interpreter.
+        settings: how to ask the repositories among the requirements for their newest commits; None asks nobody, and
+            takes what they said last.
 
     Raises:
         EnvironmentBuildException: an interpreter is missing or does not work.
@@ -106,10 +109,16 @@ def plan(recipe: Recipe, *, environments: Path, caller: str) -> Plan:
     version = ".".join(map(str, base.minor)) if allowed else str(want.specifier)
     python = recipe.python or translation.python or version
     flavour = None if base.flavour in ("CPython", "CPythonm") else base.flavour
-    key = replace(recipe, python=python, interpreter=recipe.interpreter or flavour).key()
+    contents, notices = addresses.contents(
+        recipe.pip,
+        environments / ".addresses",
+        settings.environment() if settings else None,
+        offline=settings is not None and settings.offline,
+    )
+    key = replace(recipe, python=python, interpreter=recipe.interpreter or flavour).key(contents)
     facts: dict[str, Any] = {
         "key": key,
-        "warnings": (*recipe.notices, *want.warnings, *translation.notices),
+        "warnings": (*recipe.notices, *want.warnings, *translation.notices, *notices),
         "requirements": requirements,
         "translation": translation,
         "base": base,
@@ -118,6 +127,8 @@ def plan(recipe: Recipe, *, environments: Path, caller: str) -> Plan:
         against = [f"{', '.join(translation.unknown)} can only come from conda"]
     elif not allowed:
         against = [f"Python {base.version} is not {want.specifier}"]
+    elif recipe.built_after is not None:
+        against = ["a rebuild is asked for"]
     else:
         answer = satisfies(base, requirements, recipe.constraints)
         if answer:
@@ -129,13 +140,12 @@ def plan(recipe: Recipe, *, environments: Path, caller: str) -> Plan:
             return Plan("caller", why=why, python=base.executable, packages=packages, **facts)
         against = list(answer.missing)
     reason = f"the submitter's interpreter {base.words} does not satisfy it: {'; '.join(against)}"
-    folder = environments / key
+    folder, record, fault = newest(environments, key, recipe.built_after)
     python = str(folder / "bin" / "python")
-    record, fault = read_record(folder, key)
     if record is None:
         return Plan("build", why=f"{reason}; {fault}", python=python, **facts)
     why = f"{reason}; it was built before, as {folder}"
-    facts["warnings"] = tuple(record["warnings"])
+    facts["warnings"] = (*record["warnings"], *notices)
     return Plan("cached", why=why, python=python, packages=tuple(record["packages"]), **facts)
 
 
@@ -190,7 +200,7 @@ def _prepare(
     started: float,
 ) -> Prepared:
     out.say(f"Looking for an environment with {describe(recipe)}")
-    looked = plan(recipe, environments=environments, caller=caller)
+    looked = plan(recipe, environments=environments, caller=caller, settings=settings)
     hit = looked.how != "build"
     out.say(f"{'Hit' if hit else 'Miss'} for key {looked.key[:12]}: {looked.why}.")
     for warning in looked.warnings:
@@ -198,9 +208,9 @@ def _prepare(
     if looked.how != "build":
         return _ready(looked, looked.how, out, started)
     environments.mkdir(parents=True, exist_ok=True)
-    folder = environments / looked.key
     with _locked(environments / f"{looked.key}.lock", out, cancelled) as lock:
-        record, fault = read_record(folder, looked.key)
+        folder, record, fault = newest(environments, looked.key, recipe.built_after)
+        looked = replace(looked, python=str(folder / "bin" / "python"))
         if record is not None:
             out.say("Hit: somebody else has built it meanwhile.")
             why, warnings, packages = "it was being built by somebody else", record["warnings"], record["packages"]
@@ -212,11 +222,12 @@ def _prepare(
         try:
             if cancelled():
                 raise BuildCanceled("the build was cancelled")
+            began = time.time()
             made = build(
                 recipe, looked.requirements, looked.translation, looked.base, folder, out, cancelled, settings, lock
             )
             looked = replace(looked, warnings=(*looked.warnings, *made.warnings), packages=made.packages)
-            _record(folder, looked, made)
+            _record(folder, looked, made, began)
         except BaseException:
             _wipe(folder)
             raise
@@ -238,6 +249,36 @@ def describe(recipe: Recipe) -> str:
     parts += [f"{text} (conda)" for text in recipe.conda]
     python = f"Python {recipe.python}" if recipe.python else "the submitter's Python"
     return f"{python} and {', '.join(parts) if parts else 'no packages'}"
+
+
+def newest(environments: Path, key: str, after: float | None = None) -> tuple[Path, dict[str, Any] | None, str]:
+    """Where the newest complete environment of a key lies, its record, and "".
+
+    A rebuild goes into a folder of its own, "<key>.2" and so on, since jobs may be running in the one before it.
+
+    Args:
+        environments: the workspace's folder of them.
+        key: what it consists of.
+        after: take none whose build began before that time, in seconds since 1970.
+
+    Returns:
+        If there is none, where to build it, None, and why those that are there cannot be used.
+    """
+    numbers = {
+        int(suffix): path
+        for path in environments.glob(f"{key}*")
+        if (suffix := path.name.removeprefix(key).removeprefix(".") or "1").isdecimal()
+    }
+    last = max(numbers, default=1)
+    place, reason = environments / key, ""
+    for number in sorted(numbers, reverse=True):
+        record, fault = read_record(numbers[number], key)
+        if record is not None and (after is None or record.get("began", 0) >= after):
+            return numbers[number], record, ""
+        if number == last:
+            free = f"{key}.{last + 1}" if record is not None else numbers[last].name
+            place, reason = environments / free, fault or "what was built before is too old"
+    return place, None, reason or "no such environment was built before"
 
 
 def read_record(folder: Path, key: str) -> tuple[dict[str, Any] | None, str]:
@@ -264,13 +305,14 @@ def _is_texts(value: object) -> bool:
     return isinstance(value, list) and all(isinstance(item, str) for item in value)
 
 
-def _record(folder: Path, looked: Plan, made: Built) -> None:
+def _record(folder: Path, looked: Plan, made: Built, began: float) -> None:
     from traindock.store.files import write_json
 
     document = {
         "format": _FORMAT,
         "key": looked.key,
         "how": made.how,
+        "began": began,
         "python": made.python,
         "builder": made.builder,
         "requirements": list(made.requirements),
