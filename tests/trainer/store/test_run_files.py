@@ -262,6 +262,7 @@ class TestDownloading:
         assert run_files.download(any_run, "azureml-logs/70_driver_log.txt", f"{tmp_path}/").name == "70_driver_log.txt"
 
     def test_the_logs_are_found_by_the_prefix_of_their_old_names(self, any_run, tmp_path):
+        any_run.build_log.write_bytes(b"built")
         names = ["azureml-logs/20_image_build_log.txt", "azureml-logs/70_driver_log.txt"]
         copies = run_files.download_files(any_run, "azureml-logs", tmp_path / "all")
         assert sorted(str(path.relative_to(tmp_path / "all")) for path in copies) == names
