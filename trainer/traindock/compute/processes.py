@@ -253,9 +253,8 @@ def kill_job(
     """
     deadline = time.monotonic() + timeout
     while True:
-        left = list(
-            {*processes_of_job(run_id, attempt), *also()}
-        )  # once more after each round: they may have forked meanwhile
+        # Once more after each round, since they may have forked meanwhile; parents first, that none sees its child end.
+        left = sorted({*processes_of_job(run_id, attempt), *also()}, key=lambda one: (one.started, one.pid))
         if not left or time.monotonic() > deadline:
             return left
         for identity in left:
