@@ -6,6 +6,7 @@ import errno
 import math
 import multiprocessing
 import os
+import random
 import shutil
 import sqlite3
 import threading
@@ -119,6 +120,42 @@ def test_runs_are_bounded_by_one_metric_and_ordered_by_another(workspace: Worksp
     assert ids(workspace, metric="loss", below=0.5, order="acc") == ["b", "a"]
     assert ids(workspace, order="acc", descending=False) == ["a", "c", "b"]
     assert ids(workspace, metric="loss", above=0.2, statistic="min") == ["b", "c"]
+
+
+@pytest.mark.parametrize("order", ["created", "loss", "acc"])
+@pytest.mark.parametrize("descending", [True, False])
+def test_the_way_to_an_answer_changes_nothing_about_it(
+    workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch, order: str, descending: bool
+) -> None:
+    chance = random.Random(1)
+    for number in range(12):
+        metrics = {name: chance.choice([0.1, 0.2, 0.3, math.nan]) for name in ("loss", "acc") if chance.random() < 0.9}
+        publish(
+            f"run-{number}", *WHOLE_LIFE, metrics=metrics, experiment=chance.choice("ab"), created=float(number % 5)
+        )
+    bounds: list[dict[str, Any]] = [{"above": 0.2}, {"below": 0.2}, {"above": 0.2, "below": 0.2}, {"above": 9.0}]
+    for wanted in [{**bound, **more} for bound in bounds for more in ({}, {"experiment": "a"}, {"offset": 2})]:
+        answers = []
+        for many in (0, 10**9):
+            monkeypatch.setattr(index, "_MANY", many)
+            answers.append(ids(workspace, metric="loss", order=order, descending=descending, limit=3, **wanted))
+        every = ids(workspace, metric="loss", order=order, descending=descending, **{**wanted, "offset": 0})
+        start = wanted.get("offset", 0)
+        assert answers == [every[start : start + 3]] * 2
+
+
+@pytest.mark.parametrize("order", ["created", "acc"])
+def test_with_many_left_by_a_bound_the_order_is_walked_along(
+    workspace: Workspace, publish: Publish, order: str
+) -> None:
+    publish("a", *WHOLE_LIFE, metrics={"loss": 0.1, "acc": 0.7})
+    with workspace.index._writing() as connection:
+        rows = [(f"x{number}", 0.5) for number in range(index._MANY)]
+        connection.executemany("INSERT INTO run_metrics VALUES (?, 'loss', ?2, ?2, ?2, 1)", rows)
+        for above, first in ((0.0, "runs_by_time" if order == "created" else "SEARCH o"), (0.5, "SEARCH m")):
+            query = RunQuery(metric="loss", above=above, order=order, limit=50)
+            sql, values = index._select(query, many=index._bounds_leave_many(connection, query))
+            assert first in str(connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchone())
 
 
 def test_a_metric_that_is_not_a_number_stays_one_and_is_listed_last(workspace: Workspace, publish: Publish) -> None:
