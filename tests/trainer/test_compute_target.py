@@ -208,7 +208,7 @@ class TestDamage:
     @pytest.mark.parametrize("content", ["{", "[]", '{"format": 1}', '{"format": 1, "computes": {"a": {"kind": "x"}}}'])
     def test_a_damaged_file_is_named(self, workspace: Workspace, content: str) -> None:
         workspace.layout.computes.write_text(content)
-        with pytest.raises(StoreException, match=r"computes\.json is damaged"):
+        with pytest.raises(StoreException, match=r"computes\.json is damaged.*mend it, or delete it"):
             ComputeTarget(workspace, "local")
 
     def test_a_newer_format_is_refused(self, workspace: Workspace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from traindock import (
     UserErrorException,
     Workspace,
 )
+from traindock.submit import checked_spec
 
 
 @pytest.fixture
@@ -130,18 +132,29 @@ class TestCommands:
         run.wait_for_completion()
 
 
+class TestTheScript:
+    def test_may_be_given_with_the_path_of_its_folder(self, source: Path, tmp_path: Path) -> None:
+        (tmp_path / "linked").symlink_to(source)
+        for folder in (source, tmp_path / "linked"):
+            for script in (source / "train.py", tmp_path / "linked/train.py"):
+                request = ScriptRunConfig(folder, str(script)).to_request()
+                assert checked_spec(request, "local").script == "train.py"
+
+
 class TestRefusedAtSubmit:
     @pytest.mark.parametrize(
         ("script", "says"),
         [
             ("nope.py", "no script 'nope.py' in the source folder .*there are: train.py"),
-            ("/etc/passwd", "leads out"),
-            ("../x.py", "leads out"),
-            ("", "no script"),
-            (5, "no script"),
+            ("/etc/passwd", "is not in the source folder .*name a folder that holds it"),
+            ("../x.py", "is not in the source folder .*name a folder that holds it"),
+            ("", "'' is no script.*such as 'train.py'"),
+            (5, "5 is no script.*such as 'train.py'"),
+            ("pipe.py", r"'pipe\.py' is no file in the source folder .*there are: train\.py$"),
         ],
     )
     def test_scripts_that_are_not_there(self, experiment: Experiment, source: Path, script: Any, says: str) -> None:
+        os.mkfifo(source / "pipe.py")
         with pytest.raises(UserErrorException, match=says):
             experiment.submit(ScriptRunConfig(source, script))
         assert list(experiment.get_runs()) == []

@@ -219,6 +219,11 @@ class TestFromConfig:
         assert Workspace.from_config(named) == ws
         assert json.loads(named.read_text())["workspace_name"] == "mine"
 
+    def test_a_folder_of_its_name_is_passed_over_with_a_warning(self, project: Path) -> None:
+        (project / "config.json").mkdir()
+        with pytest.warns(UserWarning, match=r"config\.json is a folder, which names no workspace"):
+            assert Workspace.from_config().name == "default"
+
 
 class TestTheDefault:
     def test_without_a_config_it_is_used_and_said_so(self, project: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -18,6 +18,7 @@ from traindock.spec import RunSpec
 from traindock.store import run_records
 from traindock.store.files import write_json
 from traindock.store.layout import RunLayout
+from traindock.store.locations import absolute
 
 if TYPE_CHECKING:
     from traindock.experiment import Experiment
@@ -96,7 +97,7 @@ def take_snapshot(experiment: Experiment, directory: str | os.PathLike[str]) -> 
     if not source.is_dir():
         raise UserErrorException(
             f"the snapshot folder {str(source)!r} {'is no folder' if source.exists() else 'does not exist'} "
-            f"(looked for in {Path.cwd()}); to go without a snapshot, pass snapshot_directory=None"
+            f"(looked for in {absolute('.')}); to go without a snapshot, pass snapshot_directory=None"
         )
     try:
         return snapshot.take(source, layout=workspace.layout, limits=workspace.settings.snapshot).id

@@ -16,6 +16,7 @@ from traindock.names import check_name, check_strings
 from traindock.runtime import local_models
 from traindock.store import model_contents, model_records
 from traindock.store.events import Event
+from traindock.store.locations import absolute
 from traindock.store.model_records import Lineage, ModelVersion
 from traindock.store.ownership import check_writable
 
@@ -259,7 +260,7 @@ class Model:
         which = f"model {name!r}" + (f" in version {wanted}" if wanted is not None else "")
         raise ModelNotFoundException(
             f"{which} was found neither in {local_models.folder_of(name)!r} nor as {name!r}, looked for in "
-            f"{str(Path.cwd())!r}. Download it there, or give _workspace."
+            f"{str(absolute('.'))!r}. Download it there, or give _workspace."
         )
 
     @property

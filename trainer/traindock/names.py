@@ -71,6 +71,11 @@ def check_relative(name: object, what: str = "file name") -> str:
     return str(path)
 
 
+def readable(name: str) -> str:
+    """Return a name as it is to be shown on a line: quoted where it holds what no line can."""
+    return name if name.isprintable() else repr(name)
+
+
 def check_strings(what: str, values: Mapping[str, Any]) -> dict[str, str]:
     """Return tags or properties with their values as strings, see :func:`as_text`.
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traindock.errors import ModelPathNotFoundException, UserErrorException
+from traindock.names import readable
 from traindock.runtime.files import ALIASES
 from traindock.states import Reason, State
 from traindock.store import events, run_files
@@ -197,7 +198,7 @@ def _not_kept(layout: RunLayout) -> list[str]:
     """Say what lay among the run's files at its end and is none of them now, and why."""
     sealed = read_sealed(layout)
     left_out = sealed.left_out if sealed is not None else ()
-    texts = [f"{run_files.readable(entry['name'])} was not kept: {entry['why']}" for entry in left_out[:_NAMED]]
+    texts = [f"{readable(entry['name'])} was not kept: {entry['why']}" for entry in left_out[:_NAMED]]
     if len(left_out) > _NAMED:
         texts.append(f"{len(left_out) - _NAMED:,} more were not kept; {layout.sealed_json} names them")
     return texts

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traindock.errors import RunConfigurationException, UserErrorException
+from traindock.store.locations import absolute
 from traindock.submit import Request, flatten_arguments
 
 if TYPE_CHECKING:
@@ -214,7 +215,7 @@ def source_folder(source_directory: str | os.PathLike[str] | None) -> str:
         UserErrorException: it is no path.
     """
     try:
-        return str(Path(source_directory if source_directory is not None else Path.cwd()).expanduser())
+        return str(Path(source_directory if source_directory is not None else absolute(".")).expanduser())
     except (TypeError, RuntimeError) as error:
         raise UserErrorException(
             f"source_directory is the path of a folder, not {source_directory!r}: {error}"

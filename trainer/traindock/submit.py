@@ -19,10 +19,11 @@ from traindock.compute.kinds import backend
 from traindock.compute_target import ComputeTarget
 from traindock.errors import ExperimentExecutionException, UserErrorException
 from traindock.git_facts import GitFacts
-from traindock.names import check_relative, check_strings, check_text
+from traindock.names import check_strings, check_text, readable
 from traindock.snapshot_checks import check_layout, check_script
 from traindock.spec import RunSpec
 from traindock.store import run_records, submitter
+from traindock.store.locations import absolute
 
 if TYPE_CHECKING:
     from traindock.experiment import Experiment
@@ -175,7 +176,7 @@ def checked_spec(request: Request, target: str) -> RunSpec:
     if not source.is_dir():
         raise ExperimentExecutionException(
             f"the source folder {str(source)!r} {'is no folder' if source.exists() else 'does not exist'} "
-            f"(looked for in {Path.cwd()})"
+            f"(looked for in {absolute('.')})"
         )
     if (request.script is None) == (not request.command):
         raise ExperimentExecutionException("give either a script or a command to run")
@@ -205,17 +206,39 @@ def _plain(number: Real) -> int | float:
 
 
 def _script(source: Path, script: str) -> str:
-    name = check_relative(script, "script")
+    name = _name_in(source, script)
     if name.endswith(".ipynb"):
         raise ExperimentExecutionException(
             f"{name!r} is a notebook, and a run executes a script: make one of it with "
             f"`jupyter nbconvert --to script {name}`"
         )
     if not (source / name).is_file():
-        scripts = sorted(str(path.relative_to(source)) for path in source.glob("*.py"))
-        there = f"; there are: {', '.join(scripts[:10])}" if scripts else ""
-        raise ExperimentExecutionException(f"there is no script {name!r} in the source folder {str(source)!r}{there}")
+        scripts = sorted(path.name for path in source.glob("*.py") if path.is_file())
+        there = f"; there are: {', '.join(map(readable, scripts[:10]))}" if scripts else ""
+        what = f"{name!r} is no file" if (source / name).exists() else f"there is no script {name!r}"
+        raise ExperimentExecutionException(f"{what} in the source folder {str(source)!r}{there}")
     return name
+
+
+def _name_in(source: Path, script: str) -> str:
+    """Return the path of the script in the source folder, clean; it may be given with that of the folder."""
+    if not isinstance(script, str) or not script.strip() or "\0" in script:
+        raise ExperimentExecutionException(
+            f"{script!r} is no script: give its path in the source folder {str(source)!r}, such as 'train.py'"
+        )
+    path = Path(script)
+    if path.is_absolute():
+        real = Path(os.path.realpath(source))
+        for own, folder in ((path, source), (path, real), (path.resolve(), real)):
+            if own.is_relative_to(folder):
+                path = own.relative_to(folder)
+                break
+    if path.is_absolute() or ".." in path.parts:
+        raise ExperimentExecutionException(
+            f"the script {script!r} is not in the source folder {str(source)!r}, of which alone the job gets a copy: "
+            "name a folder that holds it"
+        )
+    return path.as_posix()
 
 
 def _variables(given: Mapping[str, Any]) -> dict[str, str]:

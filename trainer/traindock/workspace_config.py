@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,8 @@ def find(start: Path, names: Sequence[str] = NAMES) -> Path | None:
             for name in names:
                 file = folder / place / name
                 if not os.path.isfile(file):  # noqa: PTH113 (False where forbidden)
+                    if os.path.isdir(file):  # noqa: PTH112 (likewise)
+                        warnings.warn(f"{file} is a folder, which names no workspace: it is passed over", stacklevel=3)
                     continue
                 if place or _looks_like_ours(file, nearest=folder == start):
                     return file

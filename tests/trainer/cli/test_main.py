@@ -136,6 +136,16 @@ def test_the_workspace_above_the_current_folder_is_used_unless_one_is_named(
     assert run_id in cli("runs", here=False).out
 
 
+def test_a_current_folder_that_was_deleted_is_told(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    for words, here in ((["runs"], False), (["submit", "train.py"], True), (["runs", "--workspace", "x/y"], False)):
+        answer = cli(*words, here=here)
+        assert answer.code == 1
+        assert re.fullmatch("traindock: the current folder is gone: change to another one .*\n", answer.err)
+
+
 def test_a_corrupt_config_is_named(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "config.json").write_text("{")
     monkeypatch.chdir(tmp_path)

@@ -96,7 +96,9 @@ def _execute(args: argparse.Namespace) -> int:
         except BrokenPipeError:
             raise
         except OSError as error:
-            return report(args, "system", type(error).__name__, str(error))
+            bare = isinstance(error, FileNotFoundError) and error.filename is None  # as getcwd() alone raises it
+            gone = "the current folder is gone: change to another one (cd), or give an absolute path"
+            return report(args, "system", type(error).__name__, gone if bare else str(error))
 
 
 def _open_closed() -> None:

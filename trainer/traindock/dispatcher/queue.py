@@ -151,7 +151,8 @@ class NodeQueue:
         limit = demand.max_nodes()
         if demand.nodes > limit:
             raise LaunchError(
-                f"the run needs {demand.nodes} nodes and compute target {demand.target!r} has {limit} at most"
+                f"the run needs {_counted(demand.nodes, 'node')} and compute target {demand.target!r} has {limit} at "
+                "most"
             )
         now = time.monotonic()
         target.expected = {run_id: turn for run_id, turn in target.expected.items() if turn[1] > now}
@@ -174,7 +175,8 @@ class NodeQueue:
             return "", None
         devices = demand.devices()
         if len(devices) < demand.gpus:
-            raise LaunchError(f"the run needs {demand.gpus} GPUs and this machine has {len(devices)}", reason="no_gpu")
+            needs = _counted(demand.gpus, "GPU")
+            raise LaunchError(f"the run needs {needs} and this machine has {len(devices)}", reason="no_gpu")
         lease = self._leases().try_acquire(demand.gpus, devices, demand.holder)
         if lease is None:
             return self._held(demand, devices), None
@@ -217,3 +219,7 @@ class NodeQueue:
             except StoreException as error:
                 raise LaunchError(str(error), reason="leases_unusable") from error
         return self._made_leases
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -54,7 +54,7 @@ class LinkedFolder:
         self.left_out: Dict[str, str] = {}
         paths = [self.root, *known_as]
         # A script may have asked for its working directory, whose path then has no links.
-        self._known_as = {path.rstrip("/") for path in [*paths, *map(os.path.realpath, paths)]}
+        self._known_as = {path.rstrip("/") for path in [*paths, *map(_real, paths)]}
 
     def files(self) -> Iterator[Tuple[str, str]]:
         """Yield name and place of each regular file; they differ where a link stands for it.
@@ -184,6 +184,13 @@ class LinkedFolder:
                 os.close(where)
             where = inner
         return where
+
+
+def _real(path: str) -> str:
+    try:
+        return os.path.realpath(path)
+    except OSError:  # a link that became a folder between its two looks
+        return path
 
 
 def _mode(entry: os.DirEntry[str]) -> int | None:

@@ -28,6 +28,10 @@ def load(layout: WorkspaceLayout) -> dict[str, ComputeRecord]:
         document = read_json(layout.computes)
     except FileNotFoundError:
         document = {"format": FORMAT, "computes": {}}
+    except StoreException as error:
+        if isinstance(error.__cause__, ValueError):
+            raise _damaged(layout, error.__cause__) from None
+        raise
     try:
         if document["format"] > FORMAT:
             raise StoreException(
@@ -45,10 +49,14 @@ def load(layout: WorkspaceLayout) -> dict[str, ComputeRecord]:
             if name != "local"
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
-        raise StoreException(
-            f"{layout.computes} is damaged ({error!r}): mend it, or delete it and make your compute targets again"
-        ) from None
+        raise _damaged(layout, error) from None
     return {"local": {"kind": "local", "settings": {}, "created": 0.0}, **made}
+
+
+def _damaged(layout: WorkspaceLayout, error: Exception) -> StoreException:
+    return StoreException(
+        f"{layout.computes} is damaged ({error!r}): mend it, or delete it and make your compute targets again"
+    )
 
 
 def change(layout: WorkspaceLayout, decide: Callable[[dict[str, ComputeRecord]], None]) -> None:

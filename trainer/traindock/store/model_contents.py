@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from traindock.errors import ModelPathNotFoundException, StoreException, UserErrorException
-from traindock.names import check_relative
+from traindock.names import check_relative, readable
 from traindock.runtime.files import ALIASES
 from traindock.store import run_files
 from traindock.store.blobs import BlobStore, FileRecord
@@ -56,7 +56,7 @@ def content_of_run(layout: WorkspaceLayout, run: RunLayout, model_path: str) -> 
     prefix = f"{path}/"
     chosen = [name for name in listed if name.startswith(prefix)] if folder else [path]
     if not chosen:
-        shown = "\n".join(f"    {run_files.readable(name)}" for name in listed[:_LISTED]) or "    (none)"
+        shown = "\n".join(f"    {readable(name)}" for name in listed[:_LISTED]) or "    (none)"
         more = f"\n    … and {len(listed) - _LISTED:,} more" if len(listed) > _LISTED else ""
         raise ModelPathNotFoundException(
             f"nothing lies under model_path {model_path!r} in run {run.root.name}. Its files:\n{shown}{more}"

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from traindock.errors import ModelPathNotFoundException, StoreException, UserErrorException
-from traindock.names import check_relative
+from traindock.names import check_relative, readable
 from traindock.runtime.files import ALIASES, DRIVER_LOGS, as_bytes
 from traindock.runtime.links import LinkedFolder, LinkOut
 from traindock.store.copying import BLOCK, copy_checked, open_regular, storage_error, temporary_name, write_all
@@ -288,11 +288,6 @@ def _inventory(run: RunLayout) -> str:
         return "It has no files."
     more = f"\n    … and {len(names) - _LISTED:,} more" if len(names) > _LISTED else ""
     return "Its files:\n" + "\n".join(f"    {readable(name)}" for name in names[:_LISTED]) + more
-
-
-def readable(name: str) -> str:
-    """Return a name as it is to be shown on a line: quoted where it holds what no line can."""
-    return name if name.isprintable() else repr(name)
 
 
 def _target(name: str, output_file_path: str | os.PathLike[str] | None) -> Path:
