@@ -461,3 +461,29 @@ class TestDelete:
         assert not workspace.layout.root.exists()
         wait_for(lambda: not dispatcher.is_running() or dispatcher.status() == "zombie", "the dispatcher to leave")
         assert not workspace.layout.root.exists()
+
+
+def test_a_job_of_an_old_script_finds_its_place_in_azures_variables(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from traindock import Experiment, ScriptRunConfig
+    from traindock.compute.kinds import backend
+    from traindock.dispatcher import start
+
+    monkeypatch.setattr(start, "ensure", lambda *_: None)
+    ws = Workspace.create(
+        "old", subscription_id="a-sub", resource_group="a-group", path=tmp_path / "ws", show_output=False
+    )
+    (tmp_path / "train.py").touch()
+    run = Experiment(ws, "digits").submit(ScriptRunConfig(tmp_path, "train.py"))
+    variables = backend("local", "local", {}).plan(ws.job(run.record)).variables
+    assert {name: value for name, value in variables.items() if name.startswith("AZUREML_")} == {
+        "AZUREML_RUN_ID": run.id,
+        "AZUREML_OUTPUT_DIRECTORY": "./outputs",
+        "AZUREML_ARM_SUBSCRIPTION": "a-sub",
+        "AZUREML_ARM_RESOURCEGROUP": "a-group",
+        "AZUREML_ARM_WORKSPACE_NAME": "old",
+        "AZUREML_ARM_PROJECT_NAME": "digits",
+        "AZUREML_EXPERIMENT_ID": "digits",
+        "AZUREML_WORKSPACE_ID": ws.id,
+    }

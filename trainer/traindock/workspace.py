@@ -371,6 +371,8 @@ class Workspace:
             facts={
                 "workspace": self.name,
                 "workspace_id": self.id,
+                "subscription_id": self.subscription_id,
+                "resource_group": self.resource_group,
                 "experiment": record.experiment,
                 "number": record.number,
                 "parent": record.parent or "",

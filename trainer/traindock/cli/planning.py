@@ -49,6 +49,8 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
         facts={
             "workspace": workspace.name,
             "workspace_id": workspace.id,
+            "subscription_id": workspace.subscription_id,
+            "resource_group": workspace.resource_group,
             "experiment": experiment,
             "number": 0,
             "parent": "",

@@ -36,8 +36,8 @@ class Job:
         layout: its folder.
         workspace: the workspace's folder.
         settings: the workspace's settings.
-        facts: what the job is told about itself: "workspace", "workspace_id", "experiment", "number", "parent",
-            "display_name", "tags", "properties".
+        facts: what the job is told about itself: "workspace", "workspace_id", "subscription_id", "resource_group",
+            "experiment", "number", "parent", "display_name", "tags", "properties".
     """
 
     run_id: str

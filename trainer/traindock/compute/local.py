@@ -271,6 +271,12 @@ class LocalBackend(Backend):
         layout, facts, given = job.layout, job.facts, job.spec.environment_variables
         return {
             "AZUREML_RUN_ID": job.run_id,
+            "AZUREML_EXPERIMENT_ID": str(facts["experiment"]),
+            "AZUREML_WORKSPACE_ID": str(facts["workspace_id"]),
+            "AZUREML_ARM_SUBSCRIPTION": str(facts["subscription_id"]),
+            "AZUREML_ARM_RESOURCEGROUP": str(facts["resource_group"]),
+            "AZUREML_ARM_WORKSPACE_NAME": str(facts["workspace"]),
+            "AZUREML_ARM_PROJECT_NAME": str(facts["experiment"]),
             "AZUREML_OUTPUT_DIRECTORY": "./outputs",
             **given,
             "PYTHONPATH": os.pathsep.join(filter(None, (str(injected_folder(job.workspace)), given.get("PYTHONPATH")))),
