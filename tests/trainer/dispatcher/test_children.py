@@ -79,8 +79,8 @@ def test_a_job_has_so_many_children_and_no_more(
 ) -> None:
     monkeypatch.setattr(children, "MAX_CHILDREN", 3)
     run, family = Run.get(workspace, job.id), Children(workspace, job)
-    family.make(run, "r1", [{}, {}])
-    family.make(family.get(family.make(run, "r2", [{}])[0]["TRAINDOCK_RUN_ID"]), "r2", [{}])
+    family.make(run, "r1", [{}])
+    family.make(family.get(family.make(run, "r2", [{}])[0]["TRAINDOCK_RUN_ID"]), "r3", [{}])
     for serving in (family, Children(workspace, job)):  # also after a restart
         with pytest.raises(UserErrorException, match="can have no more"):
             serving.make(run, "r4", [{}])
