@@ -40,7 +40,7 @@ def torch() -> Log:
 
 
 def tensorboardx() -> Log:
-    writer = import_module("tensorboardX").SummaryWriter("tensorboardx")
+    writer = import_module("tensorboardX").SummaryWriter("tensorboardX")
     return lambda name, value, step: writer.add_scalar(name, value, step)
 
 

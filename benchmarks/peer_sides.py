@@ -157,7 +157,7 @@ def survivors(side: str) -> Act:
                 with sqlite3.connect(database) as connection:
                     found += connection.execute("SELECT COUNT(*) FROM metrics").fetchone()[0]
             return found
-        return _events(side) if Path(side).exists() else 0
+        return _events(side)
 
     if side != "trackio":
         import_module("tensorboard.backend.event_processing.event_accumulator")

@@ -18,7 +18,7 @@ from traindock.images import venvs
 from traindock.images.uv import BuildSettings
 
 #: Libraries, and how many times quicker than theirs our import is to be, as whole processes.
-IMPORTS = (("tensorboardX", 5.0), ("mlflow", 50.0))
+IMPORTS = (("trackio", 10.0), ("mlflow", 50.0))
 
 #: What ``import traindock`` must not load.
 IMPORT_HEAVIEST = "docker", "numpy", "torch", "optuna", "onnx", "ray"

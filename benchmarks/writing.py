@@ -123,14 +123,15 @@ def killed(bench: Bench) -> Iterator[Result]:
     for _ in range(3):
         assert kill("traindock")
     there = len(MetricReader(bench.folder / "metrics").points("loss").times)
+    # Losses are judged at any time: a busy machine only makes for more of them.
     name = f"points lost of {count:,}, killed"
-    yield Result(name, count - there / 3, 0, "points", 1.0, note="mean of 3 kills")
+    yield Result(name, count - there / 3, 0, "points", 1.0, note="mean of 3 kills", pressure=0.0)
     for side in ("torch", "tensorboardX", "trackio"):
         if not kill(side):
             continue
         with peer(bench, "survivors", side) as ask:
             if ask and (found := ask()) is not None:
-                yield Result(name, count - there / 3, count - found, "points", 1.0, side)
+                yield Result(name, count - there / 3, count - found, "points", 1.0, side, pressure=0.0)
 
 
 @row
