@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +28,7 @@ class Waiter(threading.Thread):
         self.demand = Demand(
             run_id, "target", order, 1, max_nodes, gpus, lambda: ["gpu-0", "gpu-1"], {"run_id": run_id}
         )
+        waiters.append(self)
         self.start()
 
     def run(self) -> None:
@@ -37,9 +38,17 @@ class Waiter(threading.Thread):
             self.result = error
 
 
+waiters: list[Waiter] = []
+
+
 @pytest.fixture
-def queue(tmp_path: Path) -> NodeQueue:
-    return NodeQueue(lambda: Leases(tmp_path / "leases"))
+def queue(tmp_path: Path) -> Iterator[NodeQueue]:
+    yield NodeQueue(lambda: Leases(tmp_path / "leases"))
+    while waiters:  # none goes on into the next test
+        waiter = waiters.pop()
+        waiter.withdrawn.set()
+        waiter.join(60)
+        assert not waiter.is_alive()
 
 
 def started(waiter: Waiter) -> bool:

@@ -191,6 +191,19 @@ class TestSeveralFiles:
         assert MetricReader(metrics).buckets("loss").count.sum() == 2 * n
 
 
+@pytest.mark.parametrize("again", [40, CHUNK, CHUNK + 100, 2 * CHUNK])
+@pytest.mark.parametrize("nan", [False, True])
+def test_steps_that_start_again_anywhere_in_a_chunk(metrics: Path, again: int, nan: bool) -> None:
+    n = 2 * CHUNK + 44
+    steps = np.concatenate([np.arange(again), np.arange(n - again)])
+    values = rng.normal(size=n)
+    if nan:
+        values[[20, CHUNK + 20]] = np.nan  # summed up by another way
+    write(metrics, values, steps=steps)
+    order = np.argsort(steps, kind="stable")
+    check(MetricReader(metrics).buckets("loss", n, axis="step"), steps[order], values[order], n)
+
+
 class TestEdges:
     def test_they_stay_where_they_are_while_points_are_added(self, metrics: Path) -> None:
         reader = MetricReader(metrics)
@@ -289,10 +302,10 @@ class TestCache:
         path = write(metrics, values)
         real = os.open
 
-        def refuse(name: Any, flags: int, *args: Any) -> int:
-            if flags & os.O_WRONLY:
+        def refuse(name: Any, flags: int, *args: Any, **options: Any) -> int:
+            if flags & os.O_WRONLY and str(name).startswith(str(metrics)):
                 raise PermissionError(13, "read-only")
-            return real(name, flags, *args)
+            return real(name, flags, *args, **options)
 
         monkeypatch.setattr(os, "open", refuse)
         reader = MetricReader(metrics)
