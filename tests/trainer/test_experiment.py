@@ -55,6 +55,11 @@ class TestLists:
         with pytest.raises(UserErrorException, match="tags is a name, or a dict"):
             Experiment.list(workspace, tags=["legs"])  # type: ignore[arg-type]
 
+    def test_what_azures_portal_shows_is_its_folder(self, workspace: Workspace) -> None:
+        experiment = Experiment(workspace, "birds")
+        experiment.refresh()
+        assert experiment.get_portal_url() == (workspace.layout.experiments / "birds").as_uri()
+
     def test_archived_ones_are_left_out_until_they_are_asked_for(self, workspace: Workspace) -> None:
         birds, ants = Experiment(workspace, "birds"), Experiment(workspace, "ants")
         birds.archive()
@@ -63,7 +68,9 @@ class TestLists:
         assert list(workspace.experiments) == ["ants"]
         assert Experiment.list(workspace, view_type="ArchivedOnly") == [birds]
         assert Experiment.list(workspace, view_type="All") == [ants, birds]
-        birds.reactivate()
+        with pytest.raises(UserErrorException, match="'birds' keeps its name"):
+            birds.reactivate("eagles")
+        birds.reactivate(new_name=None)
         assert Experiment.list(workspace) == [ants, birds]
         with pytest.raises(UserErrorException, match="view_type is 'ActiveOnly'"):
             Experiment.list(workspace, view_type="some")

@@ -135,6 +135,7 @@ class TestDescribing:
         assert finished.get_tags() == finished.tags == {"stage": "one"}
         assert finished.get_properties() == finished.properties
         assert finished.path.is_dir()
+        assert finished.get_portal_url() == finished.path.as_uri()
         assert finished.signed
 
     def test_names_and_descriptions_can_be_set(self, finished: Run, workspace: Workspace) -> None:

@@ -386,6 +386,25 @@ class TestCreateGetAndList:
         with pytest.raises(WorkspaceException, match=r"no workspace in .*: it has no workspace\.json"):
             Workspace(tmp_path)
 
+    def test_the_constructor_of_old_notebooks_opens_what_a_config_with_its_strings_names(self, project: Path) -> None:
+        ws = Workspace(subscription_id="1234-abcd", resource_group="research", workspace_name="vision", auth=object())
+        assert (ws.name, ws.subscription_id, ws.resource_group) == ("vision", "1234-abcd", "research")
+        write(project / "config.json", AZURE)
+        assert Workspace.from_config() == ws == Workspace("1234-abcd", "research", "vision", sku="basic")
+
+    @pytest.mark.parametrize(
+        ("given", "says"),
+        [
+            ({}, "opened by its folder"),
+            ({"subscription_id": "x", "resource_group": "y"}, "and workspace_name"),
+            ({"path": "here", "colour": "red"}, "opened by its folder"),
+            ({"workspace_name": "mine", "subscription_id": 5}, "subscription_id is a text"),
+        ],
+    )
+    def test_the_constructor_needs_a_folder_or_a_name(self, given: dict[str, Any], says: str) -> None:
+        with pytest.raises(WorkspaceException, match=says):
+            Workspace(**given)
+
     def test_a_damaged_list_of_places_is_started_anew(self, tmp_path: Path) -> None:
         Workspace.create("mine", path=tmp_path / "one", show_output=False)
         (Locations().default("x").parents[1] / "workspaces.json").write_text("{")

@@ -189,9 +189,25 @@ class Experiment:
         """Leave the experiment out of lists; its runs stay."""
         self._record(lambda _: [{"type": "archived", "value": True}])
 
-    def reactivate(self) -> None:
-        """Undo :meth:`archive`."""
+    def reactivate(self, new_name: str | None = None) -> None:
+        """Undo :meth:`archive`.
+
+        Args:
+            new_name: accepted for old notebooks where it is None or the experiment's own.
+
+        Raises:
+            UserErrorException: it is another name.
+        """
+        if new_name not in (None, self.name):
+            raise UserErrorException(f"the experiment {self.name!r} keeps its name: its runs are named after it")
         self._record(lambda _: [{"type": "archived", "value": False}])
+
+    def refresh(self) -> None:
+        """Do nothing: whatever is asked for is read then. Accepted for old notebooks."""
+
+    def get_portal_url(self) -> str:
+        """Return the URL of the experiment's folder on this machine."""
+        return self._events.parent.as_uri()
 
     def tag(self, key: str, value: str | None = None) -> None:
         """Add a tag, or replace its value."""

@@ -115,6 +115,10 @@ class RunFacts:
         reason = record.reason.value if record.reason else None
         return {"status": record.state.value, "reason": reason, "details": record.detail or None}
 
+    def get_portal_url(self) -> str:
+        """Return the URL of the run's folder on this machine."""
+        return self.path.as_uri()
+
     def get_details(self) -> dict[str, Any]:
         """Return what is known about the run, under Azure ML's keys; log files by name and path."""
         return run_details.details(self)

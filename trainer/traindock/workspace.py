@@ -29,20 +29,49 @@ if TYPE_CHECKING:
     from traindock.run import Run
     from traindock.settings import Settings
     from traindock.store.index import Index
+    from traindock.store.layout import WorkspaceLayout
 
 
 class Workspace:
     """An open workspace. Get one from :meth:`from_config`, :meth:`get` or :meth:`create`.
 
     Args:
-        path: folder of an existing workspace.
+        path: folder of an existing workspace. Or, as in Azure ML, the subscription id, with the next two: then it is
+            the workspace that a ``config.json`` with these three strings names.
+        resource_group: only with ``workspace_name``.
+        workspace_name: its name.
+        auth: ignored, as are all other arguments that only mean something in Azure.
+        subscription_id: only with ``workspace_name``.
+        **ignored: accepted for old notebooks, with ``workspace_name``.
 
     Raises:
         WorkspaceException: there is none, or it belongs to another user.
         StoreException: it is damaged, or of a newer format.
     """
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    layout: WorkspaceLayout
+    _record: identity.WorkspaceRecord
+
+    def __init__(
+        self,
+        path: str | os.PathLike[str] | None = None,
+        resource_group: str | None = None,
+        workspace_name: str | None = None,
+        auth: object = None,
+        *,
+        subscription_id: str | None = None,
+        **ignored: object,
+    ) -> None:
+        if workspace_name is not None:
+            subscription = subscription_id if subscription_id is not None else path
+            found = self._of_strings(workspace_name, subscription_id=subscription, resource_group=resource_group)
+            self._record, self.layout = found._record, found.layout
+            return
+        if path is None or ignored or resource_group is not None or subscription_id is not None:
+            raise WorkspaceException(
+                "a workspace is opened by its folder, Workspace('/my/folder'), by Workspace.from_config(), or by all "
+                "of subscription_id, resource_group and workspace_name"
+            )
         root = absolute(path)
         self._record = identity.load(root)
         self.layout = disks.layout_of(root, self._record.id)
@@ -205,6 +234,12 @@ class Workspace:
         return found
 
     @classmethod
+    def _of_strings(cls, name: str, **strings: object) -> Workspace:
+        """Return the workspace that Azure's three strings name, made on first use."""
+        checked = workspace_config.texts(**strings)
+        return cls._only(check_name("workspace", name), **checked) or cls._made(name, checked)
+
+    @classmethod
     def _only(cls, name: str, **strings: str | None) -> Workspace | None:
         """Return the one workspace of this name and these strings (empty ones do not matter), or None."""
         found = cls.list(**strings).get(name, [])
@@ -275,7 +310,7 @@ class Workspace:
     def _configured(cls, file: Path) -> Workspace:
         config = workspace_config.load(file)
         if config.path is None:
-            return cls._only(config.name, **config.strings) or cls._made(config.name, config.strings)
+            return cls._of_strings(config.name, **config.strings)
         try:
             return cls(config.path)
         except WorkspaceException as error:

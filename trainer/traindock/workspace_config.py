@@ -113,16 +113,18 @@ def file_name(name: object) -> str:
     return name
 
 
-def texts(**given: str | None) -> dict[str, str]:
+def texts(**given: object) -> dict[str, str]:
     """Return the strings by name, "" for those that are None.
 
     Raises:
         WorkspaceException: one is no string.
     """
+    found = {}
     for key, value in given.items():
         if not isinstance(value, str | None):
             raise WorkspaceException(f"{key} is a text, not {value!r}")
-    return {key: value or "" for key, value in given.items()}
+        found[key] = value or ""
+    return found
 
 
 def _looks_like_ours(file: Path, *, nearest: bool) -> bool:
