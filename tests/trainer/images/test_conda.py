@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import pytest
 import yaml
+from packaging.specifiers import SpecifierSet
 
 from traindock.errors import UserErrorException
-from traindock.images.conda import create_command, environment_yaml, parse_conda, translate
+from traindock.images.conda import conda_python, create_command, environment_yaml, parse_conda, translate
 from traindock.images.recipe import Recipe
 
 
@@ -54,12 +55,29 @@ def test_each_change_is_said_and_what_only_conda_has_is_named() -> None:
 
 def test_the_environment_file_has_everything() -> None:
     recipe = Recipe(
-        conda=("gcc=9", "pip"), pip=("six",), index_url="https://example.org/simple", pip_options=("--pre",)
+        conda=("gcc=9", "pip"),
+        pip=("six",),
+        index_url="https://me:SECRET@example.org/simple",
+        pip_options=("--pre", "--extra-index-url https://SECRET@example.org", "--find-links /a b"),
     )
-    document = yaml.safe_load(environment_yaml(recipe, ">=3.8", ("torch==2.1.0", "six")))
+    text = environment_yaml(recipe, "python>=3.8", ("torch==2.1.0", "six"), ("/c",))
+    assert "SECRET" not in text
+    document = yaml.safe_load(text)
     assert document["channels"] == ["conda-forge"]
-    pip = ["--index-url https://example.org/simple", "--pre", "torch==2.1.0", "six"]
+    pip = ["--pre", "--find-links '/a b'", "--find-links /c", "torch==2.1.0", "six"]
     assert document["dependencies"] == ["python>=3.8", "pip", "gcc=9", {"pip": pip}]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "conda"),
+    [
+        (">=3.8,==3.10.*", "python=3.10"),
+        (">=3.8,==3.10.13", "python==3.10.13"),
+        (">=3.9,<3.12,>=3.8", "python<3.12,>=3.8,>=3.9"),
+    ],
+)
+def test_a_python_is_said_in_condas_words(bounds: str, conda: str) -> None:
+    assert conda_python(SpecifierSet(bounds)) == conda
 
 
 @pytest.mark.parametrize(

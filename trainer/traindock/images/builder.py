@@ -4,17 +4,25 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Literal, NoReturn
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
 from traindock.images import addresses, pythons
-from traindock.images.conda import Translation, create_command, environment_yaml, find_conda, missing_text
+from traindock.images.conda import (
+    Translation,
+    conda_python,
+    create_command,
+    environment_yaml,
+    find_conda,
+    missing_text,
+)
 from traindock.images.interpreters import Interpreter
-from traindock.images.recipe import Recipe, canonical_requirement, parse_requirement
+from traindock.images.recipe import Recipe, canonical_requirement, parse_requirement, python_specifier
 from traindock.images.relax import culprits, relaxed
 from traindock.images.uv import BuildLog, BuildSettings, Outcome, find_uv, mask, run_program
 
@@ -65,10 +73,13 @@ class _Job:
     def python(self) -> str:
         return str(self.folder / "bin" / "python")
 
-    def run(self, command: Sequence[str]) -> Outcome:
+    @property
+    def extra_indexes(self) -> list[str]:
+        return [o.split(" ", 1)[1] for o in self.recipe.pip_options if o.startswith("--extra-index-url ")]
+
+    def run(self, command: Sequence[str], more: Mapping[str, str] = MappingProxyType({})) -> Outcome:
         self.log.say(f"$ {' '.join(command)}")
-        extra = [o.split(" ", 1)[1] for o in self.recipe.pip_options if o.startswith("--extra-index-url ")]
-        env = self.settings.environment(self.recipe.index_url, extra)
+        env = {**self.settings.environment(self.recipe.index_url, self.extra_indexes), **more}
         return run_program(command, log=self.log, cancelled=self.cancelled, env=env, keep_open=(self.lock,))
 
     def sources(self) -> list[str]:
@@ -117,9 +128,9 @@ def build(
         UserErrorException: a Python or a conda package cannot be had.
     """
     job = _Job(recipe, translation, folder, log, cancelled, settings, lock)
-    if translation.unknown:
-        return _by_conda(job, translation.unknown)
     assert base is not None
+    if translation.unknown:
+        return _by_conda(job, translation.unknown, base)
     want = pythons.wanted(recipe, translation.pip, translation.python)
     found = pythons.find(want, base, offline=settings.offline)
     uv = find_uv()
@@ -136,8 +147,8 @@ def build(
     outcome, installed, relaxations = _install(job, uv, requirements)
     if outcome.code:
         if missing := _missing_from_pypi(job, uv, outcome):
-            log.say(f"PyPI has no counterpart of {', '.join(missing)}.")
-            return _by_conda(job, missing)
+            log.say(f"PyPI has no counterpart of {', '.join(missing)}, so that all comes from conda.")
+            return _by_conda(job, missing, base)
         _fail(outcome, relaxations, installed)
     changed += relaxations
     return Built("built", found.words, _uv_version(uv), installed, tuple(changed), _freeze(job, uv))
@@ -219,7 +230,7 @@ def _explanation(lines: Sequence[str]) -> str:
     return text if len(text) <= _EXPLANATION else f"{text[:_EXPLANATION]} …"
 
 
-def _by_conda(job: _Job, needed: tuple[str, ...]) -> Built:
+def _by_conda(job: _Job, needed: tuple[str, ...], base: Interpreter) -> Built:
     """Build the whole environment with conda; what pip is asked for is installed by the pip it brings."""
     import shutil
 
@@ -234,15 +245,32 @@ def _by_conda(job: _Job, needed: tuple[str, ...]) -> Built:
     translated = len(job.translation.pip)  # conda's own business; but they say what goes with a framework
     pip = requirements_of(job.recipe, job.translation.pip)
     pip = pip[: len(pip) - translated]
+    # a recipe that leaves the Python open means the submitter's
+    asked = job.recipe.python or job.translation.python
+    specifier = want.specifier if asked or not want.allows(base.version) else python_specifier(f"3.{base.minor[1]}")
+    python = conda_python(specifier)
     file = job.folder.with_suffix(".yml")
-    file.write_text(environment_yaml(job.recipe, str(want.specifier), pip), "utf-8")
+    bounds = job.folder.with_suffix(".txt")
+    file.write_text(environment_yaml(job.recipe, python, pip, job.settings.find_links), "utf-8")
+    bounds.write_text("".join(f"{text}\n" for text in job.recipe.constraints), "utf-8")
     try:
-        made = job.run(create_command(program, str(job.folder), str(file)))
+        made = job.run(create_command(program, str(job.folder), str(file)), _for_pip(job, bounds))
     finally:
         file.unlink(missing_ok=True)
+        bounds.unlink(missing_ok=True)
     if made.code or not Path(job.python).exists():
         raise EnvironmentBuildException(f"{program} could not build the environment", made.tail)
-    return Built("conda", f"Python {want.specifier}", program, pip, (), _freeze(job, find_uv()))
+    return Built("conda", python, program, pip, (), _freeze(job, find_uv()))
+
+
+def _for_pip(job: _Job, constraints: Path) -> dict[str, str]:
+    """Variables that tell the pip that conda calls where packages come from, as uv is told."""
+    variables = {"PIP_INDEX_URL": job.recipe.index_url or job.settings.index_url or ""}
+    variables["PIP_EXTRA_INDEX_URL"] = " ".join((*job.extra_indexes, *job.settings.extra_index_urls))
+    variables["PIP_CONSTRAINT"] = str(constraints) if job.recipe.constraints else ""
+    if job.settings.offline:
+        variables |= {"CONDA_OFFLINE": "true", "MAMBA_OFFLINE": "true"}
+    return {name: value for name, value in variables.items() if value}
 
 
 def _freeze(job: _Job, uv: str) -> tuple[str, ...]:

@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Final
 from traindock.errors import UserErrorException
 
 if TYPE_CHECKING:
+    from packaging.specifiers import SpecifierSet
+
     from traindock.images.recipe import Recipe
 
 #: conda's name -> PyPI's name of the same thing.
@@ -189,25 +191,39 @@ def create_command(program: str, prefix: str, environment_file: str) -> list[str
     return [program, *verb, *yes, "--prefix", prefix, "--file", environment_file]
 
 
-def environment_yaml(recipe: Recipe, python: str, pip: Iterable[str]) -> str:
-    """The recipe as a conda environment file.
+def conda_python(specifier: SpecifierSet) -> str:
+    """The requirement of a Python in conda's spelling, such as "python=3.10" for "==3.10.*"."""
+    bounds = sorted(str(bound) for bound in specifier)
+    lines = [bound for bound in bounds if bound.startswith("==")]
+    if len(lines) == 1:  # it says all, what else there is only allows it
+        exact = lines[0].removeprefix("==")
+        return f"python={exact.removesuffix('.*')}" if exact.endswith(".*") else f"python=={exact}"
+    return f"python{','.join(bounds)}"
+
+
+def environment_yaml(recipe: Recipe, python: str, pip: Iterable[str], find_links: Iterable[str] = ()) -> str:
+    """The recipe as a conda environment file. Indexes are not in it, since passwords are in their addresses.
 
     Args:
         recipe: its conda requirements and channels are used.
-        python: version bounds in pip's spelling.
+        python: the Python, in conda's spelling.
         pip: all pip requirements, the framework's included.
+        find_links: places of further packages, besides the recipe's own.
     """
+    import shlex
+
     import yaml
 
     conda = [parse_conda(text) for text in recipe.conda]
     packages: list[object] = [c.text for c in conda if c.name not in ("python", "pip")]
-    pip_lines = [*recipe.pip_options, *pip]
-    if recipe.index_url:
-        pip_lines.insert(0, f"--index-url {recipe.index_url}")
+    options = [option.split(" ", 1) for option in recipe.pip_options if not option.startswith("--extra-index-url ")]
+    options += [["--find-links", place] for place in find_links]
+    # pip takes its options apart as a shell would
+    pip_lines = [*(" ".join((name, *map(shlex.quote, value))) for name, *value in options), *pip]
     return yaml.safe_dump(
         {
             "channels": list(recipe.channels or ("conda-forge",)),
-            "dependencies": [f"python{python}", "pip", *packages, *([{"pip": pip_lines}] if pip_lines else [])],
+            "dependencies": [python, "pip", *packages, *([{"pip": pip_lines}] if pip_lines else [])],
         },
         sort_keys=False,
         allow_unicode=True,

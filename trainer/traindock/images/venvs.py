@@ -118,7 +118,8 @@ def plan(recipe: Recipe, *, environments: Path, caller: str, settings: BuildSett
     key = replace(recipe, python=python, interpreter=recipe.interpreter or flavour).key(contents)
     facts: dict[str, Any] = {
         "key": key,
-        "warnings": (*recipe.notices, *want.warnings, *translation.notices, *notices),
+        # where conda makes the environment, nothing is taken from PyPI in its place
+        "warnings": (*recipe.notices, *want.warnings, *(() if translation.unknown else translation.notices), *notices),
         "requirements": requirements,
         "translation": translation,
         "base": base,
@@ -226,7 +227,9 @@ def _prepare(
             made = build(
                 recipe, looked.requirements, looked.translation, looked.base, folder, out, cancelled, settings, lock
             )
-            looked = replace(looked, warnings=(*looked.warnings, *made.warnings), packages=made.packages)
+            unsaid = looked.translation.notices if made.how == "conda" else ()
+            warnings = [text for text in looked.warnings if text not in unsaid]
+            looked = replace(looked, warnings=(*warnings, *made.warnings), packages=made.packages)
             _record(folder, looked, made, began)
         except BaseException:
             _wipe(folder)
