@@ -6,7 +6,6 @@ import contextlib
 import errno
 import fcntl
 import os
-import re
 import shutil
 import subprocess
 import sys
@@ -23,6 +22,7 @@ from traindock.compute.caches import stand_ins
 from traindock.compute.devices import list_gpus
 from traindock.compute.injection import inject, injected_folder
 from traindock.compute.leftovers import Leftovers
+from traindock.compute.variables import added_variables, expanded, job_environment, submitters_variables
 from traindock.errors import (
     ComputeTargetException,
     EnvironmentBuildException,
@@ -37,7 +37,6 @@ from traindock.run_types import WITHOUT_JOB
 from traindock.runtime.supervisor import CANNOT_RECORD
 from traindock.settings import PackageSettings, Settings
 from traindock.spec import RunSpec
-from traindock.store import submitter
 from traindock.store.copying import may_pass
 from traindock.store.files import write_json
 from traindock.store.watch import Watcher
@@ -49,7 +48,6 @@ _POLL_SECONDS = 0.005
 _CANNOT_RECORD = 74
 
 _PYTHON = "{python}"
-_VARIABLE = re.compile(r"\$(?:(\w+)|\{(\w+)\})")
 
 
 class LocalBackend(Backend):
@@ -118,14 +116,14 @@ class LocalBackend(Backend):
             },
             command=command,
             cwd=str(job.layout.work),
-            variables=self._variables(job),
+            variables=added_variables(job),
             gpus=self.gpus_needed(spec),
             limits={"max_seconds": spec.max_run_duration_seconds, "grace_seconds": job.settings.jobs.grace_seconds},
         )
 
     def prepare(self, job: Job, plan: Plan, cancelled: Callable[[], bool]) -> Plan:
         """Find or build the environment, and put its interpreter into the plan."""
-        caller = _submitter(job)
+        caller = submitters_variables(job)
         moved, unusable = stand_ins({**caller, **plan.variables}, job.workspace.home)
         foreseen = [*plan.environment["warnings"], *unusable]
         if foreseen:
@@ -174,13 +172,13 @@ class LocalBackend(Backend):
 
     def _start(self, job: Job, plan: Plan, lease_fds: Sequence[int]) -> None:
         layout = job.layout
-        environment = _job_environment(_submitter(job), plan)
+        environment = job_environment(submitters_variables(job), plan)
         write_json(
             layout.launch_json,
             {
                 "run_id": job.run_id,
                 "attempt": job.attempt,
-                "argv": _expanded(job.spec, plan.command, environment),
+                "argv": expanded(job.spec, plan.command, environment),
                 "cwd": plan.cwd,
                 "env": environment,
                 "stdout": str(layout.stdout),
@@ -266,35 +264,6 @@ class LocalBackend(Backend):
 
     def _gpus_optional(self) -> bool:
         return self.settings.get("gpu") == "optional"
-
-    def _variables(self, job: Job) -> dict[str, str]:
-        layout, facts, given = job.layout, job.facts, job.spec.environment_variables
-        return {
-            "AZUREML_RUN_ID": job.run_id,
-            "AZUREML_EXPERIMENT_ID": str(facts["experiment"]),
-            "AZUREML_WORKSPACE_ID": str(facts["workspace_id"]),
-            "AZUREML_ARM_SUBSCRIPTION": str(facts["subscription_id"]),
-            "AZUREML_ARM_RESOURCEGROUP": str(facts["resource_group"]),
-            "AZUREML_ARM_WORKSPACE_NAME": str(facts["workspace"]),
-            "AZUREML_ARM_PROJECT_NAME": str(facts["experiment"]),
-            "AZUREML_OUTPUT_DIRECTORY": "./outputs",
-            **given,
-            "PYTHONPATH": os.pathsep.join(filter(None, (str(injected_folder(job.workspace)), given.get("PYTHONPATH")))),
-            "TRAINDOCK_RUN_ID": job.run_id,
-            "TRAINDOCK_ATTEMPT": str(job.attempt),
-            "TRAINDOCK_RUN_NUMBER": str(facts["number"]),
-            "TRAINDOCK_EXPERIMENT": str(facts["experiment"]),
-            "TRAINDOCK_WORKSPACE": str(facts["workspace"]),
-            "TRAINDOCK_WORKSPACE_ID": str(facts["workspace_id"]),
-            "TRAINDOCK_PARENT_RUN_ID": str(facts["parent"]),
-            "TRAINDOCK_METRICS_DIR": str(layout.metrics),
-            "TRAINDOCK_REQUESTS_DIR": str(layout.requests),
-            "TRAINDOCK_OUTPUTS_DIR": str(layout.work / "outputs"),
-            "TRAINDOCK_LOGS_DIR": str(layout.work / "logs"),
-            "TRAINDOCK_UPLOADS_DIR": str(layout.uploads),
-            "TRAINDOCK_DRIVER_DIR": str(layout.driver),
-            "TRAINDOCK_RUN_JSON": str(layout.facts_json),
-        }
 
     def _lay_out(self, job: Job) -> None:
         """Make the working directory anew: a fresh copy of the snapshot, with ``outputs`` and ``logs``."""
@@ -399,30 +368,3 @@ def _build_settings(packages: PackageSettings, variables: Mapping[str, str]) -> 
 
 def _recipe(spec: RunSpec) -> Recipe:
     return Recipe.from_json(spec.environment)
-
-
-def _submitter(job: Job) -> dict[str, str]:
-    """The environment variables of whoever submitted the run; the dispatcher's own are somebody else's."""
-    try:
-        return submitter.read(job.layout, job.spec.submitter)
-    except StoreException as error:
-        if may_pass(error):
-            raise
-        raise LaunchError(str(error)) from error
-
-
-def _job_environment(inherited: Mapping[str, str], plan: Plan) -> dict[str, str]:
-    """The submitter's environment, with what the plan says."""
-    # A run that was given no device must not take one that another run holds.
-    devices = {"CUDA_VISIBLE_DEVICES": ",".join(plan.devices)}
-    return {**inherited, **plan.variables, **devices}
-
-
-def _expanded(spec: RunSpec, command: tuple[str, ...], variables: Mapping[str, str]) -> list[str]:
-    """Replace ``$NAME`` and ``${NAME}`` in the user's words where the job has such a variable; leave all else."""
-    given = len(spec.arguments) if spec.script is not None else len(command)
-    kept = len(command) - given
-    words = [
-        _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], match[0]), word) for word in command[kept:]
-    ]
-    return [*command[:kept], *words]
