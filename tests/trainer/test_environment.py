@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from traindock.environment import CondaDependencies, Environment
-from traindock.errors import UserErrorException
+from traindock.errors import AttributeNotFoundException, UserErrorException
 
 CONDA_FILE = """\
 # as Azure ML's samples have it
@@ -203,6 +203,28 @@ class TestEnvironment:
         assert copy.docker == environment.docker
         with pytest.raises(AttributeError):
             environment.docker.base_imgae = "typo"  # type: ignore[attr-defined]
+
+    def test_the_registry_of_an_image_is_kept_and_its_password_is_not_shown(self) -> None:
+        registry = Environment("e").docker.base_image_registry
+        registry.address, registry.username, registry.password = "registry.example.org", "me", "SECRET"
+        assert "registry.example.org" in repr(registry)
+        assert "SECRET" not in repr(registry)
+
+    @pytest.mark.parametrize(
+        ("name", "says"),
+        [
+            ("get", r"conda_dependencies\.save\('env\.yml'\)"),
+            ("register", r"Environment\.from_conda_specification"),
+            ("build_local", r"environment\.rebuild = True"),
+            ("from_dockerfile", r"docker\.base_image"),
+            ("from_existing_conda_environment", r"from_existing_interpreter"),
+        ],
+    )
+    def test_what_only_azures_has_says_what_to_use(self, name: str, says: str) -> None:
+        for place in (Environment, Environment("e")):
+            with pytest.raises(AttributeNotFoundException, match=f"Environment has no {name}: .*{says}"):
+                getattr(place, name)
+            assert not hasattr(place, name)
 
     def test_equals_another_by_definition_and_not_by_name(self) -> None:
         first = Environment("first")

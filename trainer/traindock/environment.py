@@ -9,15 +9,15 @@ import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from traindock.conda_dependencies import CondaDependencies
-from traindock.errors import UserErrorException
+from traindock.errors import AttributeNotFoundException, UserErrorException
 from traindock.images.conda import parse_conda
 from traindock.images.pip_lists import read_requirements
 from traindock.images.recipe import Recipe, parse_requirement
 
-__all__ = ["CondaDependencies", "DockerSection", "Environment", "PythonSection"]
+__all__ = ["CondaDependencies", "ContainerRegistry", "DockerSection", "Environment", "PythonSection"]
 
 _NAME_LIMIT: Final = 255
 
@@ -38,6 +38,21 @@ class PythonSection:
 
 
 @dataclass(slots=True)
+class ContainerRegistry:
+    """Where a base image comes from, and who asks for it.
+
+    Attributes:
+        address: such as "registry.example.org".
+        username: who asks.
+        password: their password; never shown.
+    """
+
+    address: str | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(slots=True)
 class DockerSection:
     """What container compute targets start from; others leave it aside.
 
@@ -45,6 +60,7 @@ class DockerSection:
         enabled: kept for old notebooks; the compute target decides.
         base_image: image to build upon.
         base_dockerfile: text of a Dockerfile, or path of one, in place of ``base_image``.
+        base_image_registry: where ``base_image`` comes from, if not from where the engine looks by itself.
         shm_size: size of the shared memory, such as "2g".
         arguments: further arguments for the container engine.
         gpu_support: kept for old notebooks; the run decides.
@@ -53,9 +69,31 @@ class DockerSection:
     enabled: bool = False
     base_image: str | None = None
     base_dockerfile: str | None = None
+    base_image_registry: ContainerRegistry = field(default_factory=ContainerRegistry)
     shm_size: str = "2g"
     arguments: list[str] = field(default_factory=list)
     gpu_support: bool | None = None
+
+
+class _Absent:
+    """What Azure ML's Environment has and this one has not; asking for it says what to use."""
+
+    def __init__(self, instead: str) -> None:
+        self._instead = instead
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self._name = name
+
+    def __get__(self, instance: object, owner: type) -> NoReturn:
+        raise AttributeNotFoundException(f"{owner.__name__} has no {self._name}: {self._instead}")
+
+
+_BY_FILE: Final = (
+    "environments are kept as files: environment.python.conda_dependencies.save('env.yml') writes one, and "
+    "Environment.from_conda_specification(name, 'env.yml') reads it"
+)
+_BY_RUN: Final = "it is built when a run needs it; environment.rebuild = True has it built anew"
+_BY_DOCKER: Final = "set environment.docker.base_image, or environment.docker.base_dockerfile"
 
 
 class Environment:
@@ -85,6 +123,21 @@ class Environment:
         self.docker = DockerSection()
         self.environment_variables: dict[str, str] = {}
         self.rebuild = False
+
+    get = _Absent(_BY_FILE)
+    list = _Absent(_BY_FILE)
+    register = _Absent(_BY_FILE)
+    save_to_directory = _Absent(_BY_FILE)
+    load_from_directory = _Absent(_BY_FILE)
+    build = _Absent(_BY_RUN)
+    build_local = _Absent(_BY_RUN)
+    get_image_details = _Absent(_BY_RUN)
+    from_docker_image = _Absent(_BY_DOCKER)
+    from_dockerfile = _Absent(_BY_DOCKER)
+    from_docker_build_context = _Absent(_BY_DOCKER)
+    from_existing_conda_environment = _Absent(
+        "use Environment.from_existing_interpreter(name, path), where path ends in bin/python of the conda environment"
+    )
 
     @property
     def name(self) -> str:

@@ -10,6 +10,7 @@
     │   ├── ExperimentExecutionException  a script or source folder that cannot be submitted
     │   ├── SnapshotException           a source folder too large or not storable
     │   ├── NameNotFoundException       nothing of this name in a dictionary of the workspace; a KeyError, too
+    │   ├── AttributeNotFoundException  Azure ML's class has this attribute, ours has not; an AttributeError, too
     │   ├── RunNotFoundException        no such run
     │   ├── RunNotSignedException       the run was not submitted by this user to this workspace
     │   ├── ModelNotFoundException      no such model or version
@@ -113,6 +114,12 @@ class NameNotFoundException(UserErrorException, KeyError):
     """Nothing has this name in ``workspace.models``, ``.experiments`` or ``.compute_targets``."""
 
     code = "name_not_found"
+
+
+class AttributeNotFoundException(UserErrorException, AttributeError):
+    """Azure ML's class has this attribute and Traindock's has not; the text says what to use."""
+
+    code = "attribute_not_found"
 
 
 class RunNotFoundException(UserErrorException):
