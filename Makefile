@@ -15,7 +15,7 @@ QUICK := TUTORIAL_DATA=drawn TUTORIAL_MODEL=tiny TUTORIAL_EPOCHS=8 TUTORIAL_MINI
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help tutorial test check bench lint format clean
+.PHONY: help tutorial test check bench lint types format clean
 
 help:
 	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
@@ -23,6 +23,7 @@ help:
 	@echo 'make check      lint and the quick tests, in under two minutes on two cores'
 	@echo 'make bench      measure Traindock beside what else one would use; PEERS=<python with benchmarks/peers.txt>'
 	@echo 'make lint       ruff, mypy, vermin        make format   rewrite by ruff'
+	@echo 'make types      mypy for each version of Python that Traindock runs on'
 	@echo 'make clean      remove what the others made, .venv included'
 
 $(READY): pyproject.toml package.json .ci/make-venv
@@ -32,7 +33,7 @@ $(READY): pyproject.toml package.json .ci/make-venv
 tutorial: $(READY)
 	@$(BIN)/python notebooks/run_notebook.py $(NOTEBOOK)
 
-test: lint
+test: lint types
 	rm -rf '$(TRIED)'
 	$(QUICK) $(BIN)/python -m pytest --nbval-lax -p no:cacheprovider -q $(NOTEBOOK)
 	$(BIN)/python -m pytest -n auto
@@ -48,6 +49,10 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/vermin --quiet --no-tips --target=3.8- --violations trainer/traindock/runtime
+
+types: $(READY)
+	@for version in 3.11 3.12 3.13 3.14; do echo "mypy --python-version $$version"; \
+		$(BIN)/mypy --python-version $$version || exit 1; done
 
 format: $(READY)
 	$(BIN)/ruff check --fix .

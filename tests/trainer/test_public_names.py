@@ -57,6 +57,13 @@ class TestNames:
         assert sorted(traindock.__all__) == sorted(NAMES)
         assert set(NAMES) <= set(dir(traindock))
 
+    def test_on_windows_they_say_what_is_needed(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(sys, "platform", "win32")
+        monkeypatch.delitem(vars(traindock), "Workspace", raising=False)
+        with pytest.raises(ImportError, match="Traindock needs Linux or macOS; on Windows, run it in WSL2"):
+            from traindock import Workspace  # noqa: F401
+        assert traindock.UserErrorException is errors.UserErrorException
+
     @pytest.mark.parametrize("name", NAMES)
     def test_each_can_be_had_and_is_described(self, name: str) -> None:
         value = getattr(traindock, name)

@@ -6,6 +6,8 @@ next to nothing.
 
 from __future__ import annotations
 
+import sys
+
 # Importing typing would cost as much as starting Python does; type checkers know this name without it.
 TYPE_CHECKING = False
 
@@ -83,6 +85,8 @@ _HOMES = {
     "states": ("Reason", "State"),
     "workspace": ("Workspace",),
 }
+# What works on Windows too, where the rest would fail at some module that Python lacks there.
+_ANYWHERE = ("_version", "errors", "states")
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
 __all__ = sorted(_HOME_OF)
@@ -92,6 +96,10 @@ def __getattr__(name: str) -> Any:
     module = _HOME_OF.get(name)
     if module is None:
         raise AttributeError(f"module 'traindock' has no attribute {name!r}; it has: {', '.join(__all__)}")
+    if sys.platform == "win32" and module not in _ANYWHERE:
+        from traindock.errors import NEEDED_PLATFORM
+
+        raise ImportError(NEEDED_PLATFORM)
     from importlib import import_module
 
     value = getattr(import_module(f"traindock.{module}"), name)

@@ -31,7 +31,10 @@ of old notebooks go on working. Exceptions keep their data as attributes and sur
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
+
+#: What to say where Traindock cannot work.
+NEEDED_PLATFORM: Final = "Traindock needs Linux or macOS; on Windows, run it in WSL2"
 
 
 class TraindockError(Exception):

@@ -78,10 +78,10 @@ def _asks_for_json(words: list[str]) -> bool:
 
 def _execute(args: argparse.Namespace) -> int:
     from traindock.cli.output import report, warn_by
-    from traindock.errors import Detached, TraindockError
+    from traindock.errors import NEEDED_PLATFORM, Detached, TraindockError
 
     if sys.platform == "win32" and args.command != "doctor":
-        return report(args, "platform", "PlatformError", "Traindock needs Linux or macOS; on Windows, run it in WSL2")
+        return report(args, "platform", "PlatformError", NEEDED_PLATFORM)
     with warn_by(args):
         try:
             return int(args.run(args))
