@@ -16,6 +16,7 @@ import pytest
 
 from traindock.cli.text import width_of
 from traindock.run import Run
+from traindock.runtime.metric_log import MetricLog
 from traindock.states import Reason, State
 from traindock.workspace import Workspace
 
@@ -282,6 +283,18 @@ def test_metrics_are_summed_up_or_listed(cli: Cli, record: Record) -> None:
     answer = cli("metrics", run_id, "los")
     assert answer.code == 1
     assert "it has: loss, odd" in answer.err
+
+
+def test_long_texts_and_lists_are_summed_up_in_a_line(cli: Cli, record: Record, workspace: Workspace) -> None:
+    run_id = record()
+    log = MetricLog(str(workspace.layout.run(run_id).metrics))
+    for number in range(5_000):
+        log.record("note", "text", f"note {number}")
+    (line,) = cli("metrics", run_id).out.splitlines()
+    assert line.startswith('note (text): ["note 0", "note 1"')
+    assert line.endswith('"note 4999"] (5,000 values)')
+    assert len(line) < 150
+    assert len(cli("metrics", run_id, "note").out.splitlines()) == 5_001
 
 
 def test_damaged_metrics_and_records_are_told(cli: Cli, record: Record, workspace: Workspace) -> None:

@@ -12,12 +12,15 @@ from traindock.cli import parsers
 from traindock.cli.documents import metrics_document, summaries
 from traindock.cli.finding import find_run, open_workspace
 from traindock.cli.output import emit, note, plain, say, timestamp
-from traindock.cli.text import Column, clean, moment, number, screen_width, table
+from traindock.cli.text import Column, clean, moment, number, screen_width, shorten, table
 from traindock.errors import UserErrorException
 
 if TYPE_CHECKING:
     from traindock.run import Run
     from traindock.store.metrics import MetricReader
+
+
+_IN_SHORT = 100
 
 
 def configure(parser: parsers.Parser) -> None:
@@ -76,8 +79,15 @@ def _summary(found: Run, reader: MetricReader, kinds: dict[str, str]) -> list[st
         lines = table([Column("METRIC", least=10), *numbers], rows, screen_width())
     for name, kind in kinds.items():
         if name not in summary:
-            lines.append(f"{clean(name)} ({clean(kind)}): {_json(reader.as_azure(name).get(name))}")
+            lines.append(f"{clean(name)} ({clean(kind)}): {_in_short(reader.as_azure(name).get(name))}")
     return lines
+
+
+def _in_short(value: Any) -> str:
+    """Write both ends of a value that takes more than a line, and how many there are."""
+    text = clean(_json(value))
+    short = shorten(text, _IN_SHORT)
+    return short if short == text or not isinstance(value, list) else f"{short} ({len(value):,} values)"
 
 
 def _values(reader: MetricReader, name: str, kind: str) -> list[str]:
