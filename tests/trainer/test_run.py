@@ -126,7 +126,7 @@ class TestDescribing:
         assert details["error"]["code"] == "exited_nonzero"
         assert run.get_detailed_status()["status"] == "Failed"
         assert run.get_detailed_status()["reason"] == "exited_nonzero"
-        assert "3" in (run.get_detailed_status()["details"] or "")
+        assert run.get_detailed_status()["details"] == "the script ended with exit code 3"
 
     def test_short_questions(self, finished: Run) -> None:
         assert finished.status == finished.get_status() == "Completed"

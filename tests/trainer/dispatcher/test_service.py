@@ -63,13 +63,23 @@ def test_it_outlives_whoever_started_it(workspace: Workspace) -> None:
     assert os.getsid(process.pid) == process.pid, "it leads a session of its own"
 
 
+WAITS = """
+    import os, sys, time
+    print("started", flush=True)
+    while not os.path.exists(sys.argv[1]):
+        time.sleep(0.01)
+    print("ended")
+"""
+
+
 def test_it_leaves_when_told_to_and_the_next_one_adopts_its_runs(workspace: Workspace, tmp_path: Path) -> None:
-    run = submitter(workspace, tmp_path)("import time; print('started', flush=True); time.sleep(2); print('ended')")
+    run = submitter(workspace, tmp_path)(WAITS, tmp_path / "go on")
     wait_for(lambda: run.get_status() == "Running", "the run")
     first = dispatcher_of(workspace)
     first.send_signal(signal.SIGTERM)
     first.wait(20)
     assert run.get_status() == "Running"
+    (tmp_path / "go on").touch()
     run.wait_for_completion()
     assert dispatcher_of(workspace).pid != first.pid
     assert (run.path / "driver" / "stdout.txt").read_text() == "started\nended\n"
@@ -78,7 +88,7 @@ def test_it_leaves_when_told_to_and_the_next_one_adopts_its_runs(workspace: Work
 def test_a_newer_version_takes_over_from_an_older_one(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run = submitter(workspace, tmp_path)("import time; print('started', flush=True); time.sleep(2)")
+    run = submitter(workspace, tmp_path)(WAITS, tmp_path / "go on")
     wait_for(lambda: run.get_status() == "Running", "the run")
     older = dispatcher_of(workspace)
     with monkeypatch.context() as newer:
@@ -86,6 +96,8 @@ def test_a_newer_version_takes_over_from_an_older_one(
         start.ensure(workspace.layout)
     older.wait(20)
     wait_for(lambda: start.is_running(workspace.layout), "the newer dispatcher")
+    assert run.get_status() == "Running"
+    (tmp_path / "go on").touch()
     run.wait_for_completion()
 
 

@@ -64,14 +64,22 @@ def slowly(x: np.ndarray[Any, Any], values: np.ndarray[Any, Any], width: float) 
     return found
 
 
-def check(buckets: Buckets, x: np.ndarray[Any, Any], values: np.ndarray[Any, Any], count: int = 800) -> None:
+def check(
+    buckets: Buckets,
+    x: np.ndarray[Any, Any],
+    values: np.ndarray[Any, Any],
+    count: int = 800,
+    window: tuple[float, float] | None = None,
+) -> None:
     wanted = slowly(x, values, buckets.width)
     for key, expected in wanted.items():
         np.testing.assert_array_equal(getattr(buckets, key), expected, err_msg=key)
     assert len(buckets.start) <= count + 1
     assert math.log2(buckets.width).is_integer()
-    # No wider than needed.
-    assert buckets.width <= max(1.0, 2 * (x[-1] - x[0]) / count) if buckets.axis != "time" else True
+    # No wider than the points, or the window within them, need.
+    low, high = window or (x[0], x[-1])
+    least = 2.0**-20 if buckets.axis == "time" else 1.0
+    assert buckets.width <= max(least, 2 * (high - low) / count)
 
 
 SIZES = [1, 2, 255, 256, 257, 5_000, CHUNK * 64, CHUNK * 64 + 1, 100_003, pytest.param(700_000, marks=pytest.mark.slow)]
@@ -143,7 +151,8 @@ def test_a_window(metrics: Path, axis: Any) -> None:
         mine = (x >= (-math.inf if start is None else start)) & (x < (math.inf if stop is None else stop))
         found = reader.buckets("loss", 100, start, stop, axis)
         if mine.any():
-            check(found, x[mine], values[mine], 100)
+            low, high = x[0] if start is None else max(x[0], start), x[-1] if stop is None else min(x[-1], stop)
+            check(found, x[mine], values[mine], 100, (low, high))
         else:
             assert len(found.start) == 0
     assert len(reader.buckets("loss", 100, 10**9, 2 * 10**9, axis).start) == 0
