@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -21,7 +22,7 @@ import pytest
 
 from traindock.compute import processes
 from traindock.compute.processes import ExitRecord, Identity
-from traindock.runtime import supervisor
+from traindock.runtime import job_process, supervisor
 
 LAUNCHER = Path(supervisor.__file__).with_name("launcher.py")
 PYTHONS = [
@@ -245,6 +246,14 @@ def test_what_cannot_be_executed_is_recorded_with_its_kind(job: Callable[..., Jo
             assert (record.launch_error_kind, record.exit_code, record.signal) == (kind, None, None)
             assert record.launch_error
             assert "Traceback" not in record.launch_error
+
+
+def test_a_program_that_no_folder_has_is_not_there_whatever_folders_are_closed() -> None:
+    """To root no folder is closed, so this asks what the launcher would be told."""
+    request = {"argv": ["no-such-program-here"], "env": {"PATH": "/closed:/bin"}, "cwd": "/"}
+    assert job_process._explain(request, "exec", errno.EACCES, "")[0] == "program_not_found"
+    request["argv"] = ["sh"]
+    assert job_process._explain(request, "exec", errno.EACCES, "")[0] == "not_executable"
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"run_id": "x"}', b"\xff", b"null trailing"])

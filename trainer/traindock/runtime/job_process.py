@@ -212,11 +212,22 @@ def _become(
         os._exit(127)
 
 
+def _is_nowhere(request: Dict[str, Any]) -> bool:
+    """Whether no folder of the PATH has the program: EACCES may come from one that is closed to this user."""
+    program = request["argv"][0]
+    folders = os.get_exec_path(request["env"])
+    return "/" not in program and not any(
+        os.path.lexists(os.path.join(request["cwd"], folder, program)) for folder in folders
+    )
+
+
 def _explain(request: Dict[str, Any], step: str, number: int, text: str) -> Tuple[str, str]:
     program = request["argv"][0]
     if step == "chdir":
         return "no_working_directory", f"the working directory {request['cwd']} cannot be entered: {text}"
-    if step == "exec" and number in (errno.ENOENT, errno.ENOTDIR):
+    if step == "exec" and (
+        number in (errno.ENOENT, errno.ENOTDIR) or (number == errno.EACCES and _is_nowhere(request))
+    ):
         if os.path.lexists(program):
             return "program_not_found", f"the interpreter that {program} names in its first line is not there"
         return "program_not_found", f"the program {program!r} is not there"
