@@ -287,7 +287,7 @@ class _Sealing:
                 aside.unlink(missing_ok=True)
                 os.link(self._run.outputs / place, aside, follow_symlinks=False)
                 aside.replace(target)
-            aside.unlink(missing_ok=True)  # it stays where an interrupted sealing has been here before
+                aside.unlink(missing_ok=True)  # it stays where an interrupted sealing has been here before
 
     def _make_folders(self, folder: Path) -> None:
         """Make real folders of all those between the outputs and ``folder`` that are links."""
