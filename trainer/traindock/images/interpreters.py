@@ -97,7 +97,7 @@ class Satisfaction:
         return not self.missing
 
 
-def probe(executable: str, cache: Path | None = None) -> Interpreter:
+def probe(executable: str, cache: Path | None = None, *, remember: bool = True) -> Interpreter:
     """Find out about an interpreter by starting it; remembered until it, or a folder that it imports from, changes.
 
     It is started as jobs are, without PYTHONPATH. So is this process's own: what ``sys.path`` holds here, a notebook or
@@ -105,7 +105,8 @@ def probe(executable: str, cache: Path | None = None) -> Interpreter:
 
     Args:
         executable: absolute path.
-        cache: folder in which to remember; None remembers in this process only.
+        cache: folder in which it is remembered; None remembers in this process only.
+        remember: whether to write into that folder, or only to read there.
 
     Raises:
         EnvironmentBuildException: it is missing, or is no Python 3 that starts.
@@ -116,7 +117,7 @@ def probe(executable: str, cache: Path | None = None) -> Interpreter:
     data = _read(file, executable) if file else None
     if data is None:
         data = _ask(executable)
-        if file:
+        if file and remember:
             _remember(file, data, executable)
     found = Interpreter(executable, data["version"], data["flavour"], tuple(data["path"]), data["markers"])
     _known[executable] = (_stamp(found.path, executable), found)
@@ -260,7 +261,7 @@ def _ask(executable: str) -> dict[str, Any]:
             data: dict[str, Any] = json.loads(line.removeprefix("traindock:"))
             return data
     lines = answer.stderr.decode("utf-8", "replace").splitlines()[-10:]
-    raise EnvironmentBuildException(f"{executable!r} is no Python 3 interpreter that works:", lines)
+    raise EnvironmentBuildException(f"{executable!r} is no Python 3 interpreter that works", lines)
 
 
 def _stamp(path: Iterable[str], executable: str) -> list[Any]:

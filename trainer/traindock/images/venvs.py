@@ -89,19 +89,19 @@ def plan(recipe: Recipe, *, environments: Path, caller: str, settings: BuildSett
         recipe: the definition.
         environments: the workspace's folder of built environments.
         caller: path of the submitter's interpreter.
-        settings: how to ask the repositories among the requirements for their newest commits; None asks nobody, and
-            takes what they said last.
+        settings: how to ask the repositories among the requirements for their newest commits; None asks nobody, takes
+            what they said last, and writes nothing down.
 
     Raises:
         EnvironmentBuildException: an interpreter is missing or does not work.
         UserErrorException: no Python will do.
     """
+    base = probe(_existing(recipe.interpreter or caller), environments / ".interpreters", remember=settings is not None)
     if recipe.user_managed:
-        python = _existing(recipe.interpreter or caller)
-        check_runs_jobs(probe(python, environments / ".interpreters"))
+        check_runs_jobs(base)
+        python = base.executable
         return Plan("user_managed", recipe.key(), f"{python} is used as it is (user_managed)", python, recipe.notices)
     translation = translate(recipe.conda)
-    base = probe(_existing(recipe.interpreter or caller), environments / ".interpreters")
     want = pythons.wanted(recipe, translation.pip, translation.python)
     requirements = frameworks.requirements_of(recipe, translation.pip)
     # a recipe that leaves the Python open means the submitter's, and an open range what could be found for it
