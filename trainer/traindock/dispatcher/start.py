@@ -52,7 +52,7 @@ class Upkeep:
     def __init__(self, layout: WorkspaceLayout) -> None:
         self._layout = layout
         self._looked = -math.inf
-        self._told = ""
+        self._told = False
 
     def look(self) -> str:
         """Start a dispatcher if there is none; call it as often as you like.
@@ -65,10 +65,8 @@ class Upkeep:
         ensure(self._layout)
         self._looked = time.monotonic()
         trouble = _trouble(self._layout)
-        if trouble == self._told:
-            return ""
-        self._told = trouble
-        return trouble
+        told, self._told = self._told, bool(trouble)
+        return "" if told else trouble
 
 
 def ensure(layout: WorkspaceLayout) -> None:

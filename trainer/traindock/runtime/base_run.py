@@ -188,6 +188,10 @@ class Run(Outside, Files):
             return {run.id: run._logged(name) for run in family if run_type in (None, run.type)}
         return self._logged(name)
 
+    def get_portal_url(self) -> str:
+        """Return "": the run's folder, whose URL notebooks get, may lie where a job does not see it."""
+        return ""
+
     def get_snapshot_id(self) -> str:
         """Return the id of the snapshot of the source folder; "" outside of a job."""
         raise self._unavailable()
