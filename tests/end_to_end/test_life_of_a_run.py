@@ -356,7 +356,7 @@ def test_a_missing_script_or_folder_is_refused_at_submit(workspace: Workspace, t
     (tmp_path / "src" / "other.py").touch()
     with pytest.raises(ExperimentExecutionException, match=r"no script 'train\.py'.*there are: other\.py"):
         experiment.submit(ScriptRunConfig(tmp_path / "src", "train.py"))
-    with pytest.raises(UserErrorException, match="leads out"):
+    with pytest.raises(UserErrorException, match="is not in the source folder"):
         experiment.submit(ScriptRunConfig(tmp_path / "src", "../conftest.py"))
     assert list(Run.list(workspace)) == []
 
