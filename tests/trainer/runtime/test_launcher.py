@@ -248,12 +248,23 @@ def test_what_cannot_be_executed_is_recorded_with_its_kind(job: Callable[..., Jo
             assert "Traceback" not in record.launch_error
 
 
-def test_a_program_that_no_folder_has_is_not_there_whatever_folders_are_closed() -> None:
-    """To root no folder is closed, so this asks what the launcher would be told."""
-    request = {"argv": ["no-such-program-here"], "env": {"PATH": "/closed:/bin"}, "cwd": "/"}
-    assert job_process._explain(request, "exec", errno.EACCES, "")[0] == "program_not_found"
-    request["argv"] = ["sh"]
-    assert job_process._explain(request, "exec", errno.EACCES, "")[0] == "not_executable"
+def test_a_folder_of_the_path_that_is_closed_to_the_user_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To root no folder is closed, so this stands in for the system."""
+
+    def execve(path: str, argv: list[str], variables: dict[str, str]) -> None:
+        if path.startswith("/closed/"):
+            raise PermissionError(errno.EACCES, "closed")
+        raise OSError(errno.E2BIG if len(argv) > 1 else errno.ENOENT if path.endswith("none") else errno.EACCES, path)
+
+    monkeypatch.setattr(os, "execve", execve)
+    (tmp_path / "plain").touch()
+    variables = {"PATH": f"/closed:{tmp_path}:/closed"}
+    for argv, number in ((["none"], errno.ENOENT), (["plain"], errno.EACCES), (["plain", "x"], errno.E2BIG)):
+        with pytest.raises(OSError) as refused:
+            job_process._execute(argv, variables)
+        assert refused.value.errno == number
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"run_id": "x"}', b"\xff", b"null trailing"])

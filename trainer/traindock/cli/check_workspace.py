@@ -35,13 +35,14 @@ _TROUBLE = re.compile(r" (WARNING|ERROR|CRITICAL) |^Traceback")
 
 def examine(args: argparse.Namespace, workspace: Workspace) -> Iterator[Finding]:
     """Yield everything there is to say about a workspace that could be opened."""
-    yield _folder(workspace)
+    folder = _folder(workspace)
+    yield folder
     yield _settings(workspace)
     yield from _disk(workspace)
     index = _index(args, workspace)
     yield index
-    if index.level == "FAIL":
-        return
+    if "FAIL" in (folder.level, index.level):
+        return  # the index cannot be asked
     yield from _records(args, workspace)
     yield from _dispatcher(args, workspace)
     newest = [row.id for row in workspace.index.runs(RunQuery(limit=_COMPARED))]

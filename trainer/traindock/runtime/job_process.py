@@ -204,7 +204,7 @@ def _become(
         step = "chdir"
         os.chdir(request["cwd"])
         step = "exec"
-        os.execvpe(request["argv"][0], request["argv"], request["env"])  # noqa: S606 -- no shell
+        _execute(request["argv"], request["env"])
     except BaseException as error:  # noqa: BLE001 -- nothing may escape into the launcher's own code
         number = error.errno if isinstance(error, OSError) else 0
         os.write(report, f"{step}\n{number}\n{error}".encode("utf-8", "replace"))
@@ -212,22 +212,27 @@ def _become(
         os._exit(127)
 
 
-def _is_nowhere(request: Dict[str, Any]) -> bool:
-    """Whether no folder of the PATH has the program: EACCES may come from one that is closed to this user."""
-    program = request["argv"][0]
-    folders = os.get_exec_path(request["env"])
-    return "/" not in program and not any(
-        os.path.lexists(os.path.join(request["cwd"], folder, program)) for folder in folders
-    )
+def _execute(argv: List[str], variables: Dict[str, str]) -> NoReturn:
+    """Turn into the program, looked for as a shell does; unlike ``os.execvpe``, closed folders say nothing about it."""
+    program = argv[0]
+    refused: OSError = FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT))
+    for folder in [""] if "/" in program else os.get_exec_path(variables):
+        path = os.path.join(folder, program)
+        try:
+            os.execve(path, argv, variables)  # noqa: S606 -- no shell
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except PermissionError as error:
+            if os.path.lexists(path):
+                refused = error
+    raise refused
 
 
 def _explain(request: Dict[str, Any], step: str, number: int, text: str) -> Tuple[str, str]:
     program = request["argv"][0]
     if step == "chdir":
         return "no_working_directory", f"the working directory {request['cwd']} cannot be entered: {text}"
-    if step == "exec" and (
-        number in (errno.ENOENT, errno.ENOTDIR) or (number == errno.EACCES and _is_nowhere(request))
-    ):
+    if step == "exec" and number in (errno.ENOENT, errno.ENOTDIR):
         if os.path.lexists(program):
             return "program_not_found", f"the interpreter that {program} names in its first line is not there"
         return "program_not_found", f"the program {program!r} is not there"
