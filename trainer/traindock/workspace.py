@@ -6,16 +6,17 @@ import os
 import secrets
 import shutil
 from collections.abc import Mapping
+from contextlib import suppress
 from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traindock import settings as workspace_settings
-from traindock import workspace_config
+from traindock import workspace_config, workspace_finding
 from traindock.errors import TraindockError, WorkspaceException
 from traindock.named import Named
-from traindock.names import check_name, check_strings, name_like
+from traindock.names import check_name, check_strings
 from traindock.store import disks, identity
 from traindock.store.locations import Locations, absolute
 from traindock.store.ownership import check_writable
@@ -64,15 +65,16 @@ class Workspace:
     ) -> None:
         if workspace_name is not None:
             subscription = subscription_id if subscription_id is not None else path
-            found = self._of_strings(workspace_name, subscription_id=subscription, resource_group=resource_group)
-            self._record, self.layout = found._record, found.layout
-            return
-        if path is None or ignored or resource_group is not None or subscription_id is not None:
+            root = workspace_finding.of_strings(
+                workspace_name, subscription_id=subscription, resource_group=resource_group
+            )
+        elif path is None or ignored or resource_group is not None or subscription_id is not None:
             raise WorkspaceException(
                 "a workspace is opened by its folder, Workspace('/my/folder'), by Workspace.from_config(), or by all "
                 "of subscription_id, resource_group and workspace_name"
             )
-        root = absolute(path)
+        else:
+            root = absolute(path)
         self._record = identity.load(root)
         self.layout = disks.layout_of(root, self._record.id)
 
@@ -106,16 +108,11 @@ class Workspace:
         start = absolute(path if path is not None else ".")
         if not start.exists():
             raise WorkspaceException(f"there is no {start}: give a config.json, or a folder in or below its own")
-        file = (
-            start
-            if start.is_file()
-            else workspace_config.find(
-                start, (workspace_config.file_name(_file_name),) if _file_name else workspace_config.NAMES
-            )
-        )
+        names = (workspace_config.file_name(_file_name),) if _file_name else workspace_config.NAMES
+        file = start if start.is_file() else workspace_config.find(start, names)
         if file is not None:
-            return cls._configured(file)
-        workspace = cls._default()
+            return cls(workspace_finding.of_config(file))
+        workspace = cls(workspace_finding.default())
         print(  # noqa: T201
             f"No config.json in {start} or above: using your default workspace {workspace.name!r} "
             f"({workspace.layout.root})"
@@ -159,20 +156,16 @@ class Workspace:
         check_name("workspace", name)
         strings = workspace_config.texts(subscription_id=subscription_id, resource_group=resource_group)
         more: dict[str, Any] = {"location": location or "local", "tags": check_strings("tag", tags or {})}
-        existing = cls._at(absolute(path), name) if path is not None else cls._only(name, **strings)
+        given = absolute(path) if path is not None else None
+        existing = workspace_finding.existing(given, name) if given else workspace_finding.only(name, **strings)
         if existing is not None and not exist_ok:
             raise WorkspaceException(
-                f"workspace {name!r} exists already ({existing.layout.root}): open it with Workspace.get({name!r}), "
+                f"workspace {name!r} exists already ({existing}): open it with Workspace.get({name!r}), "
                 "or pass exist_ok=True"
             )
-        if existing is not None:
-            workspace = existing
-        elif path is not None:
-            root = absolute(path)
-            identity.create(root, name, **strings, **more)
-            workspace = cls(root)
-        else:
-            workspace = cls._made(name, strings, **more)
+        if existing is None and given is not None:
+            identity.create(given, name, **strings, **more)
+        workspace = cls(existing or given or workspace_finding.made(name, strings, **more))
         Locations().remember(workspace.layout.root)
         if show_output:
             print(f"Workspace {workspace.name!r} is in {workspace.layout.root}")  # noqa: T201
@@ -199,14 +192,14 @@ class Workspace:
         Raises:
             WorkspaceException: there is none (the text lists those there are), or there are several.
         """
-        found = cls._only(name, subscription_id=subscription_id, resource_group=resource_group)
+        found = workspace_finding.only(name, subscription_id=subscription_id, resource_group=resource_group)
         if found is None:
             names = ", ".join(sorted(cls.list())) or "none yet"
             raise WorkspaceException(
                 f"there is no workspace {name!r}; yours: {names}. Make one in Python, Workspace.create({name!r}), "
                 f"or by using it as the default one, TRAINDOCK_WORKSPACE={name}"
             )
-        return found
+        return cls(found)
 
     @staticmethod
     def list(
@@ -220,101 +213,10 @@ class Workspace:
             resource_group: likewise.
         """
         found: dict[str, list[Workspace]] = {}
-        for root in Locations().all():
-            try:
-                workspace = Workspace(root)
-            except (TraindockError, OSError):
-                continue  # one broken workspace must not hide the others
-            if subscription_id in (None, "", workspace.subscription_id) and resource_group in (
-                None,
-                "",
-                workspace.resource_group,
-            ):
-                found.setdefault(workspace.name, []).append(workspace)
+        for each in workspace_finding.known(subscription_id=subscription_id, resource_group=resource_group):
+            with suppress(TraindockError, OSError):  # damaged since, or without a folder for this machine
+                found.setdefault(each.record.name, []).append(Workspace(each.root))
         return found
-
-    @classmethod
-    def _of_strings(cls, name: str, **strings: object) -> Workspace:
-        """Return the workspace that Azure's three strings name, made on first use."""
-        checked = workspace_config.texts(**strings)
-        return cls._only(check_name("workspace", name), **checked) or cls._made(name, checked)
-
-    @classmethod
-    def _only(cls, name: str, **strings: str | None) -> Workspace | None:
-        """Return the one workspace of this name and these strings (empty ones do not matter), or None."""
-        found = cls.list(**strings).get(name, [])
-        exact = [each for each in found if all(getattr(each, key) == (value or "") for key, value in strings.items())]
-        if not found:
-            return None
-        if len(found) == 1 or len(exact) == 1:
-            return (exact or found)[0]
-        places = "\n".join(
-            f"    {str(each.layout.root)!r} (subscription_id={each.subscription_id!r}, "
-            f"resource_group={each.resource_group!r})"
-            for each in found
-        )
-        raise WorkspaceException(
-            f"there are {len(found)} workspaces named {name!r}: say which by its folder, or by subscription_id and "
-            f"resource_group:\n{places}"
-        )
-
-    @classmethod
-    def _at(cls, root: Path, name: str) -> Workspace | None:
-        """Return the workspace in a folder, which must have this name, or None if there is none."""
-        if not (root / "workspace.json").exists():
-            return None
-        found = cls(root)
-        if found.name != name:
-            raise WorkspaceException(f"{root} is a workspace already, and its name is {found.name!r}, not {name!r}")
-        return found
-
-    @classmethod
-    def _made(cls, name: str, strings: Mapping[str, str], **more: Any) -> Workspace:
-        """Return a new workspace in the data folder, or the same one that another process has just made."""
-        locations = Locations()
-        for root in (locations.default(name), locations.other(name, strings)):
-            if (root / "workspace.json").exists():
-                cls(root)  # one that is damaged is to be mended, not stepped around
-                continue
-            try:
-                identity.create(root, name, **strings, **more)
-            except WorkspaceException:
-                if not (root / "workspace.json").exists():
-                    raise
-                existing = cls._only(name, **strings)
-                if existing is not None:
-                    return existing
-            else:
-                return cls(root)
-        raise WorkspaceException(f"{root} holds another workspace: choose another name than {name!r}, or give a path")
-
-    @classmethod
-    def _default(cls) -> Workspace:
-        locations = Locations()
-        root = locations.chosen()
-        if root is None:
-            name = check_name("workspace", os.environ.get("TRAINDOCK_WORKSPACE") or "default")
-            # The one at home, whatever workspaces elsewhere are called too.
-            if (locations.default(name) / "workspace.json").exists():
-                return cls(locations.default(name))
-            elsewhere = cls.list().get(name, [])
-            return elsewhere[0] if len(elsewhere) == 1 else cls._made(name, {})
-        try:
-            identity.create(root, name_like(root.name, "default"))
-        except WorkspaceException:
-            if not (root / "workspace.json").exists():
-                raise
-        return cls(root)
-
-    @classmethod
-    def _configured(cls, file: Path) -> Workspace:
-        config = workspace_config.load(file)
-        if config.path is None:
-            return cls._of_strings(config.name, **config.strings)
-        try:
-            return cls(config.path)
-        except WorkspaceException as error:
-            raise WorkspaceException(f"{file} names a workspace that cannot be opened: {error}") from None
 
     @property
     def id(self) -> str:
