@@ -92,6 +92,39 @@ def test_files_of_a_run_that_goes_on_are_to_be_waited_for(submit: Submit) -> Non
     assert "still" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("script", "words"),
+    [
+        ("import no_such_module_of_anybody", "Ask for the package"),
+        ("open('../data/train.csv')", "Only the source folder is copied"),
+        ("import argparse; argparse.ArgumentParser().parse_args(['--epoch-count', '3'])", "understood its arguments"),
+        ("raise ValueError('no')", "Mend the script"),
+    ],
+)
+def test_a_failure_says_what_to_do_about_it(submit: Submit, script: str, words: str) -> None:
+    with pytest.raises(ActivityFailedException) as caught:
+        submit(script).wait_for_completion()
+    assert words in caught.value.hint
+
+
+def test_files_that_are_not_kept_are_named(submit: Submit) -> None:
+    run = submit(
+        """
+        import os
+        os.makedirs("data/__pycache__")
+        for name in ("model.pt", "data/a.csv", "data/b.csv", "c.csv", "outputs/kept"):
+            open(name, "w").write("x")
+        for name in (".hidden", "data/__pycache__/d.pyc"):
+            open(name, "w").write("x")
+        """
+    )
+    (warning,) = run.wait_for_completion()["warnings"]
+    assert warning["message"].startswith(
+        "not kept, since only ./outputs and ./logs are: 'c.csv', 'model.pt', 'data/a.csv' and 1 more."
+    )
+    assert run.get_file_names().count("outputs/kept") == 1
+
+
 def test_a_run_can_be_awaited(submit: Submit) -> None:
     run = submit("print('hello')")
 

@@ -230,7 +230,7 @@ class TestTheDefault:
         ws = Workspace.from_config()
         assert ws.name == "default"
         said = capsys.readouterr().out
-        assert "No config.json in" in said
+        assert "No config.json that names a workspace in" in said
         assert str(ws.layout.root) in said
         assert Workspace.from_config() == ws
 

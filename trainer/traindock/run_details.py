@@ -32,20 +32,6 @@ _TAIL_LINES = 20
 _TAIL_BYTES = 64_000
 _NAMED = 10
 
-#: What to do next, by the reason a run failed for.
-HINTS: Mapping[Reason, str] = {
-    Reason.EXITED_NONZERO: "Mend the script and submit again; the run's outputs up to then were kept.",
-    Reason.KILLED_BY_SIGNAL: "Look what sent the signal; if nobody did, the machine may have been short of memory.",
-    Reason.OUT_OF_MEMORY: "Use a smaller batch or model, fewer workers, or a machine with more memory.",
-    Reason.TIMED_OUT: "Raise max_run_duration_seconds, or let the script do less.",
-    Reason.ENVIRONMENT_FAILED: "Mend the packages the environment asks for; logs/build.txt has all that was tried.",
-    Reason.LAUNCH_FAILED: "Mend what the text names and submit again.",
-    Reason.NO_GPU: "Submit without GPUs (use_gpu=False, --gpu 0), or to a compute target with gpu='optional'.",
-    Reason.LEASES_UNUSABLE: "Mend the folder that the text names and submit again; runs without GPUs do not need it.",
-    Reason.LOST: "Submit again; if it happens again, look into the system's log for what ended the processes.",
-    Reason.INTERNAL_ERROR: "Please report this with dispatcher.log from the workspace's folder.",
-}
-
 
 class LogFiles(dict[str, str]):
     """Logs by name. Azure ML's old names lead to them too, though they are not listed."""

@@ -11,7 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traindock import run_details
+from traindock import hints, run_details
 from traindock.dispatcher import start
 from traindock.errors import ActivityFailedException, Detached, RunNotSignedException, TraindockError
 from traindock.states import Reason, State
@@ -143,7 +143,7 @@ class _Follower:
                 exit_code=record.exit.get("exit_code"),
                 log_tail=tail,
                 log_path=str(path),
-                hint=run_details.HINTS.get(reason, ""),
+                hint=hints.hint(record),
             )
         return details
 

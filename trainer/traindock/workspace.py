@@ -114,8 +114,8 @@ class Workspace:
             return cls(workspace_finding.of_config(file))
         workspace = cls(workspace_finding.default())
         print(  # noqa: T201
-            f"No config.json in {start} or above: using your default workspace {workspace.name!r} "
-            f"({workspace.layout.root})"
+            f"No config.json that names a workspace in {start} or above: using your default workspace "
+            f"{workspace.name!r} ({workspace.layout.root})"
         )
         return workspace
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import textwrap
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -155,7 +156,7 @@ def script(tmp_path: Path) -> Callable[[str], Path]:
         folder = tmp_path / "my project"
         folder.mkdir(exist_ok=True)
         path = folder / "train.py"
-        path.write_text(text, "utf-8")
+        path.write_text(textwrap.dedent(text), "utf-8")
         return path
 
     return write

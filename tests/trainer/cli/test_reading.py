@@ -148,6 +148,13 @@ def test_names_cannot_play_with_the_terminal(cli: Cli, record: Record) -> None:
     assert cli("runs", "--json").document["runs"][0]["display_name"] == evil
 
 
+def test_the_last_run_is_none_that_is_part_of_another(cli: Cli, record: Record) -> None:
+    whole = record()
+    record(parent=whole)
+    for name in ("last", "digits:last"):
+        assert cli("show", name, "--json").document["id"] == whole
+
+
 def test_a_run_is_named_by_id_by_either_end_of_it_by_number_or_as_the_last(cli: Cli, record: Record) -> None:
     first = record()
     second = record()

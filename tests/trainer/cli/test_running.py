@@ -72,6 +72,26 @@ def test_an_option_of_the_script_before_its_name_is_pointed_out(cli: Cli, script
     assert "no option --epochs: what belongs to the script comes after" in answer.err
 
 
+def test_to_cancel_a_part_of_a_run_says_what_ends_its_code(cli: Cli, script: Script, workspace: Workspace) -> None:
+    path = script(
+        """
+        import time
+        from traindock import Run
+        with Run.get_context().child_run("part") as part:
+            print(part.id, flush=True)
+            time.sleep(600)
+        """
+    )
+    cli("submit", path)
+    run = Run.get(workspace, cli("runs", "--json").document["runs"][0]["id"])
+    wait_for(lambda: list(run.get_children()), "the child")
+    (child,) = run.get_children()
+    assert (
+        f"to end the code: traindock --workspace {workspace.layout.root} cancel {run.id}" in cli("cancel", child.id).out
+    )
+    assert cli("cancel", run.id, "--wait").code == 0
+
+
 def test_waiting_for_a_run_shows_its_output_and_exits_as_the_run_ended(cli: Cli, script: Script) -> None:
     good = cli("submit", "--wait", script("print('all well')"))
     assert good.code == 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from traindock.cli import parsers
 from traindock.cli.endings import sentence
@@ -11,6 +11,10 @@ from traindock.cli.finding import command, find_runs, open_workspace
 from traindock.cli.output import emit, say
 from traindock.cli.text import clean
 from traindock.errors import Detached
+from traindock.run_types import CHILD, INTERACTIVE
+
+if TYPE_CHECKING:
+    from traindock.store.run_records import RunRecord
 
 
 def configure(parser: parsers.Parser) -> None:
@@ -46,7 +50,8 @@ def run(args: argparse.Namespace) -> int:
         record = each.record
         documents.append({"id": each.id, "state": record.state.value, "requested": not ended})
         if not args.json:
-            say(clean(f"Run {each.id} had ended: {sentence(record)}" if ended else f"Asked run {each.id} to end"))
+            asked_for = f"Asked run {each.id} to end{_whose_code(args, record)}"
+            say(clean(f"Run {each.id} had ended: {sentence(record)}" if ended else asked_for))
     if args.wait:
         for each in asked:
             try:
@@ -62,3 +67,12 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         emit({"runs": documents})
     return 0
+
+
+def _whose_code(args: argparse.Namespace, record: RunRecord) -> str:
+    """Say of a run without processes of its own who ends its code."""
+    if record.spec.type == CHILD and record.parent:
+        return f": it ends with its part of the code; to end the code: {command(args, 'cancel', record.parent)}"
+    if record.spec.type == INTERACTIVE:
+        return ": the process that logs into it is told at its next call"
+    return ""

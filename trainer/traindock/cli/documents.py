@@ -47,6 +47,7 @@ def row_document(row: RunRow, metrics: Mapping[str, tuple[float, float, float, i
 def run_document(run: Run) -> dict[str, Any]:
     """One run with everything that is known about it."""
     from traindock import run_details
+    from traindock.hints import hint
     from traindock.images.uv import masked
     from traindock.store.signing import Signature
 
@@ -54,7 +55,7 @@ def run_document(run: Run) -> dict[str, Any]:
     failure = None
     if record.state.value == "Failed" and record.reason is not None:
         log, tail = run_details.failure_log(record, layout)
-        failure = {"log": str(log), "log_tail": tail, "hint": run_details.HINTS.get(record.reason, "")}
+        failure = {"log": str(log), "log_tail": tail, "hint": hint(record)}
     return {
         "id": record.id,
         "experiment": record.experiment,

@@ -118,7 +118,7 @@ def _find_id(args: argparse.Namespace, workspace: Workspace, text: str) -> str:
 def _newest(workspace: Workspace, experiment: str | None) -> str:
     from traindock.store.index import RunQuery
 
-    rows = workspace.index.runs(RunQuery(experiment=experiment, limit=1))
+    rows = workspace.index.runs(RunQuery(experiment=experiment, top_level=True, limit=1))
     if not rows:
         place = f"workspace {workspace.name!r} ({workspace.layout.root})"
         if experiment is not None:

@@ -31,7 +31,7 @@ _EPILOG = """
       traindock register last my-model outputs/
 
     RUN, wherever a command asks for one, is an id, the beginning or the end of an id that no other run has,
-    EXPERIMENT:NUMBER, EXPERIMENT:last, or "last", the newest run of the workspace.
+    EXPERIMENT:NUMBER, EXPERIMENT:last, or "last", the newest run of the workspace that is no part of another.
 
     The workspace is the one that a config.json here or above names, else your default one.
 

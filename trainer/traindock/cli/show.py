@@ -134,13 +134,13 @@ def _processor(ended: dict[str, object]) -> str:
 
 def _failure(found: Run, record: RunRecord) -> list[str]:
     from traindock import run_details
+    from traindock.hints import hint
 
     if record.state is not State.FAILED or record.reason is None:
         return []
     path, tail = run_details.failure_log(record, found.workspace.layout.run(found.id))
     lines = [f"Last lines of {clean(path)}", *(f"    {clean(line)}" for line in tail)] if tail else []
-    hint = run_details.HINTS.get(record.reason, "")
-    return [*lines, *textwrap.wrap(hint, screen_width() or 100)]
+    return [*lines, *textwrap.wrap(hint(record), screen_width() or 100)]
 
 
 def _metrics(args: argparse.Namespace, found: Run) -> list[str]:

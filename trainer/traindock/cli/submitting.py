@@ -17,7 +17,8 @@ from traindock.cli.output import emit, note, say
 from traindock.cli.planning import plan_document, plan_lines
 from traindock.cli.text import clean
 from traindock.errors import Detached
-from traindock.run_details import HINTS, failure_log
+from traindock.hints import hint
+from traindock.run_details import failure_log
 
 if TYPE_CHECKING:
     from traindock.run import Run
@@ -211,5 +212,4 @@ def _next_step(submitted: Run) -> str:
     """Say where to look and what to do after a failure whose output and summary have just been shown."""
     record = submitted.record
     log, _ = failure_log(record, submitted.workspace.layout.run(submitted.id))
-    hint = HINTS.get(record.reason, "") if record.reason else ""
-    return f"run {submitted.id} failed; the whole log: {clean(log)}\n{hint}".rstrip()
+    return f"run {submitted.id} failed; the whole log: {clean(log)}\n{hint(record)}".rstrip()

@@ -8,6 +8,7 @@ from typing import Any
 
 from traindock import faultpoints
 from traindock.dispatcher.endings import Ending
+from traindock.dispatcher.leavings import leavings
 from traindock.errors import StoreException
 from traindock.states import State
 from traindock.store.blobs import BlobStore
@@ -40,6 +41,8 @@ def finish(workspace: WorkspaceLayout, folder: RunFolder, ending: Ending) -> Non
         folder.advance(State.FINALIZING)
     faultpoints.reached("dispatcher.before-seal")
     also: list[dict[str, Any]] = [{"type": "exit", "value": dict(ending.exit)}] if ending.exit else []
+    if text := leavings(workspace, folder.layout, record.spec.snapshot):
+        also.append({"type": "warning", "text": text})
     try:
         seal(folder.layout, BlobStore(workspace.blobs))
     except StoreException as error:

@@ -27,7 +27,7 @@ _POLL: Final = 0.05
 
 
 class BuildCanceled(EnvironmentBuildException):
-    """The build was ended because the run was cancelled; nothing half-built is left."""
+    """The build was ended because the run was canceled; nothing half-built is left."""
 
     code = "build_canceled"
 
@@ -237,7 +237,7 @@ def run_program(
                 code = process.wait(_POLL)
                 break
             if cancelled():
-                raise BuildCanceled("the build was cancelled")
+                raise BuildCanceled("the build was canceled")
     except BaseException:
         _kill(process)
         raise

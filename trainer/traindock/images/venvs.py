@@ -182,7 +182,7 @@ def prepare(
             except OSError as error:
                 raise EnvironmentBuildException(f"{environments} refuses to take an environment: {error}") from error
         except BuildCanceled:
-            out.say("Cancelled; nothing half-built is left.")
+            out.say("Canceled; nothing half-built is left.")
             raise
         except Exception as error:
             told = getattr(error, "log_tail", ())  # the builder's own words stand above
@@ -222,7 +222,7 @@ def _prepare(
             _wipe(folder)
         try:
             if cancelled():
-                raise BuildCanceled("the build was cancelled")
+                raise BuildCanceled("the build was canceled")
             began = time.time()
             made = build(
                 recipe, looked.requirements, looked.translation, looked.base, folder, out, cancelled, settings, lock
@@ -342,7 +342,7 @@ def _locked(path: Path, out: BuildLog, cancelled: Callable[[], bool]) -> Iterato
                     out.say("The same environment is being built by somebody else: waiting for it.")
                     waiting = True
             if cancelled():
-                raise BuildCanceled("the build was cancelled")
+                raise BuildCanceled("the build was canceled")
             time.sleep(_RETRY)
         yield fd
     finally:

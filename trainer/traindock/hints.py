@@ -1,0 +1,45 @@
+"""What to do next, by how a run failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from traindock.run_types import INTERACTIVE
+from traindock.states import Reason
+from traindock.store.run_records import RunRecord
+
+_BY_REASON: Final[Mapping[Reason, str]] = {
+    Reason.EXITED_NONZERO: "Mend the script and submit again; the run's outputs up to then were kept.",
+    Reason.KILLED_BY_SIGNAL: "Look what sent the signal; if nobody did, the machine may have been short of memory.",
+    Reason.OUT_OF_MEMORY: "Use a smaller batch or model, fewer workers, or a machine with more memory.",
+    Reason.TIMED_OUT: "Raise max_run_duration_seconds, or let the script do less.",
+    Reason.ENVIRONMENT_FAILED: "Mend the packages the environment asks for; logs/build.txt has all that was tried.",
+    Reason.LAUNCH_FAILED: "Mend what the text names and submit again.",
+    Reason.NO_GPU: "Submit without GPUs (use_gpu=False, --gpu 0), or to a compute target with gpu='optional'.",
+    Reason.LEASES_UNUSABLE: "Mend the folder that the text names and submit again; runs without GPUs do not need it.",
+    Reason.LOST: "Submit again; if it happens again, look into the system's log for what ended the processes.",
+    Reason.INTERNAL_ERROR: "Please report this with dispatcher.log from the workspace's folder.",
+}
+_BY_ERROR: Final[Mapping[str, str]] = {
+    "ModuleNotFoundError": "Ask for the package (pip_packages, --pip) or put the module into the source folder, and "
+    "submit again.",
+    "FileNotFoundError": "Only the source folder is copied to where the script runs: put the file into it, or give an "
+    "absolute path, and submit again.",
+}
+#: What argparse, and most who understand a command line, leave with where they do not.
+_NOT_UNDERSTOOD: Final = 2
+
+
+def hint(record: RunRecord) -> str:
+    """Return what to do about a run that failed, in a sentence; "" about one that did not."""
+    if record.reason is Reason.LOST and record.spec.type == INTERACTIVE:
+        return "Its process ended without saying so: end such a run by run.complete(), or use it in a 'with' block."
+    if record.reason is Reason.EXITED_NONZERO:
+        error = record.exit.get("error")
+        kind = str(error.get("type") or "") if isinstance(error, Mapping) else ""
+        if kind in _BY_ERROR:
+            return _BY_ERROR[kind]
+        if record.exit.get("exit_code") == _NOT_UNDERSTOOD:
+            return "It may not have understood its arguments: its last lines say so. Mend them and submit again."
+    return _BY_REASON.get(record.reason, "") if record.reason else ""
