@@ -21,7 +21,7 @@ from traindock.store.model_records import Lineage, ModelVersion
 from traindock.store.ownership import check_writable
 
 if TYPE_CHECKING:
-    from traindock.run import Run
+    from traindock.run_facts import RunFacts
     from traindock.workspace import Workspace
 
 PathLike: TypeAlias = str | os.PathLike[str]
@@ -145,7 +145,7 @@ class Model:
 
     @staticmethod
     def register_from_run(
-        run: Run,
+        run: RunFacts,
         model_name: str,
         model_path: str | None = None,
         *,
