@@ -382,6 +382,30 @@ def test_a_run_folder_that_cannot_be_looked_at_is_not_taken_for_gone(
     assert ids(workspace) == ["a"]
 
 
+@pytest.mark.parametrize("code", [errno.ESTALE, errno.EIO])
+def test_a_run_that_cannot_be_read_for_a_moment_is_not_lost(
+    workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch, code: int
+) -> None:
+    publish("a")
+    publish("b", created=2000.0)
+    assert ids(workspace) == ["b", "a"]
+    workspace.run_folder("b").append({"type": "tags", "set": {"new": "tag"}})
+    real = Path.read_bytes
+
+    def refusing(path: Path) -> bytes:
+        if path.name == "run.json":
+            raise OSError(code, os.strerror(code))
+        return real(path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refusing)
+        for _ in range(2):
+            with pytest.raises(StoreException, match=os.strerror(code)):
+                ids(workspace)
+    assert ids(workspace, tags={"new": "tag"}) == ["b"]
+    assert ids(workspace) == ["b", "a"]
+
+
 def test_a_deleted_run_folder_leaves_the_index_with_a_rebuild(workspace: Workspace, publish: Publish) -> None:
     publish("a")
     publish("b", created=2000.0)

@@ -20,6 +20,7 @@ from traindock.names import check_name
 from traindock.states import Reason, State
 from traindock.store import events, ownership, settling
 from traindock.store.changes import Changes
+from traindock.store.copying import may_pass
 from traindock.store.identity import WorkspaceRecord
 from traindock.store.index_file import IndexFile
 from traindock.store.layout import WorkspaceLayout
@@ -221,14 +222,10 @@ class Index:
             record = folder.load()
             check_name("experiment", record.experiment)
             connection.execute(_INSERT_RUN, _values(record))
-        except (
-            TraindockError,
-            sqlite3.ProgrammingError,
-            sqlite3.InterfaceError,
-            sqlite3.IntegrityError,
-            OverflowError,
-        ):
-            # Not readable; or not signed, and full of values that no run of ours has.
+        except (TraindockError, *_UNSTORABLE) as error:
+            if may_pass(error):
+                raise
+            # Gone or damaged; or not signed, and full of values that no run of ours has.
             connection.execute("DELETE FROM runs WHERE id = ?", [run_id])
             connection.execute("DELETE FROM run_metrics WHERE run = ?", [run_id])
             return
