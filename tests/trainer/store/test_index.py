@@ -25,6 +25,7 @@ from traindock.states import Reason, State
 from traindock.store import index, run_records
 from traindock.store.index import Index, RunQuery
 from traindock.store.index_file import IndexFile
+from traindock.store.migrations import STEPS
 from traindock.workspace import Workspace
 
 Publish = Callable[..., str]
@@ -217,12 +218,40 @@ def test_a_damaged_index_is_set_aside_and_rebuilt(workspace: Workspace, publish:
     else:
         file.unlink()
         connection = sqlite3.connect(file)
-        connection.execute("PRAGMA user_version = 99")
+        connection.execute(f"PRAGMA user_version = {len(STEPS)}")
         connection.close()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         assert len(ids(workspace)) == 50
     assert list(workspace.layout.root.glob("index.damaged-*")), "the damaged file is kept for whoever wants to know"
+
+
+def test_an_index_of_a_newer_version_is_left_alone_and_said_so(workspace: Workspace, publish: Publish) -> None:
+    publish("a")
+    assert ids(workspace) == ["a"]
+    newer = sqlite3.connect(workspace.layout.index)
+    newer.execute("PRAGMA user_version = 99")
+    older = Index(workspace.layout, workspace.record)
+    for ask in (older.count, older.count, older.rebuild):
+        with pytest.raises(StoreException, match=r"newer version of Traindock .*: upgrade"):
+            ask()
+    assert not list(workspace.layout.root.glob("index.damaged-*"))
+    assert newer.execute("PRAGMA user_version").fetchone() == (99,)
+    newer.execute(f"PRAGMA user_version = {len(STEPS)}")
+    newer.close()
+    assert older.count() == 1
+
+
+def test_of_damaged_files_only_the_last_is_kept(workspace: Workspace, publish: Publish) -> None:
+    publish("a")
+    (workspace.layout.root / "index.damaged-1").write_text("an earlier one")
+    for _ in range(2):
+        workspace.index.close()
+        workspace.layout.index.write_bytes(b"this is no database " * 1000)
+        with pytest.warns(UserWarning, match="was damaged"):
+            assert ids(workspace) == ["a"]
+    [kept] = workspace.layout.root.glob("index.damaged-*")
+    assert kept.read_bytes().startswith(b"this is no database")
 
 
 def test_a_question_that_makes_no_sense_is_not_taken_for_damage(workspace: Workspace, publish: Publish) -> None:

@@ -51,7 +51,7 @@ class IndexFile:
         """Perform ``action``; if the file turns out to be damaged or replaced, once more on a sound one.
 
         Raises:
-            StoreException: the disk is full or refuses.
+            StoreException: the disk is full or refuses, or the file is of a newer version of Traindock.
         """
         with self._lock:
             try:
@@ -119,9 +119,14 @@ class IndexFile:
             self._inode = self._present()
             if self._inode == 0:
                 return None
-            self._connection = _connect(self._path)
-            migrate(self._connection)
-            return self._connection
+            connection = _connect(self._path)
+            try:
+                migrate(connection)
+            except BaseException:
+                connection.close()
+                raise
+            self._connection = connection
+            return connection
 
     def _present(self) -> int:
         """Return the number by which the file system knows the file, 0 where there is none."""
@@ -163,7 +168,11 @@ class IndexFile:
             if self._present() != self._inode:
                 return
             warnings.warn(f"the index {self._path} was damaged ({error}) and is rebuilt", stacklevel=5)
-            self._put(self._built(), away=self._path.with_suffix(f".damaged-{int(time.time())}"))
+            away = self._path.with_suffix(f".damaged-{int(time.time())}")
+            self._put(self._built(), away=away)
+            for older in self._path.parent.glob(f"{self._path.stem}.damaged-*"):
+                if older != away:
+                    older.unlink(missing_ok=True)
 
 
 def _is_damage(error: sqlite3.DatabaseError) -> bool:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from typing import Final
 
+from traindock.errors import StoreException
+
 #: Never edit a step that was released: add one. A step that cannot convert may drop tables, since
 #: ``meta.changes_offset`` = 0 makes the next reader fill them again from the folders.
 STEPS: Final[tuple[str, ...]] = (
@@ -51,11 +53,16 @@ def migrate(connection: sqlite3.Connection) -> None:
     """Bring the database to the present schema, in one transaction a step.
 
     Raises:
-        sqlite3.DatabaseError: it is damaged, or made by a newer version.
+        sqlite3.DatabaseError: it is damaged.
+        StoreException: it was made by a newer version, which goes on using it.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     if version > len(STEPS):
-        raise sqlite3.DatabaseError(f"made by a newer version (schema {version}, known {len(STEPS)})")
+        (_, _, path) = connection.execute("PRAGMA database_list").fetchone()
+        raise StoreException(
+            f"the index {path} was made by a newer version of Traindock (its schema is {version}, this version knows "
+            f"{len(STEPS)}): upgrade Traindock here, too, or remove that file and use this version alone"
+        )
     while version < len(STEPS):
         connection.execute("BEGIN IMMEDIATE")
         try:
