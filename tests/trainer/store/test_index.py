@@ -331,6 +331,27 @@ def test_a_rebuild_that_takes_long_holds_nobody_up_and_takes_nothing_back(
     assert other.count() == 2
 
 
+def test_a_rebuild_whose_result_is_deleted_at_once_makes_it_again(
+    workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    publish("a")
+    really, deleted = IndexFile._put, list[Path]()
+
+    def put(self: IndexFile, side: Path, away: Path | None = None) -> None:
+        really(self, side, away)
+        if not deleted:
+            deleted.append(workspace.layout.index)
+            workspace.layout.index.unlink()
+
+    monkeypatch.setattr(IndexFile, "_put", put)
+    found: list[int] = []
+    rebuilding = threading.Thread(target=lambda: found.append(workspace.rebuild_index()), daemon=True)
+    rebuilding.start()
+    rebuilding.join(10)
+    assert found == [1]
+    assert deleted
+
+
 def test_of_several_that_find_the_index_damaged_one_replaces_it(
     workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch
 ) -> None:

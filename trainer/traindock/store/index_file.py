@@ -88,7 +88,7 @@ class IndexFile:
             try:
                 if (connection := self._opened()) is None:
                     self._put(side)
-                    connection = self._open()
+                    connection = self._made()
                 else:
                     _pour(side, connection)
                 return int(connection.execute("SELECT COUNT(*) FROM runs").fetchone()[0])
@@ -106,10 +106,15 @@ class IndexFile:
         """Return the open database; it is opened again if somebody has replaced the file, and made where it lacks."""
         if self._connection is not None and self._present() == self._inode:
             return self._connection
-        while (connection := self._opened()) is None:
+        if (connection := self._opened()) is None:
             with self._rebuilding():
-                if self._present() == 0:
-                    self._put(self._built())
+                connection = self._made()
+        return connection
+
+    def _made(self) -> sqlite3.Connection:
+        """Open the file, made as often as somebody deletes it; for whoever holds the lock of rebuilds."""
+        while (connection := self._opened()) is None:
+            self._put(self._built())
         return connection
 
     def _opened(self) -> sqlite3.Connection | None:
