@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
 import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.conftest import as_ordinary_user
 
 from traindock import Experiment, Model, ModelNotFoundException, State, StoreException, Workspace
 from traindock.dispatcher.requests import RequestServer
 from traindock.runtime import context
 from traindock.runtime.model import Model as JobModel
+from traindock.runtime.requests import send
 from traindock.spec import RunSpec
 from traindock.store import run_records
 from traindock.store.blobs import BlobStore
+from traindock.store.run_records import RunFolder
 from traindock.store.watch import Watcher
 
 
@@ -25,9 +31,8 @@ def workspace(tmp_path: Path) -> Workspace:
     return Workspace.create("test", path=tmp_path / "workspace", show_output=False)
 
 
-@pytest.fixture
-def script(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """The working directory of a job's script, which this process is now; a thread serves its requests."""
+def running(workspace: Workspace) -> RunFolder:
+    """Return a run whose job is running; no dispatcher is at work."""
     Experiment(workspace, "tests")
     folder = run_records.publish(
         workspace.layout,
@@ -41,8 +46,15 @@ def script(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     )
     for state in (State.PREPARING, State.QUEUED, State.RUNNING):
         folder.advance(state)
+    folder.layout.requests.mkdir(exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+def script(workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """The working directory of a job's script, which this process is now; a thread serves its requests."""
+    folder = running(workspace)
     layout = folder.layout
-    layout.requests.mkdir(exist_ok=True)
     for name, value in (("RUN_ID", folder.id), ("METRICS_DIR", layout.metrics), ("REQUESTS_DIR", layout.requests)):
         monkeypatch.setenv(f"TRAINDOCK_{name}", str(value))
     monkeypatch.setattr(context, "_current", None)
@@ -116,3 +128,70 @@ def test_a_damaged_model_is_not_handed_out(workspace: Workspace, script: Path, t
     with pytest.raises(StoreException, match="missing from the workspace"):
         JobModel.get_model_path("net")
     assert [name for name in os.listdir("azureml-models/net") if name != ".lock"] == []
+
+
+def answer(folder: RunFolder, request: str) -> dict[str, Any]:
+    """Return the answer to a request, which is gone."""
+    assert not (folder.layout.requests / f"{request}.json").exists()
+    reply: dict[str, Any] = json.loads((folder.layout.requests / f"{request}.reply.json").read_bytes())
+    return reply
+
+
+def test_what_the_system_refuses_for_good_is_answered_and_holds_up_nothing(tmp_path: Path) -> None:
+    def check() -> None:
+        workspace = Workspace.create("test", path=tmp_path / "workspace", show_output=False)
+        folder = running(workspace)
+        requests, model = str(folder.layout.requests), folder.layout.outputs / "m.bin"
+        model.parent.mkdir(exist_ok=True)
+        model.write_text("weights")
+        model.chmod(0)
+        unreadable = send(requests, "tag", tags={"lost": "yes"})
+        (folder.layout.requests / f"{unreadable}.json").chmod(0)
+        closed = send(requests, "register_model", model_name="mmm", model_path="outputs/m.bin")
+        send(requests, "tag", tags={"next": "kept"})
+        RequestServer(workspace, folder).serve()
+        for request in (unreadable, closed):
+            assert "Permission denied" in answer(folder, request)["error"]["message"]
+        assert folder.load().tags == {"next": "kept"}
+
+    as_ordinary_user(tmp_path, check)
+
+
+def test_a_request_that_the_disk_refuses_for_now_waits(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = running(workspace)
+    request = folder.layout.requests / f"{send(str(folder.layout.requests), 'tag', tags={'a': 'b'})}.json"
+    server = RequestServer(workspace, folder)
+
+    def refuse(_: Path) -> bytes:
+        raise OSError(errno.EIO, "refused")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "read_bytes", refuse)
+        with pytest.raises(StoreException, match="waits"):
+            server.serve()
+    assert request.exists()
+    server.serve()
+    assert folder.load().tags == {"a": "b"}
+    assert not request.exists()
+
+
+def test_what_cannot_be_answered_is_left_with_one_warning(workspace: Workspace) -> None:
+    folder = running(workspace)
+    request = send(str(folder.layout.requests), "model", name="net")
+    (folder.layout.requests / f"{request}.reply.json").mkdir()
+    send(str(folder.layout.requests), "tag", tags={"next": "kept"})
+    server = RequestServer(workspace, folder)
+    server.serve()
+    server.serve()
+    (warning,) = folder.load().warnings
+    assert request in warning
+    assert folder.load().tags == {"next": "kept"}
+
+
+def test_a_folder_of_requests_that_is_none_is_told_and_ends_nothing(workspace: Workspace) -> None:
+    folder = running(workspace)
+    folder.layout.requests.rmdir()
+    folder.layout.requests.write_text("made by the script")
+    RequestServer(workspace, folder).serve()
+    (warning,) = folder.load().warnings
+    assert str(folder.layout.requests) in warning

@@ -22,6 +22,7 @@ from traindock.errors import StoreException, TraindockError, UserErrorException,
 from traindock.model import Model
 from traindock.run import Run
 from traindock.runtime.children import child_tags
+from traindock.store.copying import may_pass
 from traindock.store.files import write_json
 from traindock.store.run_records import RunFolder
 from traindock.workspace import Workspace
@@ -36,8 +37,10 @@ class RequestServer:
     """Serves the requests of one run."""
 
     def __init__(self, workspace: Workspace, folder: RunFolder) -> None:
+        self._folder = folder
         self._run = Run.get(workspace, folder.id)
         self._requests = folder.layout.requests
+        self._left: set[str] = set()
         self._children = Children(workspace, folder)
         self._handlers: dict[str, Callable[[Run, dict[str, Any]], dict[str, Any] | None]] = {
             "tag": self._tag,
@@ -53,18 +56,22 @@ class RequestServer:
         }
 
     def serve(self) -> None:
-        """Carry out every request that is waiting, in the order in which they were made."""
+        """Carry out every request that is waiting, in the order in which they were made.
+
+        Raises:
+            StoreException: the disk refuses for now; what waits is carried out by a later call.
+        """
         for path in self._waiting():
             try:
-                self._answer(path, self._carry_out(self._read(path)))
+                reply = self._carry_out(self._read(path))
             except WorkspaceReadOnlyException:
                 raise  # it waits for the host that has taken over
             except (TraindockError, OSError) as error:
-                if isinstance(error, OSError) or isinstance(error.__cause__, (OSError, sqlite3.OperationalError)):
-                    # The disk refused: the request waits. What is only damaged would make it wait for ever.
+                if _can_wait(error):
                     raise StoreException(f"the request {path.name} waits: {error}") from error
-                log.warning("%s asked for what cannot be done: %s", self._run.id, error)
-                self._answer(path, {"ok": False, "error": {"type": type(error).__name__, "message": str(error)}})
+                log.warning("%s asked for what cannot be done: %s", self._folder.id, error)
+                reply = {"ok": False, "error": {"type": type(error).__name__, "message": str(error)}}
+            self._answer(path, reply)
 
     def _waiting(self) -> list[Path]:
         found = []
@@ -75,7 +82,10 @@ class RequestServer:
                         found.append(Path(entry.path))
         except FileNotFoundError:
             return []
-        return sorted(found)  # their names begin with their time
+        except OSError as error:
+            self._leave(self._requests, error)
+            return []
+        return sorted(path for path in found if path.name not in self._left)  # their names begin with their time
 
     def _read(self, path: Path) -> dict[str, Any]:
         if path.stat().st_size > _MAX_BYTES:
@@ -103,9 +113,21 @@ class RequestServer:
         return None if result is None else {"ok": True, "result": result}
 
     def _answer(self, path: Path, reply: dict[str, Any] | None) -> None:
-        if reply is not None:
-            write_json(path.with_name(f"{path.stem}.reply.json"), reply, durable=False)
-        path.unlink(missing_ok=True)
+        try:
+            if reply is not None:
+                write_json(path.with_name(f"{path.stem}.reply.json"), reply, durable=False)
+            path.unlink(missing_ok=True)
+        except (StoreException, OSError) as error:
+            self._leave(path, error)
+
+    def _leave(self, path: Path, error: StoreException | OSError) -> None:
+        """Let a request lie that cannot be answered or removed, and say so once; raise if that can pass."""
+        if _can_wait(error):
+            raise StoreException(f"{path.name} waits: {error}") from error
+        if path.name not in self._left:
+            self._left.add(path.name)
+            text = f"what the script asked for in {path} was left there, since it cannot be answered: {error}"
+            self._folder.append({"type": "warning", "text": text})
 
     def _tag(self, run: Run, request: dict[str, Any]) -> None:
         run.set_tags(request["tags"])
@@ -148,3 +170,8 @@ class RequestServer:
             **{name: request[name] for name in known if request.get(name) is not None},
         )
         return model.serialize()
+
+
+def _can_wait(error: Exception) -> bool:
+    """Whether the disk refuses for now, or the index, which no request can be blamed for."""
+    return may_pass(error) or isinstance(error.__cause__, sqlite3.OperationalError)
