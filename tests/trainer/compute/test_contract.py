@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import threading
+import time
 
 import pytest
 
@@ -57,3 +59,23 @@ class TestLocal(BackendContract):
         assert outcomes, "it was not looked for before the next tick"
         backend.cancel(job)
         backend.follow(job, lambda: None)
+
+    @pytest.mark.parametrize("damage", [{"boot_id": "another boot"}, {"pid": "?"}])
+    def test_a_mark_that_names_nobody_here_neither_takes_the_processor_nor_keeps_the_job_from_being_ended(
+        self, backend: Backend, make_job: MakeJob, damage: dict[str, str]
+    ) -> None:
+        job = make_job("import time; time.sleep(600)")
+        backend.launch(job, backend.prepare(job, backend.plan(job), lambda: False))
+        mark = json.loads(job.layout.started_json.read_text())
+        job.layout.started_json.write_text(json.dumps({**mark, **damage}))
+        looks: list[float] = []
+
+        def tick() -> None:
+            looks.append(time.monotonic())
+            if len(looks) == 12:
+                backend.cancel(job)
+
+        outcome = backend.follow(job, tick)
+        assert looks[11] - looks[0] > 1, "it was looked at without a pause"
+        assert outcome.exit is not None
+        assert outcome.exit["canceled"]

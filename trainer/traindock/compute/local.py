@@ -216,12 +216,18 @@ class LocalBackend(Backend):
         """Wait for the exit record, or for the launcher's lock to be free without one."""
         layout = job.layout
         leftovers = Leftovers(job.run_id, job.attempt, layout.stdout)
+        pause = _POLL_SECONDS
         with Watcher([layout.requests]) as requests:
             while processes.lock_is_held(layout.launch_lock):
                 started = processes.read_started(layout.started_json)
                 # The end of the launcher and requests are learned at once, all else a few times a second.
-                if started is None or processes.wait_gone(started.launcher, _TICK_SECONDS, requests.fileno()):
-                    time.sleep(_POLL_SECONDS)
+                if started is not None and not processes.wait_gone(started.launcher, _TICK_SECONDS, requests.fileno()):
+                    pause = _POLL_SECONDS
+                else:
+                    # A launcher that ends frees the lock in the same moment. A mark that is gone, damaged or of another
+                    # boot names nobody whose end could be waited for, however long the lock is held.
+                    requests.wait(pause)
+                    pause = min(2 * pause, _TICK_SECONDS)
                 if started is not None:
                     leftovers.look(started.launcher)
                 requests.wait(0)  # before they are served: what comes meanwhile is news again
@@ -242,8 +248,10 @@ class LocalBackend(Backend):
             return
         started = processes.read_started(job.layout.started_json)
         # The mark lies where the job can write, so it is believed only while some launcher lives.
-        if started is not None and processes.lock_is_held(job.layout.launch_lock):
-            processes.signal_launcher(started.launcher)
+        if started is None or not processes.lock_is_held(job.layout.launch_lock):
+            return
+        if not processes.signal_launcher(started.launcher) and job.run_id in _children:
+            _children[job.run_id].terminate()  # the mark was damaged since, or names another boot's process
 
     def describe(self) -> dict[str, Any]:
         """Return nodes and devices."""
