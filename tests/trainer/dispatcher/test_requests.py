@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from tests.conftest import as_ordinary_user
 
-from traindock import Experiment, Model, ModelNotFoundException, State, StoreException, Workspace
+from traindock import Experiment, Model, ModelNotFoundException, Run, State, StoreException, Workspace
 from traindock.dispatcher.requests import RequestServer
 from traindock.runtime import context
 from traindock.runtime.model import Model as JobModel
@@ -195,3 +195,24 @@ def test_a_folder_of_requests_that_is_none_is_told_and_ends_nothing(workspace: W
     RequestServer(workspace, folder).serve()
     (warning,) = folder.load().warnings
     assert str(folder.layout.requests) in warning
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"request": ' + "[" * 100_000,
+        '{"request": "end_child", "run": "mine", "exit": {"exit_code": 0, "seconds": ' + "9" * 400 + "}}",
+        '{"request": "tag", "tags": 1}',
+        '{"request": "fly"}',
+    ],
+)
+def test_a_request_of_no_known_form_is_refused_and_ends_nothing(workspace: Workspace, text: str) -> None:
+    folder = running(workspace)
+    server = RequestServer(workspace, folder)
+    send(str(folder.layout.requests), "child_run", run_id="mine")
+    server.serve()
+    (folder.layout.requests / "odd.json").write_text(text)
+    server.serve()
+    assert answer(folder, "odd")["ok"] is False
+    assert Run.get(workspace, "mine").status == "Running"

@@ -66,10 +66,10 @@ class RequestServer:
                 reply = self._carry_out(self._read(path))
             except WorkspaceReadOnlyException:
                 raise  # it waits for the host that has taken over
-            except (TraindockError, OSError) as error:
+            except Exception as error:  # of a request that anything may be wrong with: no reason to end its job
                 if _can_wait(error):
                     raise StoreException(f"the request {path.name} waits: {error}") from error
-                log.warning("%s asked for what cannot be done: %s", self._folder.id, error)
+                log.warning("%s asked for what cannot be done: %s", self._folder.id, error, exc_info=_fault(error))
                 reply = {"ok": False, "error": {"type": type(error).__name__, "message": str(error)}}
             self._answer(path, reply)
 
@@ -92,7 +92,7 @@ class RequestServer:
             raise UserErrorException(f"the request {path.name} is longer than {_MAX_BYTES} bytes")
         try:
             request = json.loads(path.read_bytes())
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise UserErrorException(f"the request {path.name} is no JSON: {error}") from None
         if not isinstance(request, dict):
             raise UserErrorException(f"the request {path.name} is no JSON object")
@@ -106,7 +106,7 @@ class RequestServer:
         try:
             run = self._run if request.get("run") is None else self._children.get(request["run"])
             result = handler(run, request)
-        except (KeyError, TypeError, AttributeError, ValueError) as error:
+        except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:
             if isinstance(error, TraindockError):
                 raise
             raise UserErrorException(f"the request {request.get('request')!r} is not of its form: {error!r}") from None
@@ -175,3 +175,7 @@ class RequestServer:
 def _can_wait(error: Exception) -> bool:
     """Whether the disk refuses for now, or the index, which no request can be blamed for."""
     return may_pass(error) or isinstance(error.__cause__, sqlite3.OperationalError)
+
+
+def _fault(error: Exception) -> Exception | None:
+    return None if isinstance(error, (TraindockError, OSError)) else error
