@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import cast
 
 import pytest
 from tests.conftest import dispatcher_of, end_everything_in, make_workspace, submitter, wait_for
@@ -16,7 +18,8 @@ from tests.conftest import dispatcher_of, end_everything_in, make_workspace, sub
 from traindock import ActivityFailedException, Workspace, waiting
 from traindock.cli import logs
 from traindock.cli.main import main
-from traindock.dispatcher import start
+from traindock.dispatcher import service, start
+from traindock.dispatcher.driver import RunDriver
 from traindock.store.layout import WorkspaceLayout
 
 
@@ -83,6 +86,29 @@ def test_it_leaves_when_told_to_and_the_next_one_adopts_its_runs(workspace: Work
     run.wait_for_completion()
     assert dispatcher_of(workspace).pid != first.pid
     assert (run.path / "driver" / "stdout.txt").read_text() == "started\nended\n"
+
+
+def test_when_it_leaves_it_waits_once_for_all_its_drivers(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Busy:
+        """A driver in the middle of something that takes long."""
+
+        def stop(self) -> None: ...
+
+        def join(self, timeout: float) -> None:
+            waited.append(timeout)
+            threading.Event().wait(timeout)
+
+    waited: list[float] = []
+    monkeypatch.setattr(service, "_LEAVE_SECONDS", 0.2)
+    leaving = service.Service(workspace.layout.root)
+    assert leaving._take_lock()
+    leaving._drivers.update({f"run_{number}": cast("RunDriver", Busy()) for number in range(5)})
+    leaving._leave()
+    assert len(waited) == 5
+    assert sum(waited) < 0.4
+    assert not start.is_running(workspace.layout)
 
 
 def test_a_newer_version_takes_over_from_an_older_one(

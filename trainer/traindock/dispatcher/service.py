@@ -44,6 +44,7 @@ _STALE_SECONDS = 3600.0
 _RETRY_SECONDS = 1.0
 # Ending a job takes its processes; nothing of it is waited for longer.
 _DELETED_SECONDS = 20.0
+_LEAVE_SECONDS = 5.0
 
 
 class Service:
@@ -126,8 +127,7 @@ class Service:
             log.info("the workspace was moved away")
             return
         log.info("the workspace was deleted")
-        for driver in self._drivers.values():
-            driver.join(timeout=_DELETED_SECONDS)
+        self._join_drivers(_DELETED_SECONDS)
 
     def _end_soon(self, *_: object) -> None:
         self._stop.set()
@@ -250,6 +250,11 @@ class Service:
         log.info("asked to leave with %d runs unfinished", len(self._drivers))
         for driver in self._drivers.values():
             driver.stop()
-        for driver in self._drivers.values():
-            driver.join(timeout=5.0)
+        self._join_drivers(_LEAVE_SECONDS)
         self._release_lock()
+
+    def _join_drivers(self, seconds: float) -> None:
+        """Wait for the drivers' ends, ``seconds`` for all of them together: the next dispatcher waits for the lock."""
+        deadline = time.monotonic() + seconds
+        for driver in self._drivers.values():
+            driver.join(timeout=max(0.0, deadline - time.monotonic()))
