@@ -133,6 +133,7 @@ def measured(*rows: str) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_rows_about_metrics_can_be_measured() -> None:
     printed = measured("killed", "chart-buckets", "live")
     assert "points lost" in printed

@@ -32,6 +32,8 @@ from tests.conftest import (
 from traindock import Model, Run, Workspace
 from traindock.store.index import RunQuery
 
+pytestmark = pytest.mark.slow
+
 WRITES = {
     "experiment": "Experiment(ws, 'another')",
     "submit": "Experiment(ws, 'tests').submit(ScriptRunConfig(source, 'train.py'))",

@@ -579,7 +579,7 @@ class TestCancelling:
         backend = int(shelf.started.read_text())
         wait_until(lambda: not psutil.pid_exists(backend), "the build backend to be gone")
         assert place.folders == []
-        assert "Cancelled" in place.log
+        assert "Canceled" in place.log
         shelf.go.touch()
         assert place.prepare(Recipe(pip=("slowpack",))).how == "built"
 

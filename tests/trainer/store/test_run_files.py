@@ -102,6 +102,7 @@ class TestNames:
             "outputs/loop": "it is a link to nothing",
         }
 
+    @pytest.mark.slow
     def test_links_to_folders_do_not_multiply_without_end(self, run, blobs):
         for level in range(20):
             (run.work / f"outputs/{level}").mkdir()
