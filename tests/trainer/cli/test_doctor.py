@@ -129,8 +129,10 @@ def test_a_waiting_run_without_a_dispatcher_is_warned_of(cli: Cli, record: Recor
     run_id = record(State.NOT_STARTED)
     found = checks(cli)["dispatcher"]
     assert found["level"] == "warn"
-    assert run_id in found["message"]
+    assert f"1 run is unfinished: {run_id}" in found["message"]
     assert "runs" in found["advice"]
+    record(State.NOT_STARTED)
+    assert "2 runs are unfinished" in checks(cli)["dispatcher"]["message"]
 
 
 def test_trouble_in_the_dispatchers_log_is_shown(cli: Cli, record: Record, workspace: Workspace) -> None:

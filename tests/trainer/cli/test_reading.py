@@ -81,6 +81,15 @@ def test_a_metric_that_no_run_has_is_said_so_beside_those_that_there_are(cli: Cl
     assert "no run has logged" not in cli("runs", "--metric", "acc", "--above", "0.9").err
 
 
+def test_runs_of_an_experiment_that_is_not_there_name_those_that_are(cli: Cli, record: Record) -> None:
+    record(experiment="digits")
+    record(experiment="insects")
+    assert "there is no experiment 'digit'; there are: digits, insects" in cli("runs", "--experiment", "digit").err
+    said = cli("runs", "--experiment", "digits", "--state", "failed").err
+    assert "no such runs" in said
+    assert "there is no experiment" not in said
+
+
 def test_a_metric_that_is_asked_for_gets_a_column(cli: Cli, record: Record) -> None:
     record(metrics={"acc": [0.5, 0.25]})
     record()
@@ -404,6 +413,8 @@ def test_computes_are_listed(cli: Cli, workspace: Workspace) -> None:
     lines = cli("computes").out.splitlines()
     assert lines[0].split() == ["NAME", "KIND", "BUSY", "NODES", "GPU", "DEVICES"]
     assert lines[2].split() == ["two", "local", "0", "2", "optional", "none"]
+    if lines[1].split()[-1] == "none":  # "required" would read as if "local" were of no use without GPUs
+        assert lines[1].split()[-2] == "-"
     computes = cli("computes", "--json").document["computes"]
     assert [compute["name"] for compute in computes] == ["local", "two"]
     assert computes[1]["settings"] == {"max_nodes": 2, "gpu": "optional"}

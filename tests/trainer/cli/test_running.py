@@ -177,6 +177,10 @@ def test_a_plan_is_printed_and_nothing_is_submitted(cli: Cli, script: Script, wo
     assert answer.code == 0
     for words in ("Nothing was submitted", "--lr 0.1", "some-package<2", "data.bin", "2.0 kB", "TRAINDOCK_RUN_ID"):
         assert words in answer.out
+    assert ": 2 files, " in answer.out
+    (path.parent / "data.bin").rename(path.parent.parent / "data.bin")
+    assert ": 1 file, " in cli("submit", "--plan", path).out
+    (path.parent.parent / "data.bin").rename(path.parent / "data.bin")
     document = cli("submit", "--dry-run", "--json", path).document
     assert document["source"]["files"] == {"data.bin": 2000, "train.py": 0}
     assert document["plan"]["kind"] == "local"

@@ -166,7 +166,8 @@ def _dispatcher(args: argparse.Namespace, workspace: Workspace) -> Iterator[Find
         else:
             yield Finding("dispatcher", "ok", words)
     elif waiting:
-        message = f"not at work, though {len(waiting)} runs are unfinished: {some(waiting)}"
+        runs = "1 run is" if len(waiting) == 1 else f"{len(waiting)} runs are"
+        message = f"not at work, though {runs} unfinished: {some(waiting)}"
         yield Finding("dispatcher", "warn", message, f"{command(args, 'runs')} starts it")
     else:
         yield Finding("dispatcher", "ok", "not needed: no run is unfinished")

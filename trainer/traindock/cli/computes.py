@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
+from typing import Any
 
 from traindock.cli import parsers
 from traindock.cli.finding import open_workspace
@@ -52,10 +54,16 @@ def run(args: argparse.Namespace) -> int:
             document["kind"],
             document["running"],
             document.get("max_nodes", ""),
-            document.get("gpu", ""),
+            _gpu(document),
             ", ".join(str(device.get("name")) for device in document.get("devices", ())) or "none",
         ]
         for document in documents
     ]
     say(table(columns, rows, screen_width()))
     return 0
+
+
+def _gpu(document: Mapping[str, Any]) -> str:
+    """What becomes of runs that ask for GPUs; "-" where there are none, as "required" would read as if all did."""
+    gpu = str(document.get("gpu", ""))
+    return "-" if gpu == "required" and not document.get("devices") else gpu

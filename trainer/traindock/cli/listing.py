@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from traindock.store.index import RunRow
     from traindock.workspace import Workspace
 
-_METRICS_NAMED = 10
+_NAMED = 10
 _STATES = {state.value.lower(): (state,) for state in State} | {
     "ended": tuple(state for state in State if state.terminal),
     "unfinished": tuple(state for state in State if not state.terminal),
@@ -105,7 +105,9 @@ def run(args: argparse.Namespace) -> int:
         say(table(_columns(named, shown), [[*_cells(row, named), *values[row.id]] for row in rows], screen_width()))
     else:
         note(
-            args, f"no such runs in workspace {workspace.name!r} ({workspace.layout.root}){_unknown(workspace, shown)}"
+            args,
+            f"no such runs in workspace {workspace.name!r} ({workspace.layout.root})"
+            f"{_unknown_experiment(workspace, args.experiment)}{_unknown(workspace, shown)}",
         )
     if more:
         note(args, f"there are more: --limit {args.limit * 5}, or --limit 0 for all")
@@ -114,14 +116,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def _unknown_experiment(workspace: Workspace, name: str | None) -> str:
+    """Say that no run is of this experiment, in words to follow a sentence, and which experiments have runs."""
+    known = list(workspace.index.experiments()) if name is not None else []
+    if not known or name in known:
+        return ""
+    shown = ", ".join(known[:_NAMED])
+    return f": there is no experiment {name!r}; there are: {shown}{' …' if len(known) > _NAMED else ''}"
+
+
 def _unknown(workspace: Workspace, metrics: list[str]) -> str:
     """Name the metrics that no run has logged, in words to follow a sentence, and those that runs have."""
     logged = workspace.index.metric_names() if metrics else []
     unknown = [repr(name) for name in metrics if name not in logged]
     if not unknown:
         return ""
-    known = ", ".join(logged[:_METRICS_NAMED]) or "none yet"
-    return f": no run has logged {' or '.join(unknown)}; logged: {known}{' …' if len(logged) > _METRICS_NAMED else ''}"
+    known = ", ".join(logged[:_NAMED]) or "none yet"
+    return f": no run has logged {' or '.join(unknown)}; logged: {known}{' …' if len(logged) > _NAMED else ''}"
 
 
 def _columns(named: bool, metrics: list[str]) -> list[Column]:

@@ -78,6 +78,7 @@ def plan_lines(document: dict[str, Any]) -> list[str]:
     plan, source = document["plan"], document["source"]
     environment = plan["environment"]
     limits = plan["limits"]
+    count = len(source["files"])
     facts: list[tuple[str, object]] = [
         ("Experiment", document["experiment"]),
         ("Compute target", f"{document['compute_target']} ({plan['kind']})"),
@@ -88,7 +89,7 @@ def plan_lines(document: dict[str, Any]) -> list[str]:
         ("Key", str(environment.get("key", ""))[:12]),
         ("GPUs", plan["gpus"] or "none"),
         ("At most", duration(limits.get("max_seconds"))),
-        ("Source", f"{source['folder']}: {len(source['files'])} files, {size(source['bytes'])}"),
+        ("Source", f"{source['folder']}: {count} file{'s' * (count != 1)}, {size(source['bytes'])}"),
     ]
     facts += [("Warning", text) for text in environment.get("warnings", ())]
     lines = ["Nothing was submitted. This would be done:", *pairs(facts, "  "), "Variables"]

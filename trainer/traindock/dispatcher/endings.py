@@ -73,9 +73,14 @@ def _error_text(found: Mapping[str, Any]) -> str:
     error = found.get("error")
     if not isinstance(error, dict):
         return ""
+    kind, message = error.get("type"), str(error.get("message") or "")[:500]
+    if kind == "SystemExit" and message:
+        return f": {message}"  # what the script itself wanted to have said; where it did helps nobody
     place = f" ({error.get('file')}, line {error.get('line')})" if error.get("file") else ""
-    message = str(error.get("message") or "")
-    return f": {error.get('type')}{': ' if message else ''}{message[:500]}{place}"
+    # The text of a syntax error ends with its place.
+    if message.endswith(f", line {error.get('line')})"):
+        place = ""
+    return f": {kind}{': ' if message else ''}{message}{place}"
 
 
 def _signal_name(number: Any) -> str:
