@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sys
 import threading
 import time
+from pathlib import Path
+from typing import Any
 
 import pytest
+from tests.conftest import wait_for
 
 from traindock.compute import local
 from traindock.compute.base import Backend
 from traindock.compute.local import LocalBackend
 from traindock.testing.contract import PATIENCE, BackendContract, MakeJob
+
+
+def complete_mark(path: Path) -> Any:
+    with contextlib.suppress(FileNotFoundError, ValueError):
+        mark = json.loads(path.read_bytes().strip(b" \0\n"))
+        return mark if mark.get("child_pid") else None
 
 
 class TestLocal(BackendContract):
@@ -66,7 +76,7 @@ class TestLocal(BackendContract):
     ) -> None:
         job = make_job("import time; time.sleep(600)")
         backend.launch(job, backend.prepare(job, backend.plan(job), lambda: False))
-        mark = json.loads(job.layout.started_json.read_text())
+        mark = wait_for(lambda: complete_mark(job.layout.started_json), "the launcher's last word in its mark")
         job.layout.started_json.write_text(json.dumps({**mark, **damage}))
         looks: list[float] = []
 
