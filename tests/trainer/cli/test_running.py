@@ -141,6 +141,30 @@ def test_the_index_of_a_requirements_file_is_part_of_the_plan(cli: Cli, script: 
     assert answer.document["recipe"]["index_url"] == "https://ours.example/simple"
 
 
+@pytest.mark.parametrize(
+    ("options", "source", "told"),
+    [
+        (("--pip", "pillow"), "import torch", "torch"),
+        (("--conda", "pillow"), "def f():\n    from torch.nn import Module", "torch"),
+        (("--pip", "torch-geometric"), "import numpy, torchvision.models", "torchvision"),
+        (("--pip", "Torch>=2"), "import torch", ""),
+        (("--pip", "torchvision"), "import torch", ""),
+        (("--conda", "pytorch=2.1"), "import torch", ""),
+        (("--framework-version", "2.1"), "import torch", ""),
+        ((), "import torch", ""),
+        (("--pip", "pillow"), "import torchaudio, numpy\nfrom .torch import x", ""),
+        (("--pip", "pillow"), "import torch (", ""),
+    ],
+)
+def test_torch_that_a_script_imports_and_nobody_asked_for_is_told_of(
+    cli: Cli, script: Script, options: tuple[str, ...], source: str, told: str
+) -> None:
+    answer = cli("submit", "--plan", *options, script(source))
+    expected = f"train.py imports {told}, which the packages asked for do not include: add --pip {told}"
+    assert (expected in answer.err) is bool(told)
+    assert ("imports" in answer.err) is bool(told)
+
+
 def test_a_rebuild_is_asked_for_where_there_is_something_to_build(cli: Cli, script: Script) -> None:
     answer = cli("submit", "--plan", "--json", "--rebuild", "--pip", "numpy", script(""))
     assert answer.document["plan"]["environment"]["action"] == "build"

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from traindock.cli import endings, parsers
 from traindock.cli.documents import run_document
 from traindock.cli.finding import command, notes_from_prints, open_workspace
+from traindock.cli.imports import missing_torch
 from traindock.cli.logs import detached
 from traindock.cli.output import emit, note, say
 from traindock.cli.planning import plan_document, plan_lines
@@ -36,7 +37,7 @@ def configure(parser: parsers.Parser) -> None:
         """
         traindock submit train.py --epochs 30
         traindock submit --wait --experiment digits --tag kind=baseline train.py
-        traindock submit --pip pillow --pip 'numpy<2' --gpu 1 train.py
+        traindock submit --pip torch --pip 'numpy<2' --gpu 1 train.py
         traindock submit --framework-version 2.1 --compute gpu-box pytorch/train.py --lr 0.01
         traindock submit --source . --command -- python -m mypackage.train --epochs 30
         traindock submit --plan train.py                what would be done, without doing it
@@ -81,6 +82,7 @@ def run(args: argparse.Namespace) -> int:
     config = _configuration(args, words)
     name = args.experiment if args.experiment is not None else experiment_name(Path(config.source))
     workspace = open_workspace(args, tell=True)
+    _warn_of_torch(args, config)
     if args.plan:
         document = plan_document(workspace, name, config.to_request())
         emit(document) if args.json else say(plan_lines(document))
@@ -109,6 +111,15 @@ def _warn_of_options(args: argparse.Namespace, words: list[str]) -> None:
     if meant and not args.is_command:
         told = "after the script's name goes to the script; an option of traindock submit comes before it"
         note(args, f"{', '.join(meant)} {told}")
+
+
+def _warn_of_torch(args: argparse.Namespace, config: _Configuration) -> None:
+    """Say so if the script imports torch and the environment asked for would not have it."""
+    request = config.to_request()
+    if request.script is not None:
+        told = missing_torch(Path(request.source_directory, request.script), request.recipe)
+        if told:
+            note(args, told)
 
 
 def experiment_name(folder: Path) -> str:
