@@ -65,7 +65,10 @@ def main() -> int:
     failure = ""
     try:
         client.execute()
-    except (CellExecutionError, DeadKernelError) as error:
+    except CellExecutionError as error:
+        # A notebook that leaves by sys.exit(text) has said all there is: its code and a traceback explain nothing.
+        failure = error.evalue if error.ename == "SystemExit" else str(error)
+    except DeadKernelError as error:
         failure = str(error)
     nbformat.write(notebook, copy)
     if failure:

@@ -78,13 +78,15 @@ def check_name(name: str) -> str:
     """Return ``name`` if there is a network of that name.
 
     Raises:
-        ModelError: there is none; the text lists those there are, the nearest first.
+        ModelError: there is none; the text names the nearest, and how many there are.
     """
     names = model_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, 3)
-        hint = f" Did you mean {' or '.join(near)}?" if near else ""
-        raise ModelError(f"there is no classifier {name!r}.{hint} Known: {', '.join(names)}")
+        hint = f"did you mean {' or '.join(near)}?" if near else "such as resnet18."
+        raise ModelError(
+            f"there is no classifier {name!r}: {hint} There are {len(names)}: tiny, and all of torchvision's by name"
+        )
     return name
 
 

@@ -76,7 +76,10 @@ def parse(arguments: list[str] | None = None) -> argparse.Namespace:
 
 
 def _positive(text: str) -> int:
-    value = int(text)
+    try:
+        value = int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
     if value < 1:
         raise argparse.ArgumentTypeError(f"{text} is less than 1")
     return value
@@ -275,11 +278,11 @@ def draw(history: dict[str, list[float]], output: Path, pictures: PictureSet, ru
     except ImportError as error:
         note(f"No figures are drawn, since matplotlib cannot be imported ({error}): add it to pip_packages.")
         return
+    classifier = load_model(output / "model.pt")
+    title = figures.about(classifier.facts)
     drawings = {
-        "curves": figures.curves(history, "Training"),
-        "predictions": figures.predictions(
-            load_model(output / "model.pt"), figures.spread(pictures.val, 12), "Validation pictures"
-        ),
+        "curves": figures.curves(history, title),
+        "predictions": figures.predictions(classifier, figures.spread(pictures.val, 12), title),
     }
     for name, figure in drawings.items():
         path = output / f"{name}.png"

@@ -53,6 +53,28 @@ def test_the_executed_copy_is_kept_however_it_ends(
     assert str(tmp_path / "kept/some.ipynb") in out + err
 
 
+def test_a_notebook_that_leaves_with_a_text_is_ended_by_that_text_alone(execution: Any) -> None:
+    _, err = (process := execution("import sys; sys.exit('EPOCHS=two is wrong')")).communicate(timeout=120)
+    assert process.returncode == 1
+    assert err.split("\n")[-3].strip() == "EPOCHS=two is wrong"
+    assert "sys.exit" not in err
+    assert "Traceback" not in err
+
+
+@pytest.mark.parametrize("value", ["two", "0", "2.5"])
+def test_a_wrong_setting_of_the_tutorial_is_named_before_anything_is_done(tmp_path: Path, value: str) -> None:
+    notebook = REPOSITORY / "notebooks/train_and_register_pytorch.ipynb"
+    done = subprocess.run(
+        [sys.executable, REPOSITORY / "notebooks/run_notebook.py", notebook],
+        env={**os.environ, "TUTORIAL_FOLDER": str(tmp_path / "kept"), "TUTORIAL_EPOCHS": value},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert f"\nTUTORIAL_EPOCHS={value} is wrong: it may be a whole number from 1 on" in done.stderr
+    assert "ValueError" not in done.stdout + done.stderr
+
+
 def test_it_is_kept_when_ctrl_c_ends_it(execution: Any, tmp_path: Path) -> None:
     process = execution(f"import pathlib, time; pathlib.Path({str(tmp_path / 'begun')!r}).touch(); time.sleep(600)")
     wait_for((tmp_path / "begun").exists, "the second cell")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 import subprocess
 import sys
@@ -56,7 +57,19 @@ def test_a_small_network_learns_the_drawn_insects_from_random_weights(
     assert sorted(os.listdir(tmp_path / "outputs")) == ["curves.png", "model.pt", "predictions.png"]
     classifier = tutorial.insect_models.load_model(tmp_path / "outputs" / "model.pt")
     assert classifier.facts["val_acc"] > 0.9
+    about = tutorial.figures.about
+    assert about(classifier.facts) == "tiny, trained from random weights, on drawn ants and bees"
+    facts = {**classifier.facts, "architecture": "resnet18", "mode": "fixed-features", "start": "pretrained"}
+    photographs = {**facts, "data": tutorial.insect_data.OFFICIAL_DATA}
+    assert about(photographs) == "resnet18, last layer trained, on photographs of ants and bees"
+    assert (
+        about({**facts, "data": "/pictures/mine.zip"}) == "resnet18, last layer trained, on ants and bees from mine.zip"
+    )
     pictures = tutorial.insect_data.load_pictures("drawn").val
+    shown = [dataclasses.replace(picture, label=1 - picture.label) for picture in pictures[:2]] + pictures[2:8]
+    figure = tutorial.figures.predictions(classifier, shown, "tiny")
+    assert sum("(is: " in axes.get_title() for axes in figure.axes) >= 2
+    assert "right; red: wrong" in figure.get_suptitle()
     answers = classifier.predict([picture.image for picture in pictures])
     pairs = zip(answers, pictures, strict=True)
     right = sum(label == classifier.classes[picture.label] for (label, _), picture in pairs)
@@ -102,11 +115,12 @@ def test_without_matplotlib_there_are_no_figures_but_there_is_a_model(
 @pytest.mark.parametrize(
     ("arguments", "text"),
     [
-        (["--model", "resnet-18"], "Did you mean resnet18"),
+        (["--model", "resnet-18"], "did you mean resnet18"),
         (["--data", "no/such/folder"], "no such folder or zip file"),
         (["--data", "drawn", "--weights", "none.pth"], "no such file of weights"),
         (["--data", "drawn", "--model", "vit_b_32", "--weights", "none", "--image_size", "64"], "use 224"),
         (["--num_epochs", "0"], "0 is less than 1"),
+        (["--num_epochs", "two"], "'two' is not a whole number"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
@@ -115,4 +129,6 @@ def test_what_cannot_be_done_is_said_in_one_line(
     with pytest.raises(SystemExit) as caught:
         call(*arguments)
     assert caught.value.code not in (0, None)
-    assert text in f"{caught.value.code} {capsys.readouterr().err}"
+    said = f"{caught.value.code} {capsys.readouterr().err}"
+    assert text in said
+    assert len(said.splitlines()[-1]) < 200
