@@ -37,6 +37,13 @@ def test_a_cache_that_cannot_be_made_is_replaced_and_that_is_said(tmp_path: Path
     assert "/proc/nope" in warnings[0]
 
 
+def test_a_relative_cache_is_replaced_and_made_nowhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    found, _ = stand_ins({"HOME": str(tmp_path), "XDG_CACHE_HOME": "caches"}, tmp_path / "home")
+    assert found["XDG_CACHE_HOME"] == str(tmp_path / "home" / ".cache")
+    assert not (tmp_path / "caches").exists()
+
+
 def test_folders_of_somebody_else_are_replaced(tmp_path: Path) -> None:
     def check() -> None:
         (tmp_path / "me" / ".cache" / "torch").mkdir(parents=True)

@@ -64,6 +64,8 @@ def _is_writable(folder: str) -> bool:
 
 
 def _can_be_made(folder: str) -> bool:
+    if not Path(folder).is_absolute():  # it would be made below the dispatcher's own working directory
+        return False
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
     except OSError:
