@@ -15,8 +15,10 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import unquote, urlsplit
 
+from traindock.errors import StoreException
 from traindock.images.recipe import canonical_requirement, parse_requirement
 from traindock.images.uv import mask
+from traindock.store.files import write_atomic
 
 #: Seconds that a repository may take to answer.
 _PATIENCE: Final = 30
@@ -158,6 +160,6 @@ def _remembered(file: Path) -> str | None:
 def _remember(file: Path, commit: str) -> None:
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(commit, "ascii")
-    except OSError:
+        write_atomic(file, commit.encode("ascii"), durable=False)
+    except (OSError, StoreException):
         return  # it is asked again next time
