@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Final
 
-from traindock.errors import EnvironmentBuildException, UserErrorException
+from traindock.errors import EnvironmentBuildException
 
 _CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s'\"]+@")
 _TOKENS: Final = re.compile(r"([?&;](?:sig|sas|token|access_token|key|api_key|password|secret)=)[^&;\s'\"]+", re.I)
@@ -56,28 +56,6 @@ class BuildSettings:
     ca_bundle: str | None = None
     variables: Mapping[str, str] | None = None
 
-    @classmethod
-    def from_mapping(cls, table: Mapping[str, Any]) -> BuildSettings:
-        """Read the section ``[packages]`` of a workspace's settings; an empty text means the default.
-
-        Raises:
-            UserErrorException: a key is unknown or a value has the wrong type; the text names it.
-        """
-        values: dict[str, Any] = {}
-        for key, value in table.items():
-            if key in ("index_url", "proxy", "ca_bundle") and isinstance(value, str):
-                values[key] = value or None
-            elif key in ("extra_index_urls", "find_links") and _is_texts(value):
-                values[key] = tuple(value)
-            elif key == "offline" and isinstance(value, bool):
-                values[key] = value
-            else:
-                raise UserErrorException(
-                    f"[packages] {key} = {value!r} is not understood: index_url, proxy and ca_bundle are texts, "
-                    "extra_index_urls and find_links lists of texts, offline is true or false"
-                )
-        return cls(**values)
-
     def environment(self, recipe_index: str | None = None, extra: Iterable[str] = ()) -> dict[str, str]:
         """The environment variables to build with, with those added that tell uv about the settings.
 
@@ -109,10 +87,6 @@ class BuildSettings:
             for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT"):
                 env[name] = self.ca_bundle
         return env
-
-
-def _is_texts(value: object) -> bool:
-    return isinstance(value, list | tuple) and all(isinstance(item, str) for item in value)
 
 
 def mask(text: str) -> str:

@@ -13,14 +13,12 @@ import os
 import re
 import stat
 import sys
-import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from traindock.errors import StoreException
-from traindock.runtime.local_models import TEMPORARY
 from traindock.store.copying import (
     BLOCK,
     copy_checked,
@@ -75,29 +73,20 @@ class BlobStore:
             return False
         return stat.S_ISREG(found.st_mode) and found.st_size == size
 
-    def put_file(self, path: Path, *, follow: bool = False, durable: bool = True) -> tuple[str, int]:
-        """Copy a file into the store, hashing it in the same pass.
+    def put_descriptor(self, descriptor: int, *, durable: bool = True) -> tuple[str, int]:
+        """Copy what an open file holds from its position on into the store, hashing it in the same pass.
 
         Args:
-            path: a regular file.
-            follow: whether ``path`` itself may be a symbolic link.
+            descriptor: of a regular file, see :func:`~traindock.store.copying.open_regular`.
             durable: sync it to disk now; else call :meth:`flush` before anything refers to it.
 
         Returns:
             SHA-256 (hex) and size in bytes of what was read.
 
         Raises:
-            OSError: ``path`` cannot be opened or read, see :func:`~traindock.store.copying.open_regular`.
+            OSError: the file cannot be read.
             StoreException: the store's disk is full or refuses; nothing half written stays.
         """
-        descriptor = open_regular(path, follow=follow)
-        try:
-            return self.put_descriptor(descriptor, durable=durable)
-        finally:
-            os.close(descriptor)
-
-    def put_descriptor(self, descriptor: int, *, durable: bool = True) -> tuple[str, int]:
-        """Copy what an open file holds from its position on; otherwise as :meth:`put_file`."""
         size = os.fstat(descriptor).st_size
         if size <= BLOCK:
             # A small file fits into memory: when the store has it already, nothing is written at all.
@@ -133,7 +122,7 @@ class BlobStore:
             path: a regular file.
             exclusive: False when somebody may still write to the file: then the store gets a copy, and ``path``
                 becomes a link to that copy, out of the writer's reach.
-            durable: as in :meth:`put_file`.
+            durable: as in :meth:`put_descriptor`.
 
         Returns:
             SHA-256 (hex).
@@ -180,23 +169,6 @@ class BlobStore:
         finally:
             os.close(descriptor)
 
-    def open_verified(self, sha256: str) -> int:
-        """Return a descriptor at the start of a content whose bytes have just been checked.
-
-        Raises:
-            StoreException: it is missing or damaged.
-        """
-        descriptor = self._open(sha256)
-        try:
-            found, _size = pump(descriptor, None)
-            if found != sha256:
-                raise self._damaged(sha256)
-            os.lseek(descriptor, 0, os.SEEK_SET)
-        except BaseException:
-            os.close(descriptor)
-            raise
-        return descriptor
-
     def copy_out(self, sha256: str, target: Path, mode: int = 0o644) -> None:
         """Write a copy of a content to ``target``, checking its hash while copying.
 
@@ -242,23 +214,6 @@ class BlobStore:
                 sync_folder(folder)
         except OSError as error:
             raise storage_error(error, f"sync {self.root}") from error
-
-    def remove_leftovers(self, older_than: float = 86_400.0) -> int:
-        """Remove temporary files of writers that were killed; return how many.
-
-        Args:
-            older_than: seconds since the last write; a younger file may have a living writer.
-        """
-        removed = 0
-        limit = time.time() - older_than
-        for path in self.root.glob(f"{TEMPORARY}*"):
-            try:
-                if path.lstat().st_mtime < limit:
-                    path.unlink()
-                    removed += 1
-            except FileNotFoundError:
-                continue
-        return removed
 
     def _receive(self, fill: Callable[[int], tuple[str, int]], *, durable: bool) -> tuple[str, int]:
         """Let ``fill`` write a new content and give it the name of what was written."""
