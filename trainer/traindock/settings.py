@@ -4,7 +4,7 @@
 max_bytes = 2_000_000_000        # a larger source folder is refused
 max_files = 50_000
 
-[packages]                       # how environments are built; see images.venvs.BuildSettings
+[packages]                       # how environments are built; see images.uv.BuildSettings
 index_url = "https://…"
 extra_index_urls = []
 find_links = []

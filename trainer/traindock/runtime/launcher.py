@@ -1,4 +1,4 @@
-"""The shim under which every job runs: ``python -I -S launcher.py <driver/launch.json>``.
+"""The launcher under which every job runs: ``python -I -S launcher.py <driver/launch.json>``.
 
 The dispatcher starts it in a session of its own and forgets it: the launcher survives its dispatcher, and any later
 dispatcher learns from three files what happened. It takes an exclusive ``flock`` on the run's lock file and keeps

@@ -94,7 +94,7 @@ class RunLayout:
 
     @property
     def launch_json(self) -> Path:
-        """What the launcher (the job's shim) is to do."""
+        """What the launcher is to do."""
         return self.driver / "launch.json"
 
     @property
@@ -235,7 +235,7 @@ class WorkspaceLayout:
         return self.root / "runtime"
 
     def run(self, run_id: str) -> RunLayout:
-        """Layout of one run; ``run_id`` must have passed :func:`traindock.names.check_run_id`."""
+        """Layout of one run; ``run_id`` must have passed :func:`traindock.names.check_name` as a "run id"."""
         return RunLayout(self.runs / run_id)
 
     def experiment_events(self, name: str) -> Path:
