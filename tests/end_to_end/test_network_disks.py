@@ -30,6 +30,7 @@ from tests.conftest import (
 )
 
 from traindock import Model, Run, Workspace
+from traindock.errors import WorkspaceReadOnlyException
 from traindock.store.index import RunQuery
 
 pytestmark = pytest.mark.slow
@@ -146,7 +147,8 @@ def test_a_run_completes_and_only_its_record_lies_on_the_network_disk(shared: Wo
     assert local is not None
     assert stat.S_IMODE(local.stat().st_mode) == 0o700
     assert {"index.sqlite", "dispatcher.lock", "dispatcher.json", "dispatcher.log"} <= set(os.listdir(local))
-    assert not [name for name in os.listdir(shared.layout.root) if name.startswith(("index", "dispatcher"))]
+    ours = [name for name in os.listdir(shared.layout.root) if name.startswith(("index", "dispatcher"))]
+    assert ours == ["dispatcher.lock"], "by which those are kept out that take the disk for their own"
     owner = json.loads(shared.layout.owner(1).read_text())
     assert owner["host"] == os.uname().nodename
     assert owner["uid"] == os.getuid()
@@ -260,6 +262,32 @@ def test_another_host_waits_for_a_run_without_starting_a_dispatcher(
     run = submit("import time\ntime.sleep(2)")
     assert other.do("answer = Run.get(ws, run).wait_for_completion()['status']", run=run.id) == "Completed"
     assert not list((tmp_path / "b").rglob("dispatcher.log"))
+
+
+def test_a_disk_that_turns_out_to_be_a_network_disk_gets_a_new_dispatcher_after_the_old_one(
+    workspace: Workspace, tmp_path: Path
+) -> None:
+    (tmp_path / "before").mkdir()
+    (tmp_path / "after").mkdir()
+    going_on = tmp_path / "go on"
+    script = "import os, sys, time\nwhile not os.path.exists(sys.argv[1]):\n    time.sleep(0.01)\nprint('ended')"
+    run = running(submitter(workspace, tmp_path / "before")(script, going_on))
+    first = dispatcher_of(workspace)
+    with open(workspace.layout.settings, "a") as settings:
+        settings.write('[network_disk]\nuse = "yes"\n')
+    reopened = Workspace(workspace.layout.root)
+    assert reopened.layout.local is not None
+    other = submitter(reopened, tmp_path / "after")("print('x')")
+    assert not first.is_running(), "of two dispatchers one does not know of the other"
+    going_on.touch()
+    for each in (Run.get(reopened, run.id), other):
+        each.wait_for_completion()
+        assert each.get_status() == "Completed"
+    logs = [layout.dispatcher_log.read_text() for layout in (workspace.layout, reopened.layout)]
+    assert "[network_disk] was changed" in logs[0]
+    assert not [log for log in logs if "Traceback" in log or "cannot go from" in log]
+    with pytest.raises(WorkspaceReadOnlyException, match="has to be opened again"):
+        run.tag("who", "the old view")
 
 
 def test_another_host_takes_over_from_one_that_is_gone(shared: Workspace, submit: Submit, other: OtherHost) -> None:

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import threading
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 
+from traindock.compute.processes import Identity, boot_id
 from traindock.errors import StoreException, WorkspaceReadOnlyException
 from traindock.store import ownership
 from traindock.store.changes import Changes
@@ -270,6 +273,88 @@ def test_a_disk_of_this_machine_has_no_owner(tmp_path: Path) -> None:
     Changes(layout).announce("run/x")
     assert not ownership.is_elsewhere(layout)
     assert os.listdir(tmp_path) == ["changes.log"]
+
+
+def at_work_alone(root: Path, boot: str = "of another machine", pid: int = 4711) -> Path:
+    """Write what a dispatcher writes that takes the disk for one of its own machine's, as an NFS server may."""
+    file = root / "dispatcher.json"
+    process = {"pid": pid, "started": 1.0, "boot_id": boot}
+    file.write_text(json.dumps({"version": "1", "process": process, "host": "nas", "since": 1.0}))
+    return file
+
+
+def test_a_dispatcher_to_which_the_disk_is_its_own_is_a_host_that_has_the_workspace(host: Host, clock: Clock) -> None:
+    a = host("a")
+    file = at_work_alone(a._layout.root)
+    assert a.elsewhere() is not None
+    with pytest.raises(WorkspaceReadOnlyException, match=r"host 'nas' \(process 4711 "):
+        a.check()
+    for second in range(5):
+        clock.now += LIMIT - 1
+        os.utime(file, (second, second))  # what it does while it is at work
+        assert not may_write(a)
+    clock.now += LIMIT
+    assert may_write(a)
+
+
+def test_it_need_not_be_waited_for_once_it_has_left(host: Host) -> None:
+    a = host("a")
+    file = at_work_alone(a._layout.root)
+    assert not may_write(a)
+    file.unlink()
+    assert may_write(a)
+
+
+def test_it_need_not_be_waited_for_where_it_was_killed_on_this_machine(host: Host) -> None:
+    a = host("a")
+    at_work_alone(a._layout.root, boot=boot_id(), pid=2**22 + 1)
+    assert a.elsewhere() is None
+    assert may_write(a)
+
+
+def test_its_lock_is_minded_whatever_else_is_known(host: Host, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ownership, "_LEAVING_SECONDS", 0.1)
+    a = host("a")
+    lock = os.open(a._layout.root / "dispatcher.lock", os.O_RDWR | os.O_CREAT)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert a.elsewhere() is not None
+        assert not may_write(a)
+        clock.now += LIMIT
+        assert not may_write(a)
+        fcntl.flock(lock, fcntl.LOCK_SH)  # of a dispatcher that knows of other hosts
+        assert may_write(a)
+    finally:
+        os.close(lock)
+
+
+def test_a_dispatcher_of_this_machine_that_is_about_to_leave_is_waited_for(host: Host) -> None:
+    a = host("a")
+    file = a._layout.root / "dispatcher.json"
+    own = Identity.of(os.getpid())
+    assert own is not None
+    file.write_text(json.dumps({"process": asdict(own)}))
+    leaving = threading.Timer(0.3, file.unlink)
+    leaving.start()
+    assert may_write(a)
+    leaving.join()
+
+
+@pytest.mark.parametrize("change", ["owners", "settings"])
+def test_who_took_the_disk_for_the_machines_own_has_to_open_it_again_once_it_is_not(
+    tmp_path: Path, change: str
+) -> None:
+    changes = Changes(WorkspaceLayout(tmp_path))
+    changes.announce("run/x")
+    if change == "owners":
+        (tmp_path / "owners").mkdir()
+    else:
+        (tmp_path / "settings.toml").write_text('[network_disk]\nuse = "yes"\n')
+    with pytest.raises(WorkspaceReadOnlyException, match="has to be opened again"):
+        changes.announce("run/y")
+    (tmp_path / "settings.toml").write_text('[network_disk]\nuse = "no" \n')
+    changes.announce("run/z")
+    assert changes.read(0)[0] == ["run/x", "run/z"]
 
 
 def test_nothing_is_announced_where_another_host_has_the_workspace(host: Host, tmp_path: Path) -> None:

@@ -26,9 +26,10 @@ from traindock.dispatcher.queue import NodeQueue
 from traindock.errors import StoreException, TraindockError
 from traindock.run_types import CHILD
 from traindock.settings import DispatcherSettings
-from traindock.store import ownership
+from traindock.store import disks, ownership
 from traindock.store.changes import Changes
 from traindock.store.files import write_json
+from traindock.store.layout import WorkspaceLayout
 from traindock.store.signing import Signature
 from traindock.store.watch import Watcher
 from traindock.workspace import Workspace
@@ -64,7 +65,7 @@ class Service:
         self._stop = threading.Event()
         self._heartbeat: Heartbeat | None = None
         self._offset = 0
-        self._lock = -1
+        self._locks: list[int] = []
 
     @property
     def log_file(self) -> Path:
@@ -96,6 +97,10 @@ class Service:
                 if not self._place.is_here:
                     self._await_ends()
                     break
+                if not disks.is_current(self._layout):
+                    log.info("another host has come, or [network_disk] was changed: leaving it to a new dispatcher")
+                    break
+                self._be_heard()
                 self._look()
                 self._look_again()
                 if self._drivers:
@@ -108,8 +113,15 @@ class Service:
         return 0
 
     def _introduce(self, own: Identity) -> None:
-        document = {"version": __version__, "process": asdict(own), "since": time.time()}
+        host = os.uname().nodename
+        document = {"version": __version__, "process": asdict(own), "host": host, "since": time.time()}
         write_json(self._layout.dispatcher_json, document)
+
+    def _be_heard(self) -> None:
+        """Tell hosts to which this is a network disk that somebody is at work, see ``store.ownership``."""
+        if self._layout.local is None:
+            with contextlib.suppress(OSError):
+                os.utime(self._layout.dispatcher_json)
 
     def _persist(self, step: Callable[[], None]) -> None:
         """Perform ``step``, again and again while the disk refuses."""
@@ -222,28 +234,48 @@ class Service:
             self._consider(run_id)
 
     def _take_lock(self) -> bool:
-        fd = os.open(self._layout.dispatcher_lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        if not self._locked(self._layout.dispatcher_lock, fcntl.LOCK_EX):
+            return False
+        if self._layout.local is None:
+            return True
+        # Hosts of a network disk hold it together, which keeps out a dispatcher that takes the disk for its own.
+        alone = WorkspaceLayout(self._layout.root).dispatcher_lock
+        try:
+            return self._locked(alone, fcntl.LOCK_SH)
+        except OSError as error:
+            log.info("no lock in %s (%s): the owner file decides", alone, error)
+            return True
+
+    def _locked(self, path: Path, mode: int) -> bool:
+        """Take a lock for as long as this process is at work; False where another one keeps it."""
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
         while True:
             try:
-                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                self._lock = fd
+                fcntl.flock(fd, mode | fcntl.LOCK_NB)
+                self._locks.append(fd)
                 return True
             except BlockingIOError:
                 if time.monotonic() > deadline:
                     os.close(fd)
                     return False
                 time.sleep(0.02)
+            except OSError:
+                os.close(fd)
+                raise
 
     def _give_back(self) -> None:
         """Leave with nothing unfinished, so that another host need not wait."""
         if self._heartbeat is not None:
             self._heartbeat.release()
-        self._release_lock()
+        self._release_locks()
 
-    def _release_lock(self) -> None:
-        os.close(self._lock)
-        self._lock = -1
+    def _release_locks(self) -> None:
+        if self._place.is_here:
+            with contextlib.suppress(OSError):
+                self._layout.dispatcher_json.unlink(missing_ok=True)
+        while self._locks:
+            os.close(self._locks.pop())
 
     def _leave(self) -> None:
         """Stop driving; jobs go on, and the next dispatcher adopts them."""
@@ -251,7 +283,7 @@ class Service:
         for driver in self._drivers.values():
             driver.stop()
         self._join_drivers(_LEAVE_SECONDS)
-        self._release_lock()
+        self._release_locks()
 
     def _join_drivers(self, seconds: float) -> None:
         """Wait for the drivers' ends, ``seconds`` for all of them together: the next dispatcher waits for the lock."""

@@ -13,6 +13,7 @@ import os
 import re
 import sys
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -135,12 +136,40 @@ def layout_of(root: Path, workspace_id: str) -> WorkspaceLayout:
         StoreException: the workspace is on a network disk, and so is every folder that could be for this machine.
     """
     layout = WorkspaceLayout(root)
-    use = settings.NetworkDiskSettings().use
-    with contextlib.suppress(StoreException):  # whoever submits is told
-        use = settings.load(layout.settings).network_disk.use
+    use = _use(layout)
     if use == "yes" or (use == "auto" and (layout.owners.exists() or is_network(root))):
         return WorkspaceLayout(root, local=_local_folder(workspace_id))
     return layout
+
+
+def is_current(layout: WorkspaceLayout) -> bool:
+    """Whether the workspace would still be opened with this layout; costs a look at two files.
+
+    It would not once another host owns what was taken for a disk of this machine, or the settings say otherwise.
+    """
+    use, network = _opinion(layout.root, _stamp(layout.settings))
+    shared = use == "yes" or (use == "auto" and (network or _stamp(layout.owners) != ()))
+    return shared == (layout.local is not None)
+
+
+def _use(layout: WorkspaceLayout) -> str:
+    with contextlib.suppress(StoreException):  # whoever submits is told
+        return settings.load(layout.settings).network_disk.use
+    return settings.NetworkDiskSettings().use
+
+
+@lru_cache(maxsize=64)
+def _opinion(root: Path, stamp: tuple[int, ...]) -> tuple[str, bool]:
+    """Return what the settings of this ``stamp`` say, and whether the type of the file system is a network disk's."""
+    return _use(WorkspaceLayout(root)), is_network(root)
+
+
+def _stamp(path: Path) -> tuple[int, ...]:
+    try:
+        status = path.stat()
+    except OSError:
+        return ()
+    return status.st_mtime_ns, status.st_size, status.st_ino
 
 
 def _local_folder(workspace_id: str) -> Path:

@@ -102,6 +102,7 @@ def load(root: Path) -> WorkspaceRecord:
         if record.inode != here.inode or not disks.has_lasting_inodes(root) or _lives_on(record, root):
             here = replace(here, id=secrets.token_hex(16), previous_ids=(*record.previous_ids, record.id))
             shutil.rmtree(layout.owners, ignore_errors=True)  # they own the original
+            layout.dispatcher_json.unlink(missing_ok=True)
         _write(layout, here)
     return here
 

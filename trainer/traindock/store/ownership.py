@@ -12,6 +12,10 @@ An owner that could not refresh its file for half that limit, because it slept o
 it any more: it has to take the workspace over like anybody else, and learns then whether another one did. The other
 half is for what clients cache.
 
+A host to which the disk is one of its own, such as the server, has no owner file before another host comes. What
+stands for one is the ``dispatcher.json`` in the workspace itself, which a dispatcher refreshes there while it is at
+work and removes when it leaves. It leaves by itself when owner files have come.
+
 A host is known by its boot and by the folder that it keeps for the workspace (``store.disks``), since within one
 host the dispatcher's lock in that folder decides. A host that was restarted takes over from itself at once.
 """
@@ -19,6 +23,7 @@ host the dispatcher's lock in that folder decides. A host that was restarted tak
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import json
 import os
@@ -31,8 +36,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from traindock import settings
-from traindock.compute.processes import boot_id
+from traindock.compute.processes import Identity, alive, boot_id
 from traindock.errors import StoreException, WorkspaceReadOnlyException
+from traindock.store import disks
 from traindock.store.files import read_json, write_json
 from traindock.store.layout import WorkspaceLayout
 
@@ -43,6 +49,8 @@ _KEPT: Final = 20
 _RACES: Final = 20
 #: Seconds within which a host that has created its file has also filled it.
 _FILLED_SECONDS: Final = 2.0
+#: Seconds within which a dispatcher of this machine has left after it learned that the disk is a network disk.
+_LEAVING_SECONDS: Final = 10.0
 _CLOCK: Final = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)  # goes on while the machine sleeps
 
 
@@ -73,7 +81,10 @@ class Owner:
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """The owner file with the highest number; ``owner`` is None where its content cannot be read."""
+    """The owner file with the highest number; ``owner`` is None where its content cannot be read.
+
+    Number 0 is a dispatcher that takes the disk for one of its own machine's.
+    """
 
     generation: int
     data: bytes
@@ -81,12 +92,19 @@ class _Found:
 
 
 def check_writable(layout: WorkspaceLayout) -> None:
-    """Check that this host may write into the workspace, taking it over if no other has it. Free on local disks.
+    """Check that this host may write into the workspace, taking it over if no other has it.
+
+    On a disk of this machine that is a look at two files.
 
     Raises:
-        WorkspaceReadOnlyException: another host has it; the text names it.
+        WorkspaceReadOnlyException: another host has it, and the text names it; or it has to be opened again.
         StoreException: the disk refuses.
     """
+    if not disks.is_current(layout):
+        raise WorkspaceReadOnlyException(
+            f"the workspace {layout.root} has to be opened again, Workspace({str(layout.root)!r}), before anything is "
+            "changed in it: another host has come to use it, or [network_disk] in its settings was changed"
+        )
     if layout.local is not None:
         of(layout).check()
 
@@ -161,7 +179,7 @@ class Ownership:
 
     def _own(self, *, beat: bool) -> float:
         """Own the workspace, and return since when (by the clock) that is certain."""
-        for _ in range(_RACES):
+        for attempt in range(_RACES):
             found, now = self._newest(), self._clock()
             if found is not None and self._trusts(found):
                 assert found.owner is not None
@@ -171,6 +189,9 @@ class Ownership:
                 if self._clock() - found.owner.clock < self.silence * _TRUSTED:
                     return now
             if found is not None and not self._may_follow(found):
+                if _is_leaving(found) and attempt < _RACES - 1:
+                    time.sleep(_LEAVING_SECONDS / _RACES)
+                    continue
                 raise WorkspaceReadOnlyException(self._refusal(found))
             if self._take(found.generation + 1 if found else 1):
                 return now
@@ -191,6 +212,8 @@ class Ownership:
         return found.owner is not None and found.owner.folder == self._folder_id()
 
     def _may_follow(self, found: _Found) -> bool:
+        if found.generation == 0 and _is_held(WorkspaceLayout(self._layout.root).dispatcher_lock):
+            return False
         if self._is_mine(found) or (found.owner is not None and found.owner.released):
             return True
         return self._silent_for(found) >= self.silence
@@ -222,7 +245,7 @@ class Ownership:
         while True:
             known = self._generations()
             if not known:
-                return None
+                return self._alone()
             data = b""
             with contextlib.suppress(OSError):  # removed since, or a server that is away
                 data = self._layout.owner(known[-1]).read_bytes()
@@ -230,6 +253,34 @@ class Ownership:
             if owner is not None or time.monotonic() > deadline:
                 return _Found(known[-1], data, owner)
             time.sleep(0.02)
+
+    def _alone(self) -> _Found | None:
+        """Return the dispatcher that takes the disk for its machine's own, unless it is known to be gone."""
+        layout = WorkspaceLayout(self._layout.root)
+        held = _is_held(layout.dispatcher_lock)
+        try:
+            with open(layout.dispatcher_json, "rb") as file:  # opening makes a client ask how old it is
+                data, status = file.read(), os.fstat(file.fileno())
+        except FileNotFoundError:
+            return _Found(0, b"", None) if held else None
+        except OSError as error:
+            raise StoreException(f"cannot see who owns {layout.root}: {error.strerror}") from error
+        owner = None
+        with contextlib.suppress(ValueError, TypeError, KeyError):
+            document = json.loads(data)
+            process = Identity(**document["process"])
+            if not held and process.boot_id and process.boot_id == boot_id() and not alive(process):
+                return None
+            owner = Owner(
+                host=str(document.get("host", "")),
+                boot_id=process.boot_id,
+                folder="",
+                uid=status.st_uid,
+                pid=process.pid,
+                clock=0.0,
+                time=status.st_mtime,
+            )
+        return _Found(0, data + b"%d" % status.st_mtime_ns, owner)
 
     def _generations(self) -> list[int]:
         try:
@@ -297,6 +348,28 @@ class Ownership:
     @staticmethod
     def _write(path: Path, owner: Owner) -> None:
         write_json(path, asdict(owner))
+
+
+def _is_leaving(found: _Found) -> bool:
+    """Whether it is a dispatcher of this machine, which leaves as soon as it sees what has changed."""
+    return found.generation == 0 and (found.owner is None or found.owner.boot_id == boot_id())
+
+
+def _is_held(lock: Path) -> bool:
+    """Whether a dispatcher holds the lock alone; False where locks do not work."""
+    try:
+        fd = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(fd)
+    return False
 
 
 def _encoded(owner: Owner) -> bytes:
