@@ -57,6 +57,38 @@ def test_there_is_only_one_however_many_are_started(workspace: Workspace) -> Non
     assert first.is_running()
 
 
+def test_one_process_starts_one_however_many_of_its_threads_ask(workspace: Workspace) -> None:
+    root = workspace.layout.root
+    upkeeps = [start.Upkeep(workspace.layout) for _ in range(10)]
+    asking = [threading.Thread(target=start.ensure, args=(workspace.layout,)) for _ in range(10)]
+    asking += [threading.Thread(target=upkeep.look) for upkeep in upkeeps]
+    for thread in asking:
+        thread.start()
+    for thread in asking:
+        thread.join()
+    wait_for(lambda: start.is_running(workspace.layout), "the dispatcher to take its lock")
+    assert len([each for each in start._started if each.root == root]) == 1
+
+
+def test_one_that_dies_before_it_is_at_work_is_replaced_by_whoever_looks_next(workspace: Workspace) -> None:
+    start.ensure(workspace.layout)
+    [first] = [each.process for each in start._started if each.root == workspace.layout.root]
+    first.kill()
+    first.wait(10)
+    start.ensure(workspace.layout)
+    assert dispatcher_of(workspace).pid != first.pid
+
+
+def test_one_that_gave_its_lock_back_is_not_waited_for(workspace: Workspace) -> None:
+    start.ensure(workspace.layout)
+    first = dispatcher_of(workspace)
+    first.suspend()  # as it is between its lock and its end, for longer than that takes
+    workspace.layout.dispatcher_lock.unlink()
+    start.ensure(workspace.layout)
+    wait_for(lambda: start.is_running(workspace.layout), "another dispatcher")
+    wait_for(lambda: dispatcher_of(workspace).pid != first.pid, "its record")
+
+
 def test_it_outlives_whoever_started_it(workspace: Workspace) -> None:
     code = "import sys; from traindock import Workspace; from traindock.dispatcher import start; "
     code += "start.ensure(Workspace(sys.argv[1]).layout)"

@@ -23,6 +23,7 @@ from traindock.dispatcher.driver import RunDriver
 from traindock.dispatcher.heartbeat import Heartbeat
 from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
+from traindock.dispatcher.start import LOCK_PATIENCE_SECONDS
 from traindock.errors import StoreException, TraindockError
 from traindock.run_types import CHILD
 from traindock.settings import DispatcherSettings
@@ -36,9 +37,6 @@ from traindock.workspace import Workspace
 
 log = logging.getLogger(__name__)
 
-# Another process that only looks whether the lock is free holds it for microseconds; an older dispatcher
-# that was asked to leave needs a little longer.
-_LOCK_PATIENCE_SECONDS = 5.0
 _LOOK_SECONDS = 2.0
 _LOOK_AGAIN_SECONDS = 3.0
 _STALE_SECONDS = 3600.0
@@ -234,6 +232,8 @@ class Service:
             self._consider(run_id)
 
     def _take_lock(self) -> bool:
+        # Another process that only looks whether the lock is free holds it for microseconds; an older dispatcher
+        # that was asked to leave needs a little longer.
         if not self._locked(self._layout.dispatcher_lock, fcntl.LOCK_EX):
             return False
         if self._layout.local is None:
@@ -249,7 +249,7 @@ class Service:
     def _locked(self, path: Path, mode: int) -> bool:
         """Take a lock for as long as this process is at work; False where another one keeps it."""
         fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        deadline = time.monotonic() + _LOCK_PATIENCE_SECONDS
+        deadline = time.monotonic() + LOCK_PATIENCE_SECONDS
         while True:
             try:
                 fcntl.flock(fd, mode | fcntl.LOCK_NB)

@@ -10,16 +10,21 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
+from traindock import settings
 from traindock._version import __version__
 from traindock.errors import StoreException
 from traindock.store.files import read_json
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.ownership import is_elsewhere
+
+if TYPE_CHECKING:
+    from traindock.compute.processes import Identity
 
 _OWN_VARIABLES = ("TRAINDOCK_LEASE_DIR", "TRAINDOCK_GPU_DEVICES", "TRAINDOCK_FAULT", "TRAINDOCK_FAULT_ONCE")
 
@@ -28,15 +33,19 @@ _OWN_VARIABLES = ("TRAINDOCK_LEASE_DIR", "TRAINDOCK_GPU_DEVICES", "TRAINDOCK_FAU
 _LOOK_SECONDS = 2.0
 _ENOUGH: Final = 3
 _LAST_BYTES: Final = 20_000
+#: Seconds for which a dispatcher that finds the lock taken waits for it. Whoever has started one trusts for as long
+#: that it will be at work soon, and no longer: it may have left in vain since.
+LOCK_PATIENCE_SECONDS: Final = 5.0
 _LOG_PREFIX: Final = re.compile(r"^[-\d]+ [:,\d]+ [A-Z]+ \d+ \w+: ")
 
 
 @dataclass(frozen=True, slots=True)
 class _Started:
-    """A dispatcher that this process has started, with where its words begin in the log."""
+    """A dispatcher that this process has started, with when (monotonic) and where its words begin in the log."""
 
     process: subprocess.Popen[bytes]
     root: Path
+    since: float
     log_offset: int
 
 
@@ -44,14 +53,28 @@ class _Started:
 _started: list[_Started] = []
 # By workspace, those in a row that ended with an error.
 _dead: dict[Path, list[_Started]] = {}
+# By workspace, when somebody who waits has looked last (monotonic).
+_looked: dict[Path, float] = {}
+# For the three above. A fork, which may come while another thread holds it, gets one of its own.
+_guard = threading.RLock()
+
+
+def _renew_guard() -> None:
+    global _guard
+    _guard = threading.RLock()
+
+
+os.register_at_fork(after_in_child=_renew_guard)
 
 
 class Upkeep:
-    """Keeps a dispatcher at work while somebody waits for a run of the workspace."""
+    """Keeps a dispatcher at work while somebody waits for a run of the workspace.
+
+    All that wait in one process look together, every other second.
+    """
 
     def __init__(self, layout: WorkspaceLayout) -> None:
         self._layout = layout
-        self._looked = -math.inf
         self._told = False
 
     def look(self) -> str:
@@ -60,30 +83,32 @@ class Upkeep:
         Returns:
             What is to be told, once: dispatchers die as soon as they are started, and of what. Else "".
         """
-        if time.monotonic() - self._looked < _LOOK_SECONDS:
-            return ""
-        ensure(self._layout)
-        self._looked = time.monotonic()
-        trouble = _trouble(self._layout)
-        told, self._told = self._told, bool(trouble)
-        return "" if told else trouble
+        with _guard:
+            if time.monotonic() - _looked.get(self._layout.root, -math.inf) >= _LOOK_SECONDS:
+                ensure(self._layout)
+                _looked[self._layout.root] = time.monotonic()
+            dead = _dead.get(self._layout.root, [])
+            told, self._told = self._told, len(dead) >= _ENOUGH
+            return _trouble(self._layout, dead[-1]) if self._told and not told else ""
 
 
 def ensure(layout: WorkspaceLayout) -> None:
-    """Make sure that a dispatcher of at least this version is at work; returns without waiting for it.
+    """Make sure that a dispatcher of at least this version is at work, or soon will be; returns without waiting for it.
 
     Does nothing where another host has the workspace, silent or not: whoever only looks takes nothing over.
     """
     if is_elsewhere(layout):
         return
-    _reap()
-    if not is_running(layout):
-        start(layout)
-        return
-    _dead.pop(layout.root, None)
-    if _older(_running_version(layout), __version__):
-        _ask_to_leave(layout)
-        start(layout)
+    with _guard:
+        _reap()
+        if not is_running(layout):
+            if not _is_starting(layout):
+                start(layout)
+            return
+        _dead.pop(layout.root, None)
+        if _older(_running_version(layout), __version__) and not _is_starting(layout):
+            _ask_to_leave(layout)
+            start(layout)
 
 
 def is_running(layout: WorkspaceLayout) -> bool:
@@ -121,7 +146,28 @@ def start(layout: WorkspaceLayout) -> None:
             os.close(log)
     except OSError as error:
         raise StoreException(f"cannot start the dispatcher of {layout.root}: {error.strerror}") from error
-    _started.append(_Started(process, layout.root, offset))
+    with _guard:
+        _started.append(_Started(process, layout.root, time.monotonic(), offset))
+
+
+def _is_starting(layout: WorkspaceLayout) -> bool:
+    """Whether one that this process has started may take the lock soon; one that was at work already will not."""
+    at_work = _running_process(layout)
+    patience = min(LOCK_PATIENCE_SECONDS, _idle_seconds(layout))  # what is older may be leaving already
+    return any(
+        each.root == layout.root
+        and time.monotonic() - each.since < patience
+        and each.process.poll() is None
+        and (at_work is None or each.process.pid != at_work.pid)
+        for each in _started
+    )
+
+
+def _idle_seconds(layout: WorkspaceLayout) -> float:
+    try:
+        return settings.load(layout.settings).dispatcher.idle_seconds
+    except StoreException:  # the dispatcher takes the default too
+        return settings.DispatcherSettings().idle_seconds
 
 
 def _reap() -> None:
@@ -134,11 +180,8 @@ def _reap() -> None:
             _dead.setdefault(each.root, []).append(each)
 
 
-def _trouble(layout: WorkspaceLayout) -> str:
-    dead = _dead.get(layout.root, [])
-    if len(dead) < _ENOUGH:
-        return ""
-    words = _last_words(layout.dispatcher_log, dead[-1].log_offset) or f"exit code {dead[-1].process.returncode}"
+def _trouble(layout: WorkspaceLayout, last: _Started) -> str:
+    words = _last_words(layout.dispatcher_log, last.log_offset) or f"exit code {last.process.returncode}"
     return (
         f"no run of {layout.root} goes on, since the dispatcher ends as soon as it is started: {words} "
         f"(all it said is in {layout.dispatcher_log})"
@@ -191,10 +234,18 @@ def _older(version: str, than: str) -> bool:
 
 
 def _ask_to_leave(layout: WorkspaceLayout) -> None:
-    from traindock.compute.processes import Identity, send_signal
+    from traindock.compute.processes import send_signal
+
+    identity = _running_process(layout)
+    if identity is not None:
+        send_signal(identity, signal.SIGTERM)
+
+
+def _running_process(layout: WorkspaceLayout) -> Identity | None:
+    """Which dispatcher was the last one to take the lock, as far as its record tells."""
+    from traindock.compute.processes import Identity
 
     try:
-        identity = Identity(**read_json(layout.dispatcher_json)["process"])
+        return Identity(**read_json(layout.dispatcher_json)["process"])
     except (FileNotFoundError, StoreException, KeyError, TypeError):
-        return
-    send_signal(identity, signal.SIGTERM)
+        return None
