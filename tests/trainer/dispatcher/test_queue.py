@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ class Waiter(threading.Thread):
         super().__init__(daemon=True)
         self.queue, self.run_id = queue, run_id
         self.told: list[str] = []
+        self.asked = 0
         self.withdrawn = threading.Event()
         self.result: Lease | Exception | None = None
         self.demand = Demand(
@@ -33,9 +35,16 @@ class Waiter(threading.Thread):
 
     def run(self) -> None:
         try:
-            self.result = self.queue.acquire(self.demand, self.withdrawn.is_set, self.told.append)
+            self.result = self.queue.acquire(self.demand, self.is_withdrawn, self.tell)
         except (Withdrawn, LaunchError) as error:
             self.result = error
+
+    def is_withdrawn(self) -> bool:
+        self.asked += 1
+        return self.withdrawn.is_set()
+
+    def tell(self, why: str) -> None:
+        self.told.append(why)
 
 
 waiters: list[Waiter] = []
@@ -43,10 +52,16 @@ waiters: list[Waiter] = []
 
 @pytest.fixture
 def queue(tmp_path: Path) -> Iterator[NodeQueue]:
-    yield NodeQueue(lambda: Leases(tmp_path / "leases"))
+    yield (made := NodeQueue(lambda: Leases(tmp_path / "leases")))
+    dismiss(made)
+
+
+def dismiss(queue: NodeQueue) -> None:
+    """End the waiting of all."""
     while waiters:  # none goes on into the next test
         waiter = waiters.pop()
         waiter.withdrawn.set()
+        queue.wake(waiter.run_id)
         waiter.join(60)
         assert not waiter.is_alive()
 
@@ -92,6 +107,70 @@ def test_a_waiting_run_says_who_holds_what_it_waits_for(queue: NodeQueue) -> Non
     waiter.withdrawn.set()
     queue.wake()
     wait_for(lambda: isinstance(waiter.result, Withdrawn), "the withdrawal")
+
+
+class Clock:
+    """Stands still until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def looked(queue: NodeQueue) -> None:
+    """Wait until every run in the queue has looked at what it waits for, after all that happened before."""
+    for _ in range(2):  # the second look begins after what the first one told
+        asked = {waiter.run_id: waiter.asked for waiter in waiters}
+        queue.wake()
+        for waiter in waiters:
+            wait_for(partial(looked_again, waiter, asked[waiter.run_id]), f"{waiter.run_id} to look")
+
+
+def looked_again(waiter: Waiter, before: int) -> bool:
+    return started(waiter) or waiter.asked > before
+
+
+def test_in_a_long_queue_each_run_is_told_at_most_every_few_seconds_and_the_next_one_at_once(tmp_path: Path) -> None:
+    clock = Clock()
+    queue = NodeQueue(lambda: Leases(tmp_path / "leases"), clock)
+    queue.occupy("target", "r0", 1)
+    runs = {}
+    for number in range(1, 8):
+        runs[number] = Waiter(queue, f"r{number}", float(number), lambda: 1)
+        wait_for(runs[number].told.copy, "it to wait")
+    assert runs[1].told == ["waiting for a node of 'target': 1 of 1 (its max_nodes) held by r0"]
+    assert runs[2].told[0].endswith("held by r0, after r1")
+    assert runs[7].told[0].endswith("held by r0, after 6 other runs, the next of them r1")
+    for number in range(4):
+        queue.release("target", f"r{number}")
+        wait_for(partial(started, runs[number + 1]), "the next one to start")
+        looked(queue)
+    assert [len(runs[number].told) for number in range(1, 8)] == [1, 2, 2, 2, 2, 1, 1]
+    assert runs[5].told[1].endswith("held by r4")
+    clock.now += 60
+    looked(queue)
+    assert runs[7].told[1:] == [
+        "waiting for a node of 'target': 1 of 1 (its max_nodes) held by r4, after 2 other runs, the next of them r5"
+    ]
+    dismiss(queue)
+
+
+def test_while_a_run_is_told_what_it_waits_for_others_start(queue: NodeQueue) -> None:
+    queue.occupy("target", "holder", 1)
+    reached, goes_on = threading.Event(), threading.Event()
+
+    class Slow(Waiter):
+        def tell(self, why: str) -> None:
+            reached.set()
+            goes_on.wait(60)
+
+    Slow(queue, "slow", 2.0, lambda: 1)
+    assert reached.wait(60)
+    other = Waiter(queue, "other", 1.0, lambda: 2)
+    wait_for(lambda: started(other), "the other to start")
+    goes_on.set()
 
 
 def test_a_target_that_grew_lets_the_next_one_in_at_once(queue: NodeQueue) -> None:
@@ -196,7 +275,7 @@ def test_a_run_whose_gpu_is_free_gets_the_next_node_before_runs_that_need_none(
     somebody.release()
     third = Waiter(queue, "third", 3.0, lambda: 1)
     wait_for(lambda: third.told, "the third to wait")
-    assert third.told[0].endswith("held by without, after 1 other run")
+    assert third.told[0].endswith("held by without, after on-gpu")
     queue.release("target", "without")
     wait_for(lambda: started(on_gpu), "the first to start")
     assert third.is_alive()

@@ -94,7 +94,7 @@ class RunDriver(threading.Thread):
         record = self.folder.load()
         if record.cancel_requested and not record.state.terminal and not self._cancel.is_set():
             self._cancel.set()
-            self._queue.wake()
+            self._queue.wake(self.folder.id)
             if self._backend is not None and self._job is not None:
                 self._backend.cancel(self._job)
             self.folder.transact(_request_cancel, durable=True)
@@ -103,7 +103,7 @@ class RunDriver(threading.Thread):
         """Leave the run as it is, soon."""
         self._leaving.set()
         self._news.set()
-        self._queue.wake()
+        self._queue.wake(self.folder.id)
 
     def run(self) -> None:
         """Drive; whatever goes wrong ends the run or is tried again, and never this process."""

@@ -7,6 +7,8 @@ nodes are kept for it.
 
 from __future__ import annotations
 
+import bisect
+import math
 import threading
 import time
 from collections.abc import Callable
@@ -19,6 +21,8 @@ from traindock.errors import StoreException
 
 # GPUs are also leased by other workspaces, which cannot wake us.
 _GPU_POLL_SECONDS = 0.5
+# Each sentence is a line on the disk, and in a long queue every movement changes what each of its runs waits for.
+_TELL_SECONDS = 5.0
 # A run whose environment is there takes milliseconds to join the queue; one whose environment must be
 # built may take minutes, and does not hold up the others.
 _EXPECTED_SECONDS = 1.0
@@ -58,13 +62,30 @@ class Demand:
         return self.order, self.run_id
 
 
+@dataclass(slots=True, eq=False)
+class _Waiter:
+    demand: Demand
+    news: threading.Condition
+    told: str = ""
+    # When that was last seen to be so.
+    told_at: float = -math.inf
+
+
 @dataclass(slots=True)
 class _Target:
     holders: dict[str, int] = field(default_factory=dict)
-    waiting: list[Demand] = field(default_factory=list)
+    # In the order of their ranks.
+    waiting: list[_Waiter] = field(default_factory=list)
     expected: dict[str, tuple[float, float]] = field(default_factory=dict)
     # Runs that could have had their GPUs, and found too few nodes free.
     overtaken: set[str] = field(default_factory=set)
+
+    def next(self) -> list[_Waiter]:
+        """Return who alone may be able to start: the first, and the first of those that need no GPU."""
+        found = self.waiting[:1]
+        if found and found[0].demand.gpus:
+            found += [waiter for waiter in self.waiting if not waiter.demand.gpus][:1]
+        return found
 
 
 class NodeQueue:
@@ -73,22 +94,24 @@ class NodeQueue:
     Args:
         leases: makes the leases of this machine's GPUs, when a run first needs some: runs that need none go on where
             the leases cannot be used.
+        clock: seconds that never go back.
     """
 
-    def __init__(self, leases: Callable[[], Leases]) -> None:
+    def __init__(self, leases: Callable[[], Leases], clock: Callable[[], float] = time.monotonic) -> None:
         self._make_leases = leases
         self._made_leases: Leases | None = None
-        self._condition = threading.Condition()
+        self._clock = clock
+        self._lock = threading.Lock()
         self._targets: dict[str, _Target] = {}
 
     def expect(self, target: str, run_id: str, order: float) -> None:
         """Keep a run's turn for a moment, until it joins the queue: the earlier submitted goes first."""
-        with self._condition:
-            self._of(target).expected[run_id] = (order, time.monotonic() + _EXPECTED_SECONDS)
+        with self._lock:
+            self._of(target).expected[run_id] = (order, self._clock() + _EXPECTED_SECONDS)
 
     def occupy(self, target: str, run_id: str, nodes: int) -> None:
         """Count the nodes of a run that is running already, whatever the limit says."""
-        with self._condition:
+        with self._lock:
             self._of(target).expected.pop(run_id, None)
             self._of(target).holders[run_id] = nodes
 
@@ -98,7 +121,8 @@ class NodeQueue:
         Args:
             demand: what it needs.
             withdrawn: asked whenever something changes; True ends the wait.
-            tell: gets a sentence that says what is waited for and who holds it, whenever that changes.
+            tell: gets a sentence that says what is waited for and who holds it, and again when that changes: at once
+                where the run is the next to start, else every few seconds at most.
 
         Returns:
             The lease of its GPUs, to be handed to the job and then released here; None if it needs none.
@@ -107,41 +131,67 @@ class NodeQueue:
             Withdrawn: ``withdrawn`` said so.
             LaunchError: the target has fewer nodes, or the machine fewer GPUs, than it needs; or GPUs cannot be leased.
         """
-        told = ""
-        with self._condition:
+        waiter = _Waiter(demand, threading.Condition(self._lock))
+        with self._lock:
             target = self._of(demand.target)
             target.expected.pop(demand.run_id, None)
-            target.waiting.append(demand)
-            target.waiting.sort(key=lambda waiting: waiting.rank)
-            try:
-                while True:
+            bisect.insort(target.waiting, waiter, key=lambda waiting: waiting.demand.rank)
+        try:
+            while True:
+                with self._lock:
                     if withdrawn():
                         raise Withdrawn
                     why, lease = self._try(target, demand)
                     if not why:
                         target.holders[demand.run_id] = demand.nodes
                         return lease
-                    if why != told:
-                        told = why
-                        tell(why)
-                    polled = target.expected or any(waiting.gpus for waiting in target.waiting)
-                    self._condition.wait(_GPU_POLL_SECONDS if polled else 5.0)
-            finally:
-                target.waiting.remove(demand)
+                    if not self._is_due(target, waiter, why):
+                        waiter.news.wait(self._patience(target, waiter))
+                        continue
+                tell(why)  # outside of the lock: it writes to the disk
+        finally:
+            with self._lock:
+                target.waiting.remove(waiter)
                 target.overtaken.discard(demand.run_id)
-                self._condition.notify_all()
+                self._moved(target)
 
     def release(self, target: str, run_id: str) -> None:
         """Give the nodes of a run back."""
-        with self._condition:
+        with self._lock:
             self._of(target).expected.pop(run_id, None)
             self._of(target).holders.pop(run_id, None)
-            self._condition.notify_all()
+            self._moved(self._of(target))
 
-    def wake(self) -> None:
-        """Let everybody look again: a run was canceled, or a target changed."""
-        with self._condition:
-            self._condition.notify_all()
+    def wake(self, run_id: str | None = None) -> None:
+        """Let a run look again that was canceled, or everybody: a target changed."""
+        with self._lock:
+            for target in self._targets.values():
+                for waiter in target.waiting:
+                    if run_id in (None, waiter.demand.run_id):
+                        waiter.news.notify()
+
+    def _moved(self, target: _Target) -> None:
+        """Wake who may start now, and who has not looked for a while at what it waits for."""
+        for waiter in target.next():
+            waiter.news.notify()
+        now = self._clock()
+        for waiter in target.waiting:
+            if now - waiter.told_at >= _TELL_SECONDS:
+                waiter.news.notify()
+
+    def _is_due(self, target: _Target, waiter: _Waiter, why: str) -> bool:
+        """Return whether to tell a run now what it waits for; then that counts as told."""
+        now, known = self._clock(), waiter.told
+        if why != known and waiter not in target.next() and now - waiter.told_at < _TELL_SECONDS:
+            return False
+        waiter.told, waiter.told_at = why, now
+        return why != known
+
+    def _patience(self, target: _Target, waiter: _Waiter) -> float:
+        """Return after how many seconds a run looks again though nothing wakes it."""
+        may_start = waiter.demand.gpus or waiter in target.next()
+        polled = may_start and (target.expected or any(waiting.demand.gpus for waiting in target.waiting))
+        return _GPU_POLL_SECONDS if polled else _TELL_SECONDS
 
     def _of(self, target: str) -> _Target:
         return self._targets.setdefault(target, _Target())
@@ -154,7 +204,7 @@ class NodeQueue:
                 f"the run needs {_counted(demand.nodes, 'node')} and compute target {demand.target!r} has {limit} at "
                 "most"
             )
-        now = time.monotonic()
+        now = self._clock()
         target.expected = {run_id: turn for run_id, turn in target.expected.items() if turn[1] > now}
         # Itself, where a launch is tried again: it still has its nodes.
         others = {run_id: nodes for run_id, nodes in target.holders.items() if run_id != demand.run_id}
@@ -164,13 +214,13 @@ class NodeQueue:
             if demand.gpus and self._gpus_free(demand):
                 target.overtaken.add(demand.run_id)
             holders = ", ".join(others) or "nobody"
-            behind = f", after {len(ahead)} other run{'s' if len(ahead) > 1 else ''}" if ahead else ""
+            behind = f", {_after(ahead)}" if ahead else ""
             return (
                 f"waiting for a node of {demand.target!r}: {used} of {limit} (its max_nodes) held by {holders}{behind}",
                 None,
             )
         if ahead:
-            return f"waiting for its turn on {demand.target!r}, after {', '.join(ahead)}", None
+            return f"waiting for its turn on {demand.target!r}, {_after(ahead)}", None
         if not demand.gpus:
             return "", None
         devices = demand.devices()
@@ -182,10 +232,10 @@ class NodeQueue:
             return self._held(demand, devices), None
         return "", lease
 
-    def _ahead(self, target: _Target, demand: Demand, free: int) -> list[str]:
-        """Return the runs that go first, given so many free nodes."""
-        ahead = [run_id for run_id, (order, _) in target.expected.items() if (order, run_id) < demand.rank]
-        for waiting in target.waiting:
+    def _ahead(self, target: _Target, demand: Demand, free: int) -> list[tuple[float, str]]:
+        """Return the ranks of the runs that go first, given so many free nodes."""
+        ahead = [(order, run_id) for run_id, (order, _) in target.expected.items() if (order, run_id) < demand.rank]
+        for waiting in (waiter.demand for waiter in target.waiting):
             if waiting.rank >= demand.rank:
                 break
             if waiting.gpus and not demand.gpus and not self._gpus_free(waiting):
@@ -194,7 +244,7 @@ class NodeQueue:
                 if free >= waiting.nodes + demand.nodes:
                     free -= waiting.nodes
                     continue
-            ahead.append(waiting.run_id)
+            ahead.append(waiting.rank)
         return ahead
 
     def _gpus_free(self, demand: Demand) -> bool:
@@ -219,6 +269,11 @@ class NodeQueue:
             except StoreException as error:
                 raise LaunchError(str(error), reason="leases_unusable") from error
         return self._made_leases
+
+
+def _after(ahead: list[tuple[float, str]]) -> str:
+    _, first = min(ahead)
+    return f"after {first}" if len(ahead) == 1 else f"after {len(ahead)} other runs, the next of them {first}"
 
 
 def _counted(count: int, what: str) -> str:
