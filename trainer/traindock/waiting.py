@@ -17,6 +17,7 @@ from traindock.errors import ActivityFailedException, Detached, RunNotSignedExce
 from traindock.states import Reason, State
 from traindock.store.changes import Changes
 from traindock.store.index import RunQuery
+from traindock.store.loop_watch import LoopWatcher
 from traindock.store.run_records import RunRecord
 from traindock.store.signing import Signature
 from traindock.store.watch import Watcher
@@ -33,9 +34,10 @@ _PAUSE_SECONDS = 1.0
 def wait(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
     """Wait, blocking; see :meth:`Run.wait_for_completion`."""
     try:
-        with _Follower(run, show_output) as follower:
+        follower = _Follower(run, show_output)
+        with Watcher(follower.paths) as watcher:
             while not follower.step():
-                follower.pause()
+                watcher.wait(_PAUSE_SECONDS)
             return follower.finish(raise_on_error)
     except KeyboardInterrupt:
         raise _detached(run) from None
@@ -44,9 +46,10 @@ def wait(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]
 async def wait_async(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
     """Wait without blocking the event loop; see :meth:`Run.wait_for_completion`."""
     try:
-        with _Follower(run, show_output) as follower:
+        follower = _Follower(run, show_output)
+        with LoopWatcher(follower.paths) as watcher:
             while not follower.step():
-                await asyncio.to_thread(follower.pause)
+                await watcher.wait(_PAUSE_SECONDS)
             return follower.finish(raise_on_error)
     except asyncio.CancelledError:
         # A notebook's interrupt arrives as a cancellation, which must go on to whoever asked for it.
@@ -74,21 +77,15 @@ class _Follower:
             _Log("logs/build.txt", layout.build_log),
             _Log("logs/stdout.txt", layout.stdout),
         ]
-        paths = [layout.events]
+        #: What changes where there is something new.
+        self.paths = [layout.events]
         if show_output:
-            paths += [log.path for log in self._logs]
+            self.paths += [log.path for log in self._logs]
             print(f"RunId: {run.id}\nFolder: {run.path}")  # noqa: T201
-        self._watcher = Watcher(paths)
         self._told: tuple[State, str] | None = None
         self._states_told = 0
         self._compared = False
         self._upkeep = start.Upkeep(run.workspace.layout)
-
-    def __enter__(self) -> _Follower:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._watcher.close()
 
     def step(self) -> bool:
         """Print what is new, and return whether the run has ended."""
@@ -115,10 +112,6 @@ class _Follower:
             self._compared = True
             self._compare(record)
         return False
-
-    def pause(self) -> None:
-        """Wait until something may be new."""
-        self._watcher.wait(_PAUSE_SECONDS)
 
     def _compare(self, record: RunRecord) -> None:
         """Have a run looked at whose end the index knows of, though its record, damaged since, does not say so."""

@@ -121,8 +121,13 @@ class Watcher:
         with contextlib.suppress(BlockingIOError):  # full: it will wake up anyway
             os.write(self._wake_write, b"\0")
 
+    @property
+    def polls(self) -> bool:
+        """Whether there are paths whose changes :meth:`fileno` does not tell of."""
+        return any(watched.polled for watched in self._watched.values())
+
     def fileno(self) -> int | None:
-        """A descriptor that is readable once something may have changed; None where all paths are polled."""
+        """A descriptor that is readable once a path that is not polled may have changed; None without inotify."""
         return None if self._inotify is None else self._inotify.fileno()
 
     def wait(self, timeout: float | None = None) -> set[Path]:
