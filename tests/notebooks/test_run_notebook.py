@@ -13,6 +13,8 @@ import nbformat
 import pytest
 from tests.conftest import REPOSITORY, wait_for
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def execution(tmp_path: Path) -> Any:
