@@ -99,7 +99,7 @@ def test_cancelling_a_build_kills_the_builder_and_leaves_nothing_half_built(
     wait_for(lambda: not builder.is_running() or builder.status() == psutil.STATUS_ZOMBIE, "the builder to be gone")
     assert len(processes_of(workspace)) == 1, "only the dispatcher is left"
     assert not [path for path in workspace.layout.environments.iterdir() if path.is_dir() and path.name[0] != "."]
-    assert "Cancelled" in build_log(run)
+    assert "Canceled" in build_log(run)
 
 
 def test_a_dispatcher_that_is_killed_in_a_build_leaves_it_to_the_next_one(

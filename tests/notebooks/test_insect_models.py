@@ -44,7 +44,7 @@ def test_the_head_of_each_family(tutorial: SimpleNamespace, name: str) -> None:
 
 
 def test_an_unknown_name_lists_the_known_ones(tutorial: SimpleNamespace) -> None:
-    with pytest.raises(tutorial.insect_models.ModelError, match="Did you mean resnet18") as caught:
+    with pytest.raises(tutorial.insect_models.ModelError, match="did you mean resnet18") as caught:
         tutorial.insect_models.build_model("resnet-18", 2)
     assert "vit_b_16" in str(caught.value)
 
