@@ -43,10 +43,11 @@ def test_the_head_of_each_family(tutorial: SimpleNamespace, name: str) -> None:
     assert dict(model.named_parameters())[found[0]].shape[0] == 3
 
 
-def test_an_unknown_name_lists_the_known_ones(tutorial: SimpleNamespace) -> None:
-    with pytest.raises(tutorial.insect_models.ModelError, match="did you mean resnet18") as caught:
+def test_an_unknown_name_brings_up_the_nearest_ones(tutorial: SimpleNamespace) -> None:
+    with pytest.raises(tutorial.insect_models.ModelError, match="did you mean resnet18 or"):
         tutorial.insect_models.build_model("resnet-18", 2)
-    assert "vit_b_16" in str(caught.value)
+    with pytest.raises(tutorial.insect_models.ModelError, match=r"such as resnet18\. There are \d+: tiny, and"):
+        tutorial.insect_models.build_model("quetzalcoatl", 2)
 
 
 @pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "googlenet", "densenet121"])
