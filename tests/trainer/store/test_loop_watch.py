@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import time
 from pathlib import Path
@@ -40,12 +41,13 @@ def test_each_of_many_learns_of_its_own_file_and_none_takes_a_thread_or_stays_op
         await asyncio.gather(*following)
         return opened
 
+    gc.collect()  # what earlier tests left open is closed now and not in between
     before = len(os.listdir("/dev/fd"))
     begun = time.monotonic()
     opened = asyncio.run(follow_all())
     assert time.monotonic() - begun < 30, "nobody waited out its pause"
     assert opened - before < 20, "all share one watcher"
-    assert len(os.listdir("/dev/fd")) == before
+    assert len(os.listdir("/dev/fd")) <= before
 
 
 def test_a_wait_ends_when_its_time_is_up(tmp_path: Path) -> None:
