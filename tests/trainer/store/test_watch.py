@@ -173,7 +173,7 @@ def test_nothing_stays_open(tmp_path: Path, poll: bool) -> None:
         watcher = Watcher([tmp_path / "x", tmp_path], poll=poll)
         watcher.close()
         watcher.close()
-    assert len(os.listdir("/dev/fd")) == before
+    assert len(os.listdir("/dev/fd")) <= before
 
 
 def test_without_a_free_inotify_instance_it_looks_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
