@@ -14,6 +14,7 @@ from traindock.errors import ModelNotFoundException, UserErrorException
 from traindock.local_models import fetch
 from traindock.names import check_name, check_strings
 from traindock.runtime import local_models
+from traindock.runtime.model import Model as JobModel
 from traindock.store import model_contents, model_records
 from traindock.store.events import Event
 from traindock.store.locations import absolute
@@ -45,16 +46,8 @@ class Model:
         UserErrorException: neither or both of ``name`` and ``id`` are given, or one of them is not of its form.
     """
 
-    class Framework:
-        """Names of frameworks, as Azure ML spelled them."""
-
-        CUSTOM = "Custom"
-        TENSORFLOW = "TensorFlow"
-        SCIKITLEARN = "ScikitLearn"
-        ONNX = "Onnx"
-        TFKERAS = "TfKeras"
-        PYTORCH = "PyTorch"
-        MULTI = "Multi"
+    #: Names of frameworks, as Azure ML spelled them.
+    Framework = JobModel.Framework
 
     def __init__(
         self,

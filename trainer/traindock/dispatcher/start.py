@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import math
 import os
 import re
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 
 from traindock import settings
 from traindock._version import __version__
+from traindock.compute.processes import lock_is_held
 from traindock.errors import StoreException
 from traindock.store.files import read_json
 from traindock.store.layout import WorkspaceLayout
@@ -113,17 +113,7 @@ def ensure(layout: WorkspaceLayout) -> None:
 
 def is_running(layout: WorkspaceLayout) -> bool:
     """Whether a dispatcher holds the workspace's lock."""
-    try:
-        fd = os.open(layout.dispatcher_lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(fd)
-    return False
+    return lock_is_held(layout.dispatcher_lock)
 
 
 def start(layout: WorkspaceLayout) -> None:
