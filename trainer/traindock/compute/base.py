@@ -9,6 +9,8 @@ through these verbs, in this order, on a thread of the run's own:
     launch   start the job with the devices it got
     follow   wait for its end
     cancel   ask a running job to end, from another thread
+    (the dispatcher seals what the run has left, and records its end)
+    clean    remove what is kept of a run that is over
 
 To add a kind: subclass :class:`Backend`, name it in ``compute.kinds``, and run ``testing.contract`` on it.
 """
@@ -20,6 +22,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
+from traindock.compute.devices import list_gpus
 from traindock.settings import Settings
 from traindock.spec import RunSpec
 from traindock.store.layout import RunLayout, WorkspaceLayout
@@ -63,6 +66,7 @@ class Plan:
         gpus: how many devices each node needs.
         devices: the ones it got; empty before the lease.
         limits: "max_seconds", "grace_seconds" and what else the kind enforces.
+        target: the compute target's settings as they are now, which the job keeps whatever becomes of the target.
     """
 
     kind: str
@@ -74,10 +78,24 @@ class Plan:
     gpus: int = 0
     devices: tuple[str, ...] = ()
     limits: Mapping[str, Any] = field(default_factory=dict)
+    target: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         """Return the plan as plain JSON values."""
         return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """Why a job ended as it did, as far as the compute target knows.
+
+    Attributes:
+        reason: value of ``states.Reason``.
+        detail: one sentence for people.
+    """
+
+    reason: str
+    detail: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,10 +105,13 @@ class Outcome:
     Attributes:
         exit: content of the launcher's exit record, or None where the job vanished without one.
         left: numbers of the job's processes that could not be ended.
+        cause: what the compute target knows of an end that the job's launcher did not record, or cannot explain;
+            an end that the run's owner asked for needs none.
     """
 
     exit: Mapping[str, Any] | None
     left: tuple[int, ...] = ()
+    cause: Cause | None = None
 
 
 class Backend(ABC):
@@ -173,6 +194,26 @@ class Backend(ABC):
     @abstractmethod
     def cancel(self, job: Job) -> None:
         """Ask the job to end: SIGTERM to all its processes, SIGKILL after the grace time."""
+
+    def devices(self) -> list[str]:
+        """Return the UUIDs of the GPUs that runs can be leased, the preferred first; by default this machine's."""
+        return [gpu.uuid for gpu in list_gpus()]
+
+    def clean(self, job: Job) -> None:
+        """Remove what the target keeps of a run that has ended and is sealed; may be called more than once.
+
+        By default there is nothing. What cannot be removed now is left for :meth:`sweep`.
+        """
+        return
+
+    def sweep(self, workspace_id: str, ended: Callable[[str], bool]) -> None:
+        """Remove what dispatchers that died have left behind of runs that have ended; called as one starts.
+
+        Args:
+            workspace_id: whose runs; nothing of another workspace, or of another user, is touched.
+            ended: whether the run of this id is over and sealed, or is not there any more.
+        """
+        return
 
     @abstractmethod
     def describe(self) -> dict[str, Any]:

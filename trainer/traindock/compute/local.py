@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-import contextlib
 import errno
-import fcntl
 import os
-import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from traindock import runtime, snapshot
+from traindock import runtime
 from traindock.compute import processes
 from traindock.compute.base import Backend, Job, LaunchError, Outcome, Plan
 from traindock.compute.caches import stand_ins
 from traindock.compute.devices import list_gpus
-from traindock.compute.injection import inject, injected_folder
+from traindock.compute.job_folder import alone, command_of, lay_out, with_python, write_launch_request
 from traindock.compute.leftovers import Leftovers
-from traindock.compute.variables import added_variables, expanded, job_environment, submitters_variables
+from traindock.compute.variables import added_variables, job_environment, submitters_variables
 from traindock.errors import (
     ComputeTargetException,
     EnvironmentBuildException,
@@ -37,8 +34,6 @@ from traindock.run_types import WITHOUT_JOB
 from traindock.runtime.supervisor import CANNOT_RECORD
 from traindock.settings import PackageSettings, Settings
 from traindock.spec import RunSpec
-from traindock.store.copying import may_pass
-from traindock.store.files import write_json
 from traindock.store.watch import Watcher
 
 _START_SECONDS = 60.0
@@ -46,8 +41,6 @@ _TICK_SECONDS = 0.2
 _POLL_SECONDS = 0.005
 # How the launcher ends where the disk does not take the records that it needs; see ``runtime.launcher``.
 _CANNOT_RECORD = 74
-
-_PYTHON = "{python}"
 
 
 class LocalBackend(Backend):
@@ -86,21 +79,6 @@ class LocalBackend(Backend):
     def plan(self, job: Job) -> Plan:
         """Return the command line, the variables and the limits of the job."""
         spec = job.spec
-        if spec.script is not None:
-            bootstrap = Path(runtime.__file__).with_name("bootstrap.py").name
-            command: tuple[str, ...] = (
-                _PYTHON,
-                str(injected_folder(job.workspace) / "traindock" / bootstrap),
-                "--error",
-                str(job.layout.error_json),
-                "--lost",
-                str(job.layout.lost_output),
-                "--",
-                spec.script,
-                *spec.arguments,
-            )
-        else:
-            command = spec.command
         try:
             looked = venvs.plan(_recipe(spec), environments=job.workspace.environments, caller=spec.interpreter)
         except UserErrorException as error:
@@ -114,11 +92,12 @@ class LocalBackend(Backend):
                 "python": looked.python,
                 "warnings": self._gpu_warnings(spec),
             },
-            command=command,
+            command=command_of(job),
             cwd=str(job.layout.work),
             variables=added_variables(job),
             gpus=self.gpus_needed(spec),
             limits={"max_seconds": spec.max_run_duration_seconds, "grace_seconds": job.settings.jobs.grace_seconds},
+            target=dict(self.settings),
         )
 
     def prepare(self, job: Job, plan: Plan, cancelled: Callable[[], bool]) -> Plan:
@@ -159,39 +138,21 @@ class LocalBackend(Backend):
         variables = {**plan.variables, **moved, "PATH": os.pathsep.join((folder, path))}
         if (Path(folder).parent / "pyvenv.cfg").exists():
             variables["VIRTUAL_ENV"] = str(Path(folder).parent)
-        command = tuple(prepared.python if word == _PYTHON else word for word in plan.command[:1])
-        return replace(plan, environment=environment, command=command + plan.command[1:], variables=variables)
+        command = with_python(plan.command, prepared.python)
+        return replace(plan, environment=environment, command=command, variables=variables)
 
     def launch(self, job: Job, plan: Plan, lease_fds: Sequence[int] = ()) -> None:
         """Lay out the working directory and start the launcher, which records its own start."""
         # The launcher sees to it that no script runs twice; this, that nobody takes its folder away meanwhile.
-        with _alone(job.layout.driver):
+        with alone(job.layout.driver):
             if not self.started(job) and not processes.lock_is_held(job.layout.launch_lock):
-                self._lay_out(job)
+                lay_out(job)
                 self._start(job, plan, lease_fds)
 
     def _start(self, job: Job, plan: Plan, lease_fds: Sequence[int]) -> None:
         layout = job.layout
         environment = job_environment(submitters_variables(job), plan)
-        write_json(
-            layout.launch_json,
-            {
-                "run_id": job.run_id,
-                "attempt": job.attempt,
-                "argv": expanded(job.spec, plan.command, environment),
-                "cwd": plan.cwd,
-                "env": environment,
-                "stdout": str(layout.stdout),
-                "lock": str(layout.launch_lock),
-                "started": str(layout.started_json),
-                "exit": str(layout.exit_json),
-                "error": str(layout.error_json),
-                "lost": str(layout.lost_output),
-                "grace_seconds": plan.limits["grace_seconds"],
-                "max_seconds": plan.limits["max_seconds"],
-                "held_fds": list(lease_fds),
-            },
-        )
+        write_launch_request(job, plan, environment, held_fds=lease_fds)
         launcher = Path(runtime.__file__).with_name("launcher.py")
         try:
             process = subprocess.Popen(
@@ -273,37 +234,6 @@ class LocalBackend(Backend):
     def _gpus_optional(self) -> bool:
         return self.settings.get("gpu") == "optional"
 
-    def _lay_out(self, job: Job) -> None:
-        """Make the working directory anew: a fresh copy of the snapshot, with ``outputs`` and ``logs``."""
-        layout = job.layout
-        inject(job.workspace)
-        try:
-            if layout.work.exists():
-                shutil.rmtree(layout.work)
-            _materialise(job)
-            for folder, link in ((layout.work / "outputs", layout.outputs), (layout.work / "logs", layout.logs)):
-                folder.mkdir(exist_ok=not folder.is_symlink())
-                if not link.is_symlink():
-                    link.symlink_to(folder.relative_to(layout.root))
-            write_json(
-                layout.facts_json,
-                {
-                    "display_name": job.facts["display_name"],
-                    "tags": dict(job.facts["tags"]),
-                    "properties": dict(job.facts["properties"]),
-                    "arguments": list(job.spec.arguments),
-                    "target": job.spec.compute_target,
-                    "snapshot": job.spec.snapshot,
-                },
-                durable=False,
-            )
-            layout.stdout.touch(mode=0o600)
-        except OSError as error:
-            text = f"cannot lay out the working directory of {job.run_id}: {error}"
-            if may_pass(error):
-                raise StoreException(text) from error
-            raise LaunchError(text) from error
-
     def _wait_for_start(self, job: Job, process: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + _START_SECONDS
         while not self.started(job):
@@ -320,29 +250,6 @@ class LocalBackend(Backend):
                 process.kill()
                 raise LaunchError(f"the launcher did not start the job within {_START_SECONDS:.0f} s")
             time.sleep(_POLL_SECONDS)
-
-
-@contextlib.contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Keep other processes and threads out that do the same."""
-    try:
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    except OSError as error:
-        raise StoreException(f"cannot open {folder}: {error.strerror}") from error
-    try:
-        fcntl.flock(fd, fcntl.LOCK_EX)
-        yield
-    finally:
-        os.close(fd)
-
-
-def _materialise(job: Job) -> None:
-    try:
-        snapshot.materialise(job.spec.snapshot, job.layout.work, layout=job.workspace)
-    except StoreException as error:
-        if may_pass(error):
-            raise
-        raise LaunchError(f"what was submitted cannot be restored: {error}") from error
 
 
 # Launchers that this process started, to be reaped when they end.

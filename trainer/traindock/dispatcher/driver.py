@@ -17,7 +17,6 @@ from typing import Any
 
 from traindock import faultpoints
 from traindock.compute.base import Backend, Job, LaunchError
-from traindock.compute.devices import list_gpus
 from traindock.compute.held import follow as follow_held
 from traindock.compute.held import logged_bytes
 from traindock.compute.kinds import backend as make_backend
@@ -235,12 +234,23 @@ class RunDriver(threading.Thread):
         Children(self._workspace, self.folder).end_all(ending)
         finish(self._workspace.layout, self.folder, ending)
         log.info("%s: %s (%s)", self.folder.id, ending.state, ending.reason)
+        if self._backend is not None and self._job is not None:
+            try:
+                self._backend.clean(self._job)
+            except TraindockError as error:
+                log.warning("what is left of %s is removed later: %s", self.folder.id, error)
 
     def _backend_of(self) -> Backend:
+        """Return the target's backend: a job that was started keeps the target that it was planned for."""
+        if self.folder.layout.started_json.exists():
+            with contextlib.suppress(StoreException, KeyError, TypeError, AttributeError):
+                plan = read_json(self.folder.layout.plan_json)
+                return make_backend(self._target, plan["kind"], dict(plan.get("target", {})))
+        return self._present_backend()
+
+    def _present_backend(self) -> Backend:
         found = computes.load(self._workspace.layout).get(self._target)
         if found is None:
-            if self.folder.layout.started_json.exists():  # the job goes on, as it was planned
-                return make_backend(self._target, read_json(self.folder.layout.plan_json)["kind"], {})
             raise ComputeTargetException(f"the compute target {self._target!r} was deleted")
         return make_backend(self._target, found["kind"], found["settings"])
 
@@ -250,9 +260,9 @@ class RunDriver(threading.Thread):
             target=self._target,
             order=record.created,
             nodes=job.spec.node_count,
-            max_nodes=lambda: self._backend_of().max_nodes,
+            max_nodes=lambda: self._present_backend().max_nodes,
             gpus=backend.gpus_needed(job.spec),
-            devices=lambda: [gpu.uuid for gpu in list_gpus()],
+            devices=backend.devices,
             holder={
                 "run_id": job.run_id,
                 "workspace": self._workspace.name,

@@ -30,6 +30,8 @@ class Ending:
 def ending_of(job: Outcome, record: RunRecord, layout: RunLayout) -> Ending:
     """Judge a job's exit record in the light of what was asked of the run. Unknown is never success."""
     found = job.exit
+    if job.cause is not None and not (found is not None and found.get("canceled") and record.cancel_requested):
+        return Ending(Reason(job.cause.reason), job.cause.detail, found or {})
     if found is None:
         left = f"; still running: {', '.join(map(str, job.left))}" if job.left else ""
         return Ending(

@@ -16,6 +16,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from traindock._version import __version__
+from traindock.compute.kinds import backend
 from traindock.compute.leases import Leases
 from traindock.compute.processes import Identity
 from traindock.dispatcher.children import notice_child
@@ -24,10 +25,10 @@ from traindock.dispatcher.heartbeat import Heartbeat
 from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
 from traindock.dispatcher.start import LOCK_PATIENCE_SECONDS
-from traindock.errors import StoreException, TraindockError
+from traindock.errors import RunNotFoundException, StoreException, TraindockError
 from traindock.run_types import CHILD
 from traindock.settings import DispatcherSettings
-from traindock.store import disks, ownership
+from traindock.store import computes, disks, ownership
 from traindock.store.changes import Changes
 from traindock.store.files import write_json
 from traindock.store.layout import WorkspaceLayout
@@ -230,6 +231,21 @@ class Service:
         self._workspace.index.take_over_unknown()
         for run_id in self._workspace.index.unfinished():
             self._consider(run_id)
+        threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
+
+    def _sweep(self) -> None:
+        """Let each compute target remove what is left of runs that are over; one that does not answer is let be."""
+        for name, found in computes.load(self._layout).items():
+            try:
+                backend(name, found["kind"], found["settings"]).sweep(self._workspace.id, self._is_over)
+            except TraindockError as error:
+                log.warning("compute target %r keeps what may be left of runs: %s", name, error)
+
+    def _is_over(self, run_id: str) -> bool:
+        try:
+            return self._workspace.run_folder(run_id).load().state.terminal
+        except RunNotFoundException:
+            return True
 
     def _take_lock(self) -> bool:
         # Another process that only looks whether the lock is free holds it for microseconds; an older dispatcher
