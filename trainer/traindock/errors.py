@@ -5,6 +5,15 @@
     │   ├── WorkspaceException          no such workspace, broken config.json, name taken
     │   │   └── WorkspaceReadOnlyException  another host has the workspace, on a network disk
     │   ├── ComputeTargetException      no such compute target, or one that cannot satisfy the run
+    │   │   └── EngineException         a container engine that cannot be used
+    │   │       ├── EngineNotFoundException     there is none where it was looked for
+    │   │       ├── EnginePermissionException   its socket is not open to this user
+    │   │       ├── EngineTooOldException       it lacks what jobs need
+    │   │       ├── EngineUnreachableException  it does not answer, or stopped answering
+    │   │       ├── RemoteEngineException       it is on another machine, or addressed as if it were
+    │   │       ├── NotAnEngineException        something else answers at its address
+    │   │       ├── EngineRefusedException      it answered with an error
+    │   │       └── EngineUnfitException        its containers cannot work on this machine's files as this user
     │   ├── TrainingException           an estimator's arguments contradict each other
     │   ├── RunConfigurationException   a run configuration's fields contradict each other
     │   ├── ExperimentExecutionException  a script or source folder that cannot be submitted
@@ -87,6 +96,70 @@ class ComputeTargetException(UserErrorException):
     """There is no such compute target, or it can never satisfy what a run asks of it."""
 
     code = "compute_target"
+
+
+class EngineException(ComputeTargetException):
+    """A container engine cannot be used; the text says why and what to do."""
+
+    code = "engine"
+
+
+class EngineNotFoundException(EngineException):
+    """There is no container engine where it was looked for; the text names the places."""
+
+    code = "engine_not_found"
+
+
+class EnginePermissionException(EngineException):
+    """The engine's socket is not open to this user; the text says who may use it and how to become one of them."""
+
+    code = "engine_permission"
+
+
+class EngineTooOldException(EngineException):
+    """The engine is of a version that lacks what jobs need."""
+
+    code = "engine_too_old"
+
+
+class EngineUnreachableException(EngineException):
+    """The engine does not answer: it was stopped, hangs, or broke off."""
+
+    code = "engine_unreachable"
+
+
+class RemoteEngineException(EngineException):
+    """The engine is on another machine, or addressed as if it were; only sockets of this machine can be used."""
+
+    code = "engine_remote"
+
+
+class NotAnEngineException(EngineException):
+    """What answers at the engine's address is no container engine."""
+
+    code = "not_an_engine"
+
+
+class EngineRefusedException(EngineException):
+    """The engine answered a request with an error.
+
+    Attributes:
+        status: the HTTP status of its answer; 0 where it failed after it had begun to answer.
+        explanation: what it said.
+    """
+
+    code = "engine_refused"
+
+    def __init__(self, what: str, explanation: str, status: int = 0) -> None:
+        self.explanation = explanation
+        self.status = status
+        super().__init__(f"the container engine could not {what}: {explanation}")
+
+
+class EngineUnfitException(EngineException):
+    """The engine works, but its containers cannot work on this machine's files as this user."""
+
+    code = "engine_unfit"
 
 
 class TrainingException(UserErrorException):

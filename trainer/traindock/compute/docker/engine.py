@@ -1,0 +1,213 @@
+"""The container engine of this machine: connected to once per process, and its errors in words.
+
+An :class:`Engine` may be used by many threads. Each request has a connection of its own from the client's pool, also
+one that streams; what docker-py keeps beside that is set once, when the client is made.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from functools import cached_property
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
+
+from traindock.compute.docker import socket_faults
+from traindock.compute.docker.addresses import socket_path
+from traindock.compute.docker.facts import EngineFacts, facts_of
+from traindock.errors import (
+    EngineException,
+    EngineRefusedException,
+    EngineTooOldException,
+    EngineUnreachableException,
+    NotAnEngineException,
+)
+
+if TYPE_CHECKING:
+    import docker
+
+#: Docker 20.10, Podman 4: the first with device requests, cgroup v2 and what else a job's container is made of.
+OLDEST_API: Final = "1.41"
+#: How long an engine may take to say what it is, in seconds.
+_HELLO_SECONDS: Final = 10.0
+#: How long an answer that is no stream may take to begin, in seconds.
+_ANSWER_SECONDS: Final = 60
+#: Connections that are kept open; more are made where needed, and closed after use.
+_CONNECTIONS: Final = 32
+#: How long facts are believed, in seconds.
+_FACTS_SECONDS: Final = 60.0
+
+_engines: dict[tuple[int, str], Engine] = {}
+_engines_lock = Lock()
+
+
+class Engine:
+    """An engine that answered; made by :func:`connect`.
+
+    Attributes:
+        url: its address.
+        path: its socket.
+        api_version: the version of Docker's API that is spoken with it.
+    """
+
+    def __init__(self, url: str, version: dict[str, Any]) -> None:
+        self.url = url
+        self.path = socket_path(url)
+        self.api_version = _spoken(version)
+        self._version = version
+        self._facts: tuple[float, EngineFacts] | None = None
+
+    @cached_property
+    def client(self) -> docker.DockerClient:
+        """docker-py's client. An answer has to begin within a minute; pull, build, wait and logs may take any time."""
+        return _client(self.url, self.api_version, _ANSWER_SECONDS)
+
+    @property
+    def api(self) -> docker.APIClient:
+        """The same client's low-level interface."""
+        return self.client.api
+
+    @cached_property
+    def patient(self) -> docker.DockerClient:
+        """A client without any time-out, for what takes as long as it takes: commit, push, removal, archives."""
+        return _client(self.url, self.api_version, None)
+
+    def facts(self) -> EngineFacts:
+        """Return what the engine says of itself, at most a minute old.
+
+        Raises:
+            EngineException: it does not answer.
+        """
+        if self._facts is None or time.monotonic() - self._facts[0] > _FACTS_SECONDS:
+            with self.translated("say what it is"):
+                self._facts = (time.monotonic(), facts_of(self.api.info(), self._version))
+        return self._facts[1]
+
+    @contextmanager
+    def translated(self, what: str) -> Iterator[None]:
+        """Turn errors of docker-py and what lies below it into those of Traindock.
+
+        Args:
+            what: what is being asked, to complete "the container engine could not …".
+
+        Raises:
+            EngineException: instead of any error of docker-py, requests or urllib3. What can be done about a refusal
+                in particular (``docker.errors.NotFound``) is to be caught within.
+        """
+        with _translated(self.path, what):
+            yield
+
+
+def connect(url: str) -> Engine:
+    """Return the engine at an address, the same one to all threads of a process.
+
+    Raises:
+        EngineException: there is none, or it cannot be used; the subclass tells why.
+    """
+    key = (os.getpid(), url)  # a forked child must not share the connections of its parent
+    engine = _engines.get(key)
+    if engine is None:
+        made = Engine(url, _hello(url))
+        with _engines_lock:
+            engine = _engines.setdefault(key, made)
+    return engine
+
+
+def _hello(url: str) -> dict[str, Any]:
+    """Return the engine's answer to ``/version``."""
+    path = socket_path(url)
+    socket_faults.connect(path, _HELLO_SECONDS).close()
+    try:
+        with _translated(path, "say its version"), closing(_client(url, OLDEST_API, _HELLO_SECONDS)) as client:
+            version = client.api.version(api_version=False)
+    except EngineRefusedException as error:
+        if error.status < 500:  # every engine knows its version
+            raise _no_engine(path) from error
+        raise
+    if not isinstance(version, dict) or not isinstance(version.get("ApiVersion"), str):
+        raise _no_engine(path)
+    if _numbers(version["ApiVersion"]) < _numbers(OLDEST_API):
+        raise EngineTooOldException(
+            f"the container engine at {path} is too old: it is version {version.get('Version', '?')} with API "
+            f"{version['ApiVersion']}; Traindock needs API {OLDEST_API} (Docker 20.10, Podman 4). Upgrade it"
+        )
+    return version
+
+
+def _client(url: str, api_version: str, seconds: float | None) -> docker.DockerClient:
+    import docker
+
+    # docker-py adds to the number where it waits for a container's end; its stubs want a whole one.
+    return docker.DockerClient(
+        base_url=url,
+        version=api_version,
+        timeout=seconds,  # type: ignore[arg-type]
+        max_pool_size=_CONNECTIONS,
+    )
+
+
+def _spoken(version: dict[str, Any]) -> str:
+    """Return the version to speak: the engine's, but none that docker-py does not know, unless it takes no older."""
+    from docker.constants import DEFAULT_DOCKER_API_VERSION as KNOWN
+
+    newest, oldest = str(version["ApiVersion"]), str(version.get("MinAPIVersion") or OLDEST_API)
+    return max(min(newest, KNOWN, key=_numbers), oldest, key=_numbers)
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdecimal())
+
+
+@contextmanager
+def _translated(path: Path, what: str) -> Iterator[None]:
+    import docker.errors
+    import requests
+    import urllib3.exceptions
+
+    try:
+        yield
+    except docker.errors.APIError as error:
+        explanation = str(error.explanation or error).strip()
+        raise EngineRefusedException(what, explanation, error.status_code or 0) from error
+    except (requests.Timeout, urllib3.exceptions.TimeoutError) as error:
+        raise EngineUnreachableException(
+            f"the container engine at {path} could not {what}: it did not answer in time. It hangs, or the machine is "
+            "overloaded; see its log (`journalctl -u docker`)"
+        ) from error
+    except (requests.JSONDecodeError, docker.errors.StreamParseError) as error:
+        raise _no_engine(path) from error
+    except (requests.ConnectionError, urllib3.exceptions.HTTPError, requests.RequestException) as error:
+        raise _broken(path, what, error) from error
+    except docker.errors.DockerException as error:
+        raise EngineRefusedException(what, str(error)) from error
+
+
+def _broken(path: Path, what: str, error: Exception) -> EngineException:
+    """Return why a connection broke, as far as the socket tells now."""
+    try:
+        socket_faults.connect(path, _HELLO_SECONDS).close()
+    except EngineException as found:
+        return found
+    if _is_other_protocol(error):
+        return _no_engine(path)
+    return EngineUnreachableException(f"the container engine at {path} broke off as it was to {what}: {error}")
+
+
+def _is_other_protocol(error: BaseException | None) -> bool:
+    from http.client import BadStatusLine, RemoteDisconnected
+
+    while error is not None:
+        if isinstance(error, BadStatusLine) and not isinstance(error, RemoteDisconnected):
+            return True
+        inner = [each for each in error.args if isinstance(each, BaseException)]
+        error = inner[0] if inner else error.__cause__ or error.__context__
+    return False
+
+
+def _no_engine(path: Path) -> NotAnEngineException:
+    return NotAnEngineException(
+        f"what answers at {path} is no container engine. Set DOCKER_HOST to unix:// and the path of the engine's socket"
+    )

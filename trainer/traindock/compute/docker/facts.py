@@ -1,0 +1,128 @@
+"""What an engine says of itself, and what that means for jobs."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Final
+
+
+class EngineKind(str, Enum):
+    """Whose engine it is, and who root in its containers is on this machine."""
+
+    ROOTFUL = "rootful"  # Docker as root: users in containers are those of the machine
+    ROOTLESS = "rootless"  # Docker as a user: root in containers is that user
+    USERNS = "userns"  # Docker as root with userns-remap: users in containers are subordinate ids
+    DESKTOP = "desktop"  # Docker in a virtual machine: files come through a share that maps owners
+    PODMAN = "podman"  # Podman as root
+    PODMAN_ROOTLESS = "podman-rootless"
+
+    @property
+    def is_podman(self) -> bool:
+        """Whether it is Podman, which has no daemon: its containers do not end with the service that answers here."""
+        return self in (EngineKind.PODMAN, EngineKind.PODMAN_ROOTLESS)
+
+    def __str__(self) -> str:
+        return self.value
+
+
+#: Which entries of ``/info`` have to be true for a limit to be applied.
+_LIMITS: Final = {"memory": ("MemoryLimit",), "pids": ("PidsLimit",), "cpus": ("CpuCfsPeriod", "CpuCfsQuota")}
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFacts:
+    """What is known of an engine.
+
+    Attributes:
+        id: the engine's own identity; stays over restarts and upgrades.
+        kind: see :class:`EngineKind`.
+        version: such as "20.10.24".
+        api_version: the newest version of Docker's API that it speaks, such as "1.41".
+        cgroup_version: "1" or "2"; "" where it does not say.
+        applies: which limits it enforces: "memory", "pids", "cpus"; others are ignored by it.
+        runtimes: names of its OCI runtimes, such as "runc", "nvidia".
+        cdi: whether it gives out devices by the Container Device Interface.
+        cpus: processors of the machine it runs on.
+        memory_bytes: that machine's memory.
+        root_dir: where it keeps images and volumes.
+        security: its security options, such as "name=seccomp,profile=default".
+        selinux: whether containers are confined by SELinux, so that they cannot use files of the machine that are
+            mounted into them, unless they run with ``label=disable``.
+        live_restore: whether containers go on while it is stopped.
+        os: name of its operating system, for people.
+    """
+
+    id: str
+    kind: EngineKind
+    version: str
+    api_version: str
+    cgroup_version: str
+    applies: frozenset[str]
+    runtimes: tuple[str, ...]
+    cdi: bool
+    cpus: int
+    memory_bytes: int
+    root_dir: str
+    security: tuple[str, ...]
+    selinux: bool
+    live_restore: bool
+    os: str
+
+
+def facts_of(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineFacts:
+    """Return the facts in an engine's answers to ``/info`` and ``/version``."""
+    security = tuple(str(option) for option in info.get("SecurityOptions") or ())
+    kind = _kind(info, version, security)
+    # On cgroup v1 a rootless engine has no groups of its own ("none"), so that it can limit nothing.
+    limits = {} if info.get("CgroupDriver") == "none" else _LIMITS
+    return EngineFacts(
+        id=_id(info, kind),
+        kind=kind,
+        version=str(version.get("Version", "")),
+        api_version=str(version.get("ApiVersion", "")),
+        cgroup_version=str(info.get("CgroupVersion") or ""),
+        applies=frozenset(limit for limit, entries in limits.items() if all(info.get(entry) for entry in entries)),
+        runtimes=tuple(sorted(info.get("Runtimes") or ())),
+        cdi=_has_cdi(info, version, kind),
+        cpus=int(info.get("NCPU") or 0),
+        memory_bytes=int(info.get("MemTotal") or 0),
+        root_dir=str(info.get("DockerRootDir") or ""),
+        security=security,
+        selinux="selinux" in _names(security),
+        live_restore=bool(info.get("LiveRestoreEnabled")),
+        os=str(info.get("OperatingSystem") or ""),
+    )
+
+
+def _kind(info: Mapping[str, Any], version: Mapping[str, Any], security: tuple[str, ...]) -> EngineKind:
+    names = _names(security)
+    rootless = "rootless" in names or info.get("Rootless") is True
+    if any(component.get("Name") == "Podman Engine" for component in version.get("Components") or ()):
+        return EngineKind.PODMAN_ROOTLESS if rootless else EngineKind.PODMAN
+    if info.get("OperatingSystem") == "Docker Desktop":
+        return EngineKind.DESKTOP
+    if rootless:
+        return EngineKind.ROOTLESS
+    return EngineKind.USERNS if "userns" in names else EngineKind.ROOTFUL
+
+
+def _names(security: tuple[str, ...]) -> set[str]:
+    """Return the names in options such as "name=selinux" or "name=seccomp,profile=default"."""
+    return {option.partition(",")[0].removeprefix("name=") for option in security}
+
+
+def _id(info: Mapping[str, Any], kind: EngineKind) -> str:
+    if not kind.is_podman and info.get("ID"):
+        return str(info["ID"])
+    # Podman makes up another identity for each answer.
+    told = "\0".join([kind, str(info.get("Name", "")), str(info.get("DockerRootDir", ""))])
+    return f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+
+
+def _has_cdi(info: Mapping[str, Any], version: Mapping[str, Any], kind: EngineKind) -> bool:
+    if kind.is_podman:
+        return int(str(version.get("Version", "0")).partition(".")[0]) >= 4
+    return bool(info.get("CDISpecDirs"))
