@@ -15,7 +15,7 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any, Final
 
-from traindock.compute.docker import socket_faults
+from traindock.compute.docker import restarts, socket_faults
 from traindock.compute.docker.addresses import socket_path
 from traindock.compute.docker.facts import EngineFacts, facts_of
 from traindock.errors import (
@@ -85,6 +85,29 @@ class Engine:
             with self.translated("say what it is"):
                 self._facts = (time.monotonic(), facts_of(self.api.info(), self._version))
         return self._facts[1]
+
+    def started_after(self, moment: float) -> bool | None:
+        """Whether the engine was stopped and started since ``moment``, in such a way that containers may have ended.
+
+        A container that began before such a start and is not running was ended by it: as the engine stopped (SIGTERM,
+        exit code 143 or 137), or, where that was killed, as it started again (so that it may have ended a
+        little later than the engine was started). An engine with ``live_restore`` keeps its containers: there
+        the answer says nothing about why one ended, and one that is still running goes on.
+
+        Args:
+            moment: in seconds since the epoch, by this machine's clock.
+
+        Returns:
+            None where it cannot be told, and for Podman, where nothing that is stopped and started has containers.
+
+        Raises:
+            EngineException: the engine does not answer; it may just be starting again.
+        """
+        if self.facts().kind.is_podman:
+            return None
+        with self.translated("say when it was started"):
+            started = restarts.started_at(self.path, self.api)
+        return None if started is None else started > moment
 
     @contextmanager
     def translated(self, what: str) -> Iterator[None]:
