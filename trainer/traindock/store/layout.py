@@ -7,7 +7,7 @@ experiments/<name>/events.jsonl
 runs/<run id>/   (see RunLayout)
 models/<name>/events.jsonl
 snapshots/<sha256>.json   blobs/<2 hex>/<sha256>
-environments/<hash>/      datastores/<name>/     runtime/<hash>/     home/
+environments/<hash>/      datastores/<name>/     runtime/<hash>/     home/     engines/<engine id>.json
 """
 
 from __future__ import annotations
@@ -243,3 +243,11 @@ class WorkspaceLayout:
 
     def model_events(self, name: str) -> Path:
         return self.models / name / "events.jsonl"
+    @property
+    def engines(self) -> Path:
+        """What was found out about container engines, see ``compute.docker.probe``."""
+        return self.root / "engines"
+
+    def engine(self, name: str) -> Path:
+        return self.engines / f"{name}.json"
+
