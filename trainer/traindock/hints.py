@@ -18,6 +18,8 @@ _BY_REASON: Final[Mapping[Reason, str]] = {
     Reason.LAUNCH_FAILED: "Mend what the text names and submit again.",
     Reason.NO_GPU: "Submit without GPUs (use_gpu=False, --gpu 0), or to a compute target with gpu='optional'.",
     Reason.LEASES_UNUSABLE: "Mend the folder that the text names and submit again; runs without GPUs do not need it.",
+    Reason.ENGINE_RESTARTED: "Submit again; nothing was wrong with the run.",
+    Reason.ENGINE_LOST: "Start the container engine and submit again; its log says why it ended.",
     Reason.LOST: "Submit again; if it happens again, look into the system's log for what ended the processes.",
     Reason.INTERNAL_ERROR: "Please report this with dispatcher.log from the workspace's folder.",
 }

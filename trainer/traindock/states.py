@@ -49,6 +49,8 @@ class Reason(str, Enum):
     LAUNCH_FAILED = "launch_failed"  # the job could not be started on its compute target
     NO_GPU = "no_gpu"  # the GPUs asked for are not there (any more)
     LEASES_UNUSABLE = "leases_unusable"  # who has which GPU of the machine cannot be read or written
+    ENGINE_RESTARTED = "engine_restarted"  # the container engine was restarted, which ended the job
+    ENGINE_LOST = "engine_lost"  # the container engine is gone, and with it what it knew of the job's end
     LOST = "lost"  # the job vanished without a trace of how it ended
     INTERNAL_ERROR = "internal_error"  # a fault of Traindock itself
 
@@ -70,6 +72,8 @@ _OUTCOMES: Final = MappingProxyType(
         Reason.LAUNCH_FAILED: State.FAILED,
         Reason.NO_GPU: State.FAILED,
         Reason.LEASES_UNUSABLE: State.FAILED,
+        Reason.ENGINE_RESTARTED: State.FAILED,
+        Reason.ENGINE_LOST: State.FAILED,
         Reason.LOST: State.FAILED,
         Reason.INTERNAL_ERROR: State.FAILED,
     }

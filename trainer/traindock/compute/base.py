@@ -23,6 +23,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from traindock.compute.devices import list_gpus
+from traindock.images.uv import masked
 from traindock.settings import Settings
 from traindock.spec import RunSpec
 from traindock.store.layout import RunLayout, WorkspaceLayout
@@ -67,6 +68,7 @@ class Plan:
         devices: the ones it got; empty before the lease.
         limits: "max_seconds", "grace_seconds" and what else the kind enforces.
         target: the compute target's settings as they are now, which the job keeps whatever becomes of the target.
+        request: what the kind asks of its engine, word for word; empty where there is none.
     """
 
     kind: str
@@ -79,10 +81,12 @@ class Plan:
     devices: tuple[str, ...] = ()
     limits: Mapping[str, Any] = field(default_factory=dict)
     target: Mapping[str, Any] = field(default_factory=dict)
+    request: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as plain JSON values."""
-        return asdict(self)
+        """Return the plan as plain JSON values, without the passwords in its addresses."""
+        found: dict[str, Any] = masked(asdict(self))
+        return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +192,14 @@ class Backend(ABC):
         """Whether the script was, or may have been, started: then it must not be launched again."""
 
     @abstractmethod
-    def follow(self, job: Job, tick: Callable[[], None]) -> Outcome:
-        """Block until the job and all its processes are gone; call ``tick`` when requests come and every second."""
+    def follow(self, job: Job, tick: Callable[[], None], tell: Callable[[str], None] = lambda text: None) -> Outcome:
+        """Block until the job and all its processes are gone.
+
+        Args:
+            job: the run.
+            tick: to be called when requests come, and every second at least; what it raises is handed on.
+            tell: takes a sentence about how the job fares that its owner should see, "" once there is none.
+        """
 
     @abstractmethod
     def cancel(self, job: Job) -> None:
@@ -230,3 +240,10 @@ class LaunchError(Exception):
     def __init__(self, message: str, reason: str = "launch_failed") -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class EnvironmentGone(LaunchError):
+    """The environment that was prepared for a job is not there any more; preparing it anew may help."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, "environment_failed")

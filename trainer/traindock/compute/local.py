@@ -173,7 +173,7 @@ class LocalBackend(Backend):
         """Whether the launcher's mark is there."""
         return job.layout.started_json.exists()
 
-    def follow(self, job: Job, tick: Callable[[], None]) -> Outcome:
+    def follow(self, job: Job, tick: Callable[[], None], tell: Callable[[str], None] = lambda text: None) -> Outcome:
         """Wait for the exit record, or for the launcher's lock to be free without one."""
         layout = job.layout
         leftovers = Leftovers(job.run_id, job.attempt, layout.stdout)

@@ -70,6 +70,15 @@ class RunLayout:
         return self.root / "uploads"
 
     @property
+    def children(self) -> Path:
+        """Of a job in a container: what it writes of its child runs, see :meth:`child`."""
+        return self.root / "children"
+
+    def child(self, run_id: str) -> RunLayout:
+        """Where a job in a container writes what belongs to a child run that it has made, until that ends."""
+        return RunLayout(self.children / run_id)
+
+    @property
     def work(self) -> Path:
         """The job's working directory, a fresh copy of the snapshot, gone once the run is sealed."""
         return self.root / "work"
@@ -234,6 +243,14 @@ class WorkspaceLayout:
         """Copies of the standard-library-only package that is injected into jobs, by content."""
         return self.root / "runtime"
 
+    @property
+    def engines(self) -> Path:
+        """What was found out about container engines, see ``compute.docker.probe``."""
+        return self.root / "engines"
+
+    def engine(self, name: str) -> Path:
+        return self.engines / f"{name}.json"
+
     def run(self, run_id: str) -> RunLayout:
         """Layout of one run; ``run_id`` must have passed :func:`traindock.names.check_name` as a "run id"."""
         return RunLayout(self.runs / run_id)
@@ -243,11 +260,3 @@ class WorkspaceLayout:
 
     def model_events(self, name: str) -> Path:
         return self.models / name / "events.jsonl"
-    @property
-    def engines(self) -> Path:
-        """What was found out about container engines, see ``compute.docker.probe``."""
-        return self.root / "engines"
-
-    def engine(self, name: str) -> Path:
-        return self.engines / f"{name}.json"
-

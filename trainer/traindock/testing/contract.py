@@ -62,10 +62,15 @@ class BackendContract:
         return Recipe(user_managed=True, interpreter=sys.executable)
 
     @pytest.fixture
-    def make_job(self, backend: Backend, recipe: Recipe, tmp_path: Path) -> Iterator[MakeJob]:
+    def workspace_settings(self) -> str:
+        """Return what your kind needs in the workspace's ``settings.toml``, as sections of it; by default nothing."""
+        return ""
+
+    @pytest.fixture
+    def make_job(self, backend: Backend, recipe: Recipe, workspace_settings: str, tmp_path: Path) -> Iterator[MakeJob]:
         """Return a function that makes a job of a script's text; what is left of jobs is ended afterwards."""
         workspace = Workspace.create("contract", path=tmp_path / "workspace", show_output=False)
-        workspace.layout.settings.write_text("[jobs]\ngrace_seconds = 1.0\n")
+        workspace.layout.settings.write_text(f"[jobs]\ngrace_seconds = 1.0\n{workspace_settings}")
         made: list[Job] = []
 
         def make(script: str, **spec: Any) -> Job:
@@ -97,6 +102,7 @@ class BackendContract:
             if backend.started(job):
                 backend.cancel(job)
                 backend.follow(job, lambda: None)
+            backend.clean(job)
 
     def test_promise_1_plan_changes_nothing_and_is_plain_data(self, backend: Backend, make_job: MakeJob) -> None:
         """The same plan comes out each time, as JSON, and no file differs afterwards."""
