@@ -48,7 +48,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/vermin --quiet --no-tips --target=3.8- --violations trainer/traindock/runtime
+	$(BIN)/vermin --quiet --no-tips --target=3.8- --violations trainer/traindock/runtime trainer/traindock/images/fill.py
 
 types: $(READY)
 	@for version in 3.11 3.12 3.13 3.14; do echo "mypy --python-version $$version"; \

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -27,7 +27,7 @@ from traindock.images.relax import culprits, relaxed
 from traindock.images.uv import BuildLog, BuildSettings, Outcome, find_uv, mask, run_program
 
 #: What uv says of a name that no index knows.
-_NOT_FOUND: Final = ("was not found in the package registry", "was not found in the provided package locations")
+NOT_FOUND: Final = ("was not found in the package registry", "was not found in the provided package locations")
 #: The build that an exact pin asks for.
 _BUILD: Final = re.compile(r"^[^@;]*={2,3}[^;]*\+([\w.]+)")
 #: How much of uv's explanation a sentence about a failed build takes, in characters; the log has all of it.
@@ -82,20 +82,21 @@ class _Job:
         env = {**self.settings.environment(self.recipe.index_url, self.extra_indexes), **more}
         return run_program(command, log=self.log, cancelled=self.cancelled, env=env, keep_open=(self.lock,))
 
-    def sources(self) -> list[str]:
-        """Arguments of uv that say where packages come from, as far as they are no secrets."""
-        arguments = [part for place in self.settings.find_links for part in ("--find-links", place)]
-        if self.settings.offline:
-            arguments.append("--no-index")  # uv has no variable for it
-        for option in self.recipe.pip_options:
-            name, _, value = option.partition(" ")
-            if name == "--pre":
-                arguments.append("--prerelease=allow")
-            elif name == "--trusted-host":
-                arguments += ["--allow-insecure-host", value]
-            elif name in ("--find-links", "--no-binary", "--only-binary"):
-                arguments += [name, value]
-        return arguments
+
+def sources(recipe: Recipe, settings: BuildSettings) -> list[str]:
+    """Arguments of uv that say where packages come from, as far as they are no secrets."""
+    arguments = [part for place in settings.find_links for part in ("--find-links", place)]
+    if settings.offline:
+        arguments.append("--no-index")  # uv has no variable for it
+    for option in recipe.pip_options:
+        name, _, value = option.partition(" ")
+        if name == "--pre":
+            arguments.append("--prerelease=allow")
+        elif name == "--trusted-host":
+            arguments += ["--allow-insecure-host", value]
+        elif name in ("--find-links", "--no-binary", "--only-binary"):
+            arguments += [name, value]
+    return arguments
 
 
 def build(
@@ -149,7 +150,7 @@ def build(
         if missing := _missing_from_pypi(job, uv, outcome):
             log.say(f"PyPI has no counterpart of {', '.join(missing)}, so that all comes from conda.")
             return _by_conda(job, missing, base)
-        _fail(outcome, relaxations, installed)
+        fail(outcome, relaxations, installed)
     changed += relaxations
     return Built("built", found.words, _uv_version(uv), installed, tuple(changed), _freeze(job, uv))
 
@@ -170,7 +171,17 @@ def _install(job: _Job, uv: str, requirements: tuple[str, ...]) -> tuple[Outcome
     if not wanted:
         return Outcome(0, ()), (), warnings
     file = job.folder / "requirements.txt"
-    command = [uv, "pip", "install", "--python", job.python, "--compile-bytecode", *job.sources(), "-r", str(file)]
+    command = [
+        uv,
+        "pip",
+        "install",
+        "--python",
+        job.python,
+        "--compile-bytecode",
+        *sources(job.recipe, job.settings),
+        "-r",
+        str(file),
+    ]
     command += ["--refresh"] if job.recipe.built_after is not None else addresses.named(requirements)
     if job.recipe.constraints:
         bounds = job.folder / "constraints.txt"
@@ -179,35 +190,60 @@ def _install(job: _Job, uv: str, requirements: tuple[str, ...]) -> tuple[Outcome
     while True:
         file.write_text("".join(f"{text}\n" for text in wanted), "utf-8")
         outcome = job.run(command)
-        blamed = culprits([text for text in wanted if text in own], outcome.output) if outcome.code else ()
-        if not blamed:
+        told = relax(wanted, own, outcome, job.log) if outcome.code else []
+        if not told:
             return outcome, tuple(wanted), warnings
-        for pin in blamed:
-            loose = relaxed(pin)
-            wanted[wanted.index(pin)] = loose
-            warnings.append(f"{pin} no longer installs on this Python, so {loose} is used in its place")
-            job.log.say(f"WARNING: {warnings[-1]}.")
+        warnings += told
+
+
+def relax(wanted: list[str], own: Container[str], outcome: Outcome, log: BuildLog) -> list[str]:
+    """Relax, in ``wanted``, the exact pins that a failed install is to be blamed on; returns what to tell people.
+
+    Args:
+        wanted: what was installed, in canonical form.
+        own: those of them that may be relaxed.
+        outcome: how it failed.
+        log: is told too.
+    """
+    warnings = []
+    for pin in culprits([text for text in wanted if text in own], outcome.output):
+        loose = relaxed(pin)
+        wanted[wanted.index(pin)] = loose
+        warnings.append(f"{pin} no longer installs on this Python, so {loose} is used in its place")
+        log.say(f"WARNING: {warnings[-1]}.")
+    return warnings
 
 
 def _missing_from_pypi(job: _Job, uv: str, outcome: Outcome) -> tuple[str, ...]:
     """Those of the conda requirements whose name no index knows, if that is why the install failed."""
     text = " ".join(outcome.output)
-    if not any(words in text for words in _NOT_FOUND):
+    if not any(words in text for words in NOT_FOUND):
         return ()
     missing = []
     for name in {r.name for t in job.translation.pip if (r := parse_requirement(t)) is not None}:
-        command = [uv, "pip", "install", "--python", job.python, "--dry-run", "--no-deps", *job.sources(), name]
+        command = [
+            uv,
+            "pip",
+            "install",
+            "--python",
+            job.python,
+            "--dry-run",
+            "--no-deps",
+            *sources(job.recipe, job.settings),
+            name,
+        ]
         answer = job.run(command)
-        if answer.code and any(words in " ".join(answer.output) for words in _NOT_FOUND):
+        if answer.code and any(words in " ".join(answer.output) for words in NOT_FOUND):
             missing.append(name)
     return tuple(sorted(missing))
 
 
-def _fail(outcome: Outcome, relaxations: Iterable[str], requirements: Iterable[str]) -> NoReturn:
+def fail(outcome: Outcome, relaxations: Iterable[str], requirements: Iterable[str]) -> NoReturn:
+    """Raise what a failed install of packages comes to."""
     notes = "".join(f" ({text})" for text in (*relaxations, *_builds(requirements)))
     how = f"uv was ended by signal {-outcome.code}" if outcome.code < 0 else f"uv ended with {outcome.code}"
     raise EnvironmentBuildException(
-        f"the packages cannot be installed{notes}: {_explanation(outcome.tail) or how}", outcome.tail
+        f"the packages cannot be installed{notes}: {explanation(outcome.tail) or how}", outcome.tail
     )
 
 
@@ -222,7 +258,7 @@ def _builds(requirements: Iterable[str]) -> Iterator[str]:
             )
 
 
-def _explanation(lines: Sequence[str]) -> str:
+def explanation(lines: Sequence[str]) -> str:
     """Return what uv gives as the cause, in one line, or "" where it says nothing."""
     starts = [number for number, line in enumerate(lines) if line.startswith("error") or "×" in line]
     words = " ".join(lines[starts[0] :] if starts else lines[-1:]).translate(_FRAMES).split()

@@ -10,11 +10,12 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from traindock.errors import UserErrorException
+from traindock.images.container_base import ContainerBase
 
 if TYPE_CHECKING:
     from packaging.requirements import Requirement
@@ -130,6 +131,7 @@ class Recipe:
         built_after: an environment built before that time (seconds since 1970) is not taken, nor is the submitter's
             interpreter; not part of the key.
         environment_variables: for the job; not part of the key, because nothing is built from them.
+        container: what containers are built upon; others leave it aside. Part of the key by the image that it comes to.
         notices: what was changed when the recipe was made, for the build log; not part of the key.
 
     Raises:
@@ -148,6 +150,7 @@ class Recipe:
     framework: str | None = None
     built_after: float | None = None
     environment_variables: Mapping[str, str] = field(default_factory=dict, hash=False)
+    container: ContainerBase | None = None
     notices: tuple[str, ...] = field(default=(), compare=False)
 
     def __post_init__(self) -> None:
@@ -169,12 +172,15 @@ class Recipe:
                 raise UserErrorException(f"{key!r}={value!r} cannot be an environment variable")
             variables[key] = str(value)
         object.__setattr__(self, "environment_variables", variables)
+        if self.container is not None and not isinstance(self.container, ContainerBase):
+            object.__setattr__(self, "container", ContainerBase.from_json(self.container))
 
-    def key(self, contents: Mapping[str, str] = MappingProxyType({})) -> str:
+    def key(self, contents: Mapping[str, str] = MappingProxyType({}), base: str | None = None) -> str:
         """SHA-256 (hex) of what would be built: spelling and order of packages do not change it, nor do passwords.
 
         Args:
             contents: what its addresses hold, see :func:`traindock.images.addresses.contents`.
+            base: id of the image that it is built upon, for containers.
         """
         from traindock.images.conda import canonical_conda
         from traindock.images.uv import masked
@@ -195,12 +201,15 @@ class Recipe:
             content["constraints"] = sorted({canonical_requirement(text) for text in self.constraints})
         if contents:
             content["contents"] = dict(contents)
+        if base is not None:
+            content["base"] = base
         return hashlib.sha256(_canonical(masked(content))).hexdigest()
 
     def to_json(self) -> dict[str, Any]:
         """The recipe as plain JSON values, the same for equal recipes."""
-        values = asdict(self)
-        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        values = asdict(replace(self, container=None))
+        values = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {**values, "container": self.container and self.container.to_json()}
 
     @classmethod
     def from_json(cls, document: Mapping[str, Any]) -> Recipe:

@@ -209,7 +209,7 @@ def _prepare(
     if looked.how != "build":
         return _ready(looked, looked.how, out, started)
     environments.mkdir(parents=True, exist_ok=True)
-    with _locked(environments / f"{looked.key}.lock", out, cancelled) as lock:
+    with locked(environments / f"{looked.key}.lock", out, cancelled) as lock:
         folder, record, fault = newest(environments, looked.key, recipe.built_after)
         looked = replace(looked, python=str(folder / "bin" / "python"))
         if record is not None:
@@ -245,12 +245,12 @@ def _ready(
     return Prepared(looked.python, how, looked.key, looked.why, seconds, looked.warnings, looked.packages)
 
 
-def describe(recipe: Recipe) -> str:
-    """One line for people: what a recipe consists of."""
+def describe(recipe: Recipe, otherwise: str = "the submitter's Python") -> str:
+    """One line for people: what a recipe consists of; ``otherwise`` is the Python of one that names none."""
     parts = [recipe.framework] if recipe.framework else []
     parts += [canonical_requirement(text) for text in recipe.pip]
     parts += [f"{text} (conda)" for text in recipe.conda]
-    python = f"Python {recipe.python}" if recipe.python else "the submitter's Python"
+    python = f"Python {recipe.python}" if recipe.python else otherwise
     return f"{python} and {', '.join(parts) if parts else 'no packages'}"
 
 
@@ -326,7 +326,7 @@ def _record(folder: Path, looked: Plan, made: Built, began: float) -> None:
 
 
 @contextlib.contextmanager
-def _locked(path: Path, out: BuildLog, cancelled: Callable[[], bool]) -> Iterator[int]:
+def locked(path: Path, out: BuildLog, cancelled: Callable[[], bool]) -> Iterator[int]:
     """Hold the lock of an environment; yields its descriptor, for the programs that work on the folder."""
     import fcntl
 

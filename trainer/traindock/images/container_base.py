@@ -1,0 +1,88 @@
+"""What an environment says of the container it is for: base image or Dockerfile, system packages, shared memory."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from traindock.errors import UserErrorException
+
+_APT: Final = re.compile(r"[a-z0-9][a-z0-9.+-]*(?::[a-z0-9]+)?(?:[=/][A-Za-z0-9.+:~-]+)?")
+_IMAGE: Final = re.compile(
+    r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+|/)[a-z0-9]+)*"
+    r"(?::[A-Za-z0-9_][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?|(?:sha256:)?[0-9a-f]{12,64}"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerBase:
+    """The part of a recipe that only containers look at; what it builds goes into the key by the id of the image.
+
+    Attributes:
+        image: name of the image to build upon; None takes the workspace's for the Python that is asked for.
+        dockerfile: text of a Dockerfile that makes the image to build upon.
+        context: absolute path of the folder whose files the Dockerfile may copy; None for none.
+        apt: packages of Debian or Ubuntu to install first.
+        registry: where ``image`` comes from, as "https://user:password@host"; None leaves it to the engine's user.
+        shm_size: size of the shared memory, such as "2g"; None leaves it to the compute target.
+        arguments: further arguments for the engine, as for ``docker run``.
+
+    Raises:
+        UserErrorException: an image or a package has no valid name, or image and Dockerfile are both given.
+    """
+
+    image: str | None = None
+    dockerfile: str | None = None
+    context: str | None = None
+    apt: tuple[str, ...] = ()
+    registry: str | None = None
+    shm_size: str | None = None
+    arguments: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "apt", tuple(self.apt))
+        object.__setattr__(self, "arguments", tuple(self.arguments))
+        if self.image is not None and self.dockerfile is not None:
+            raise UserErrorException(
+                "base_image and base_dockerfile are both given: name the image in the Dockerfile's FROM line, or leave "
+                "one of the two out"
+            )
+        if self.image is not None:
+            check_image_name(self.image)
+        for package in self.apt:
+            if not isinstance(package, str) or not _APT.fullmatch(package):
+                raise UserErrorException(
+                    f"{package!r} is no apt package: use a name such as 'libgl1' or 'ffmpeg=7:5.1'"
+                )
+
+    def to_json(self) -> dict[str, Any]:
+        """The same as plain JSON values."""
+        values = {f.name: getattr(self, f.name) for f in fields(self)}
+        return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+
+    @classmethod
+    def from_json(cls, document: Mapping[str, Any]) -> ContainerBase:
+        """Return what :meth:`to_json` gave; fields of newer versions are left out.
+
+        Raises:
+            UserErrorException: it is something else.
+        """
+        if not isinstance(document, Mapping):
+            raise UserErrorException(f"this describes no base of a container: {document!r:.80}")
+        known = {f.name for f in fields(cls)}
+        return cls(**{name: value for name, value in document.items() if name in known})
+
+
+def check_image_name(name: object) -> None:
+    """Check that an engine could take ``name`` for an image.
+
+    Raises:
+        UserErrorException: it could not; the text says what is wrong.
+    """
+    if isinstance(name, str) and _IMAGE.fullmatch(name):
+        return
+    lower = isinstance(name, str) and _IMAGE.fullmatch(name.lower())
+    hint = "its name must be in lower case" if lower else "use a name such as 'python:3.11-slim' or 'ghcr.io/me/it:1.0'"
+    raise UserErrorException(f"{name!r} cannot be the name of an image: {hint}")

@@ -1,0 +1,471 @@
+"""Environments for containers: a base image and, upon it, a virtual environment in a volume or in layers.
+
+The base is an image that is there, is pulled, or is built of the user's Dockerfile and apt packages. Where its own
+Python has all that is asked for, it is used as it is. Else uv builds what ``local`` would build, from the same recipe:
+inside the volume ``traindock-<uid>`` of the engine, or as layers of an image.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Final, Literal
+
+from traindock.errors import EnvironmentBuildException, UserErrorException
+from traindock.images import addresses, container_images, frameworks, image_pythons, pythons, volumes
+from traindock.images.bases import Base, BaseAsked, ImageUnknown, base_asked
+from traindock.images.conda import Translation, translate
+from traindock.images.container_sources import sources_in_container
+from traindock.images.engine_builds import ImageBuild, has_buildx
+from traindock.images.engine_memory import EngineMemory
+from traindock.images.engine_work import remove_left_behind
+from traindock.images.engines import VOLUME_PLACE, ContainerEngine, DockerWishes, Owner
+from traindock.images.fill_request import ContainerBuild, conda_missing
+from traindock.images.image_pythons import ImagePython
+from traindock.images.interpreters import probe
+from traindock.images.pythons import PythonWanted
+from traindock.images.recipe import Recipe
+from traindock.images.uv import BuildCanceled, BuildLog, BuildSettings, mask
+from traindock.images.venvs import describe
+
+__all__ = [
+    "VOLUME_PLACE",
+    "ContainerEnvironment",
+    "ContainerPlan",
+    "DockerWishes",
+    "Owner",
+    "forget",
+    "plan",
+    "prepare",
+]
+
+_PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerPlan:
+    """What :func:`prepare` would do.
+
+    Attributes:
+        how: "cached" where all is there, "build" where something is to be pulled, built or looked for in the volume,
+            "base" where the image's own Python has all that is asked for, "user_managed" where it is used as it is.
+        key: SHA-256 (hex) of what the environment consists of; "" where the base image is not there yet.
+        why: one sentence for people.
+        form: what holds the packages.
+        base_asked: the base image as it was asked for, for people.
+        base_id: id of the base image that the environment is built upon (with the user's Dockerfile and apt packages
+            in it); "" where it is not there yet.
+        base_digest: "name@sha256:…" of the base image, or "" where it comes from no registry.
+        python: path of the interpreter in the container; "" where it is not known yet.
+        image: what to run, by id; "" where it is not known yet.
+        volume: name of the volume to mount read-only at :data:`VOLUME_PLACE`, or None.
+        variables: PATH of the container and, where there is one, VIRTUAL_ENV.
+        warnings: what is changed in what the user asked for, as far as that is known.
+        packages: "name==version" of what is installed, where that is known.
+    """
+
+    how: Literal["cached", "build", "base", "user_managed"]
+    key: str
+    why: str
+    form: Literal["volume", "image"]
+    base_asked: str
+    base_id: str = ""
+    base_digest: str = ""
+    python: str = ""
+    image: str = ""
+    volume: str | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+
+    def to_json(self) -> dict[str, Any]:
+        """The plan as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerEnvironment:
+    """An environment that containers can run in; what is not described here is as in :class:`ContainerPlan`.
+
+    Attributes:
+        how: whose it is: built earlier, built now by uv or conda, or the image's own.
+        seconds: what making it ready took.
+    """
+
+    how: Literal["cached", "built", "conda", "base", "user_managed"]
+    key: str
+    why: str
+    form: Literal["volume", "image"]
+    base_asked: str
+    base_id: str
+    base_digest: str
+    python: str
+    image: str
+    volume: str | None
+    variables: Mapping[str, str]
+    warnings: tuple[str, ...]
+    packages: tuple[str, ...]
+    seconds: float
+
+    def to_json(self) -> dict[str, Any]:
+        """The environment as plain JSON values."""
+        return asdict(self)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """What a recipe asks for, before anything is known of an image."""
+
+    recipe: Recipe
+    want: PythonWanted
+    translation: Translation
+    requirements: tuple[str, ...]
+    contents: Mapping[str, str]
+    notices: tuple[str, ...]
+    bases: tuple[BaseAsked, ...]
+    form: Literal["volume", "image"]
+
+
+def plan(
+    recipe: Recipe,
+    *,
+    engine: ContainerEngine,
+    environments: Path,
+    settings: BuildSettings | None,
+    docker: DockerWishes,
+    caller: str,
+) -> ContainerPlan:
+    """Say what :func:`prepare` would do, without doing it; milliseconds where nothing changed.
+
+    Args:
+        recipe: the definition.
+        engine: where the container is to run.
+        environments: the workspace's folder of them; what is known of an engine's is remembered there.
+        settings: as for :func:`traindock.images.venvs.plan`.
+        docker: how containers are wanted.
+        caller: path of the submitter's interpreter, whose version is taken where the recipe leaves it open.
+
+    Raises:
+        EnvironmentBuildException: the base image has no Python that will do.
+        UserErrorException: no Python will do, or packages that cannot be had in a container.
+    """
+    wanted = _wanted(recipe, environments, settings, docker, caller)
+    memory = EngineMemory(environments, engine, writes=settings is not None)
+    asked, base, missing = _look(wanted, engine, memory)
+    if base is None:
+        return ContainerPlan("build", "", missing, wanted.form, asked.words, warnings=_warnings(wanted))
+    python = image_pythons.known(memory, base.id, recipe.interpreter)
+    if python is None:
+        why = f"{base.name} was not looked into yet"
+        return ContainerPlan(
+            "build", "", why, wanted.form, asked.words, base.id, base.digest, warnings=_warnings(wanted)
+        )
+    return _with_python(wanted, engine, memory, base, python)
+
+
+def prepare(
+    recipe: Recipe,
+    *,
+    engine: ContainerEngine,
+    environments: Path,
+    settings: BuildSettings,
+    docker: DockerWishes,
+    caller: str,
+    owner: Owner,
+    log: Path,
+    cancelled: Callable[[], bool],
+) -> ContainerEnvironment:
+    """Make the environment of a recipe ready for containers.
+
+    Args:
+        recipe: the definition.
+        engine: where the container is to run.
+        environments: as for :func:`plan`.
+        settings: where packages come from; its ``variables`` are the submitter's.
+        docker: how containers are wanted.
+        caller: as for :func:`plan`.
+        owner: whom the building containers are made for.
+        log: the build log, appended to from the first moment.
+        cancelled: asked many times a second; true ends the work at once.
+
+    Raises:
+        BuildCanceled: ``cancelled`` said so; what is half-built is never used.
+        EnvironmentBuildException: it cannot be made; the text has the builder's last lines.
+        UserErrorException: as for :func:`plan`.
+    """
+    started = time.monotonic()
+    with BuildLog(log) as out:
+        try:
+            asked = describe(recipe, "the image's Python")
+            out.say(f"Looking for an environment for containers with {asked}")
+            wanted = _wanted(recipe, environments, settings, docker, caller)
+            made = _Preparation(wanted, engine, environments, settings, docker, owner, out, cancelled).run()
+        except BuildCanceled:
+            out.say("Canceled; nothing half-built is ever used.")
+            raise
+        except Exception as error:
+            told = getattr(error, "log_tail", ())  # the builder's own words stand above
+            why = "" if told else f": {(str(error) or repr(error)).splitlines()[0]}"
+            out.say(f"The environment is not ready{why or '.'}")
+            raise
+        seconds = time.monotonic() - started
+        out.say(f"The environment is ready after {seconds:.2f} s: {made.python} of {made.base_asked}")
+        return replace(made, seconds=seconds)
+
+
+def forget(environments: Path, engine: ContainerEngine, key: str) -> None:
+    """Look again, at the next :func:`plan`, whether an environment is there: it was not where it had been."""
+    volumes.forget(engine, EngineMemory(environments, engine), key)
+
+
+def _wanted(
+    recipe: Recipe, environments: Path, settings: BuildSettings | None, docker: DockerWishes, caller: str
+) -> _Wanted:
+    translation = translate(recipe.conda)
+    want = pythons.wanted(recipe, translation.pip, translation.python)
+    mine = probe(caller, environments / ".interpreters", remember=settings is not None)
+    contents, notices = addresses.contents(
+        recipe.pip,
+        environments / ".addresses",
+        settings.environment() if settings else None,
+        offline=settings is not None and settings.offline,
+    )
+    names = [docker.base_image.replace("{python}", version) for version in _versions(want, mine.minor[1])]
+    if recipe.container is not None and (recipe.container.image or recipe.container.dockerfile is not None):
+        names = names[:1]
+    bases = tuple(base_asked(recipe.container, name, recipe.built_after) for name in dict.fromkeys(names))
+    form: Literal["volume", "image"] = "image" if docker.makes_images else "volume"
+    requirements = frameworks.requirements_of(recipe, translation.pip)
+    return _Wanted(recipe, want, translation, requirements, contents, notices, bases, form)
+
+
+def _versions(want: PythonWanted, mine: int) -> list[str]:
+    """Versions for the default base image: the release that is asked for, else the line nearest to the submitter's."""
+    exact = [v for s in want.specifier if s.operator == "==" and (v := s.version).count(".") == 2 and "*" not in v]
+    minor = min(want.minors, key=lambda each: (abs(each - mine), -each))
+    return [*exact, f"3.{minor}"]
+
+
+def _look(wanted: _Wanted, engine: ContainerEngine, memory: EngineMemory) -> tuple[BaseAsked, Base | None, str]:
+    """The first of the bases that is there; else the one to get, and why it is missing."""
+    answers = [(asked, *asked.look(engine, memory)) for asked in wanted.bases]
+    there = next((answer for answer in answers if answer[1] is not None), None)
+    return there or answers[0]
+
+
+def _warnings(wanted: _Wanted) -> tuple[str, ...]:
+    # where conda makes the environment, nothing is taken from PyPI in its place
+    translated = () if wanted.translation.unknown else wanted.translation.notices
+    return (*wanted.recipe.notices, *wanted.want.warnings, *translated, *wanted.notices)
+
+
+def _python_request(wanted: _Wanted, python: ImagePython) -> tuple[str, str | None, tuple[str, ...]]:
+    """What to build upon, as ``uv venv --python`` takes it; its part of the key; and what is changed by that."""
+    attempts = [each for each in (wanted.want, wanted.want.relaxed) if each is not None]
+    for attempt in attempts:
+        if attempt.allows(python.version):
+            return python.path, None, attempt.warnings[len(wanted.want.warnings) :]
+    return str(wanted.want.specifier), str(wanted.want.specifier), ()
+
+
+def _with_python(
+    wanted: _Wanted, engine: ContainerEngine, memory: EngineMemory, base: Base, python: ImagePython
+) -> ContainerPlan:
+    """The plan, where the base and its Python are known."""
+    image_pythons.check_runs_jobs(python, base.name)
+    recipe = wanted.recipe
+    facts: dict[str, Any] = {
+        "form": wanted.form,
+        "base_asked": base.name,
+        "base_id": base.id,
+        "base_digest": base.digest,
+    }
+    as_it_is: dict[str, Any] = {"python": python.path, "image": base.id, "variables": {"PATH": base.path}}
+    if recipe.user_managed:
+        why = f"{python.path} of {base.name} is used as it is (user_managed)"
+        key = recipe.key(base=base.id)
+        return ContainerPlan("user_managed", key, why, **facts, **as_it_is, warnings=recipe.notices)
+    request, version, changed = _python_request(wanted, python)
+    key = replace(recipe, python=version).key(wanted.contents, base.id)
+    warnings = (*_warnings(wanted), *changed)
+    if wanted.translation.unknown:
+        if not python.conda:
+            raise UserErrorException(conda_missing(wanted.translation.unknown, base.name))
+        against = f"{', '.join(wanted.translation.unknown)} can only come from conda"
+    elif request != python.path:
+        against = f"its Python {python.version} is not {wanted.want.specifier}"
+    elif recipe.built_after is not None and wanted.requirements:
+        against = "a rebuild is asked for"
+    else:
+        found = image_pythons.satisfied_by(python, wanted.requirements, recipe.constraints)
+        if found is not None:
+            why = f"{base.name} satisfies it: {', '.join(found) or 'nothing is asked for'}"
+            kept = (*recipe.notices, *wanted.want.warnings, *changed)
+            return ContainerPlan("base", key, why, **facts, **as_it_is, warnings=kept, packages=found)
+        against = f"{base.name} does not have all of it"
+    if wanted.form == "volume":
+        return _in_volume(wanted, engine, memory, base, key, against, warnings, facts)
+    return _in_image(wanted, engine, memory, base, key, against, warnings, facts)
+
+
+def _in_volume(
+    wanted: _Wanted,
+    engine: ContainerEngine,
+    memory: EngineMemory,
+    base: Base,
+    key: str,
+    against: str,
+    warnings: tuple[str, ...],
+    facts: Mapping[str, Any],
+) -> ContainerPlan:
+    found = volumes.known(engine, memory, key, wanted.recipe.built_after)
+    place: dict[str, Any] = {"image": base.id, "volume": volumes.volume_name()}
+    if found is None:
+        why = f"{against}; it is not known to be in the volume {volumes.volume_name()}"
+        return ContainerPlan("build", key, why, **facts, **place, warnings=warnings)
+    why = f"{against}; it was built before, in the volume {volumes.volume_name()}"
+    return ContainerPlan("cached", key, why, **facts, **place, **_environment(found.python, base, found.record, wanted))
+
+
+def _in_image(
+    wanted: _Wanted,
+    engine: ContainerEngine,
+    memory: EngineMemory,
+    base: Base,
+    key: str,
+    against: str,
+    warnings: tuple[str, ...],
+    facts: Mapping[str, Any],
+) -> ContainerPlan:
+    found = container_images.known(engine, memory, key, wanted.recipe.built_after)
+    if found is None:
+        why = f"{against}; there is no image {container_images.image_name(key)[:40]}…"
+        return ContainerPlan("build", key, why, **facts, warnings=warnings)
+    why = f"{against}; it was built before, as the image {found.id[:19]}"
+    values = _environment(container_images.PYTHON, base, found.record, wanted)
+    return ContainerPlan("cached", key, why, **facts, image=found.id, **values)
+
+
+def _environment(python: str, base: Base, record: Mapping[str, Any], wanted: _Wanted) -> dict[str, Any]:
+    """The part of a plan that tells of a virtual environment."""
+    folder = python.removesuffix("/bin/python")
+    return {
+        "python": python,
+        "variables": {"PATH": f"{folder}/bin:{base.path}", "VIRTUAL_ENV": folder},
+        "warnings": tuple(dict.fromkeys((*record["warnings"], *wanted.notices))),
+        "packages": tuple(record["packages"]),
+    }
+
+
+@dataclass(frozen=True, slots=True)
+class _Preparation:
+    """One call of :func:`prepare`."""
+
+    wanted: _Wanted
+    engine: ContainerEngine
+    environments: Path
+    settings: BuildSettings
+    docker: DockerWishes
+    owner: Owner
+    out: BuildLog
+    cancelled: Callable[[], bool]
+
+    def run(self) -> ContainerEnvironment:
+        memory = EngineMemory(self.environments, self.engine)
+        base = self._base(memory)
+        python = image_pythons.find(
+            self.engine,
+            memory,
+            base.id,
+            base.name,
+            base.config,
+            labels=self.owner.labels,
+            cancelled=self.cancelled,
+            asked=self.wanted.recipe.interpreter,
+        )
+        looked = _with_python(self.wanted, self.engine, memory, base, python)
+        self.out.say(f"{'Miss' if looked.how == 'build' else 'Hit'} for key {looked.key[:12]}: {looked.why}.")
+        for warning in looked.warnings:
+            self.out.say(f"Notice: {warning}.")
+        if looked.how != "build":
+            return _ready(looked, looked.how)
+        if self.cancelled():
+            raise BuildCanceled("the build was canceled")
+        self._remove_left_behind()
+        build = self._build(looked, base, python)
+        if looked.form == "image":
+            made = container_images.build(self.engine, memory, build)
+            how: Literal["cached", "built"] = "cached" if made.found else "built"
+            values = _environment(container_images.PYTHON, base, made.record, self.wanted)
+            return _ready(replace(looked, image=made.id, **values), how)
+        user = self.owner.user_of(base.id, python.path)
+        filled = volumes.fill(self.engine, memory, build, user)
+        values = _environment(filled.python, base, filled.record, self.wanted)
+        return _ready(replace(looked, **values), "cached" if filled.found else filled.record["how"])
+
+    def _base(self, memory: EngineMemory) -> Base:
+        """The base image; of an exact release that no registry has, another release of its line."""
+        asked, base, missing = _look(self.wanted, self.engine, memory)
+        if base is not None:
+            return base
+        self.out.say(f"{missing}.")
+        others = [each for each in self.wanted.bases if each is not asked]
+        try:
+            return asked.provide(self.engine, memory, self._image_build(), self.out, self.cancelled)
+        except ImageUnknown as error:
+            if not others:
+                raise
+            self.out.say(f"Notice: {error.summary}.")
+            return others[-1].provide(self.engine, memory, self._image_build(), self.out, self.cancelled)
+
+    def _image_build(self) -> ImageBuild:
+        """How a Dockerfile of the user, and apt packages, are built."""
+        variables = self.settings.environment()
+        proxies = {name: value for name in (*_PROXIES, *map(str.lower, _PROXIES)) if (value := variables.get(name))}
+        secret = [name for name, value in proxies.items() if mask(value) != value]
+        if secret and not has_buildx(self.settings.variables):
+            raise EnvironmentBuildException(
+                f"{', '.join(secret)} has a password, which the engine's classic builder would show to everybody: "
+                "install Docker's buildx plugin, give the engine's own configuration the proxy, or name a base_image"
+            )
+        return ImageBuild(proxies=proxies, network=self.docker.network, variables=self.settings.variables)
+
+    def _build(self, looked: ContainerPlan, base: Base, python: ImagePython) -> ContainerBuild:
+        sources = sources_in_container(self.wanted.recipe, self.wanted.requirements, self.settings)
+        network = self.docker.network or ("host" if sources.on_this_machine else None)
+        self.out.say(f"Building it upon Python {python.version} of {base.name}.")
+        return ContainerBuild(
+            recipe=self.wanted.recipe,
+            key=looked.key,
+            base=base,
+            python=python,
+            request=_python_request(self.wanted, python)[0],
+            want=self.wanted.want,
+            requirements=self.wanted.requirements,
+            translation=self.wanted.translation,
+            sources=sources,
+            settings=self.settings,
+            warnings=looked.warnings,
+            network=network,
+            labels=self.owner.labels,
+            log=self.out,
+            cancelled=self.cancelled,
+        )
+
+    def _remove_left_behind(self) -> None:
+        mine = {
+            name: self.owner.labels[name]
+            for name in ("traindock.workspace", "traindock.key")
+            if name in self.owner.labels
+        }
+        if mine:
+            remove_left_behind(self.engine, mine)
+
+
+def _ready(
+    looked: ContainerPlan, how: Literal["cached", "built", "conda", "base", "user_managed"]
+) -> ContainerEnvironment:
+    values = {name: getattr(looked, name) for name in looked.__slots__ if name != "how"}
+    return ContainerEnvironment(how=how, **values, seconds=0.0)
