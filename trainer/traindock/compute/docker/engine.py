@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from traindock.compute.docker import restarts, socket_faults
 from traindock.compute.docker.addresses import socket_path
-from traindock.compute.docker.facts import EngineFacts, facts_of
+from traindock.compute.docker.facts import EngineFacts, facts_of, is_podman
 from traindock.errors import (
     EngineException,
     EngineRefusedException,
@@ -83,8 +83,17 @@ class Engine:
         """
         if self._facts is None or time.monotonic() - self._facts[0] > _FACTS_SECONDS:
             with self.translated("say what it is"):
-                self._facts = (time.monotonic(), facts_of(self.api.info(), self._version))
+                facts = facts_of(self.api.info(), self._version, self._controllers())
+            self._facts = (time.monotonic(), facts)
         return self._facts[1]
+
+    def _controllers(self) -> list[str] | None:
+        """Return the cgroup controllers that Podman may use; None of Docker, which tells otherwise."""
+        if not is_podman(self._version):
+            return None
+        answer = self.api.get(f"{self.api.base_url}/v{self._version['Version']}/libpod/info", timeout=_ANSWER_SECONDS)
+        host = answer.json().get("host", {}) if answer.ok else {}
+        return list(host.get("cgroupControllers") or ())
 
     def started_after(self, moment: float) -> bool | None:
         """Whether the engine was stopped and started since ``moment``, in such a way that containers may have ended.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -30,6 +30,7 @@ class EngineKind(str, Enum):
 
 #: Which entries of ``/info`` have to be true for a limit to be applied.
 _LIMITS: Final = {"memory": ("MemoryLimit",), "pids": ("PidsLimit",), "cpus": ("CpuCfsPeriod", "CpuCfsQuota")}
+_CONTROLLERS: Final = {"memory": "memory", "pids": "pids", "cpu": "cpus"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class EngineFacts:
     """What is known of an engine.
 
     Attributes:
-        id: the engine's own identity; stays over restarts and upgrades.
+        id: tells engines apart, and stays over restarts and upgrades; can be used as a file's name.
         kind: see :class:`EngineKind`.
         version: such as "20.10.24".
         api_version: the newest version of Docker's API that it speaks, such as "1.41".
@@ -72,19 +73,25 @@ class EngineFacts:
     os: str
 
 
-def facts_of(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineFacts:
-    """Return the facts in an engine's answers to ``/info`` and ``/version``."""
+def facts_of(
+    info: Mapping[str, Any], version: Mapping[str, Any], controllers: Collection[str] | None = None
+) -> EngineFacts:
+    """Return the facts in an engine's answers.
+
+    Args:
+        info: its answer to ``/info``.
+        version: its answer to ``/version``.
+        controllers: of Podman, the cgroup controllers that it may use, from its own ``/libpod/info``.
+    """
     security = tuple(str(option) for option in info.get("SecurityOptions") or ())
     kind = _kind(info, version, security)
-    # On cgroup v1 a rootless engine has no groups of its own ("none"), so that it can limit nothing.
-    limits = {} if info.get("CgroupDriver") == "none" else _LIMITS
     return EngineFacts(
         id=_id(info, kind),
         kind=kind,
         version=str(version.get("Version", "")),
         api_version=str(version.get("ApiVersion", "")),
         cgroup_version=str(info.get("CgroupVersion") or ""),
-        applies=frozenset(limit for limit, entries in limits.items() if all(info.get(entry) for entry in entries)),
+        applies=_applied(info, controllers),
         runtimes=tuple(sorted(info.get("Runtimes") or ())),
         cdi=_has_cdi(info, version, kind),
         cpus=int(info.get("NCPU") or 0),
@@ -97,10 +104,25 @@ def facts_of(info: Mapping[str, Any], version: Mapping[str, Any]) -> EngineFacts
     )
 
 
+def is_podman(version: Mapping[str, Any]) -> bool:
+    """Whether an answer to ``/version`` is Podman's."""
+    return any(component.get("Name") == "Podman Engine" for component in version.get("Components") or ())
+
+
+def _applied(info: Mapping[str, Any], controllers: Collection[str] | None) -> frozenset[str]:
+    # On cgroup v1 a rootless Docker has no groups of its own ("none"), so that it can limit nothing.
+    if info.get("CgroupDriver") == "none":
+        return frozenset()
+    applied = {limit for limit, entries in _LIMITS.items() if all(info.get(entry) for entry in entries)}
+    if controllers is not None:  # Podman answers for the machine, also where it is rootless and got no controllers
+        applied &= {_CONTROLLERS[name] for name in controllers if name in _CONTROLLERS}
+    return frozenset(applied)
+
+
 def _kind(info: Mapping[str, Any], version: Mapping[str, Any], security: tuple[str, ...]) -> EngineKind:
     names = _names(security)
     rootless = "rootless" in names or info.get("Rootless") is True
-    if any(component.get("Name") == "Podman Engine" for component in version.get("Components") or ()):
+    if is_podman(version):
         return EngineKind.PODMAN_ROOTLESS if rootless else EngineKind.PODMAN
     if info.get("OperatingSystem") == "Docker Desktop":
         return EngineKind.DESKTOP
@@ -115,11 +137,10 @@ def _names(security: tuple[str, ...]) -> set[str]:
 
 
 def _id(info: Mapping[str, Any], kind: EngineKind) -> str:
-    if not kind.is_podman and info.get("ID"):
-        return str(info["ID"])
-    # Podman makes up another identity for each answer.
-    told = "\0".join([kind, str(info.get("Name", "")), str(info.get("DockerRootDir", ""))])
-    return f"{kind}-{hashlib.sha256(told.encode()).hexdigest()[:16]}"
+    # Docker has one identity for all engines of a machine that share /etc/docker; Podman makes one up for each answer.
+    own = str(info.get("Name", "")) if kind.is_podman else str(info.get("ID", ""))
+    digest = hashlib.sha256(f"{own}\0{info.get('DockerRootDir', '')}".encode()).hexdigest()
+    return f"{'podman' if kind.is_podman else 'docker'}-{digest[:16]}"
 
 
 def _has_cdi(info: Mapping[str, Any], version: Mapping[str, Any], kind: EngineKind) -> bool:

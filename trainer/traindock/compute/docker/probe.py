@@ -43,6 +43,8 @@ ROLE_LABEL: Final = "traindock.role"
 _ANSWER_SECONDS: Final = 60.0
 #: Images that are remembered for each engine.
 _MOST_IMAGES: Final = 200
+#: Engines in whose containers root is the user that the engine runs as.
+_AS_ROOT: Final = frozenset({EngineKind.ROOTLESS, EngineKind.PODMAN_ROOTLESS})
 #: Of the answer's file; raised when older answers do not say enough.
 _FORMAT: Final = 1
 
@@ -114,7 +116,7 @@ def probe(
         StoreException: the disk refuses to take the folder.
     """
     facts = engine.facts()
-    file = workspace.engine(re.sub(r"[^A-Za-z0-9]+", "-", facts.id))
+    file = workspace.engine(facts.id)
     told_for = _told_for(facts, workspace)
     known = _remembered(file, told_for)
     if image in known:
@@ -128,7 +130,7 @@ def probe(
 
 def forget(engine: Engine, workspace: WorkspaceLayout) -> None:
     """Have the next :func:`probe` ask the engine again."""
-    workspace.engine(re.sub(r"[^A-Za-z0-9]+", "-", engine.facts().id)).unlink(missing_ok=True)
+    workspace.engine(engine.facts().id).unlink(missing_ok=True)
 
 
 def _told_for(facts: EngineFacts, workspace: WorkspaceLayout) -> dict[str, Any]:
@@ -161,10 +163,8 @@ def _from_json(value: dict[str, Any]) -> Probe:
 def _wanted(facts: EngineFacts) -> Probe:
     """Return how containers should run, by what the engine says of itself."""
     security = ("label=disable",) if facts.selinux else ()
-    inside_root = facts.kind in (EngineKind.ROOTLESS, EngineKind.PODMAN_ROOTLESS) or (
-        facts.kind is EngineKind.DESKTOP and sys.platform != "darwin"
-    )
-    if inside_root:
+    as_root = facts.kind in _AS_ROOT or (facts.kind is EngineKind.DESKTOP and sys.platform != "darwin")
+    if as_root:
         return Probe("0:0", security_opt=security)
     return Probe(
         f"{os.getuid()}:{os.getgid()}",
@@ -273,10 +273,12 @@ def _judged(error: EngineRefusedException, facts: EngineFacts, folder: Path) -> 
     if re.search(r"no such file or directory|does not exist|not shared|mounts denied", said, re.IGNORECASE):
         return _sees_nothing(facts, folder, said)
     if re.search(r"permission denied", said, re.IGNORECASE) and str(folder) in said:
+        why, advice = "It is closed to root, as network disks often are", "rootless Docker or Podman of your own"
+        if facts.kind in _AS_ROOT:
+            why, advice = "The engine runs as another user", "an engine that you started yourself"
         return EngineUnfitException(
-            f"{_name(facts)} may not look into {folder.parent}, where the workspace is: {said}. Its disk is closed to "
-            "root, as network disks often are; use rootless Docker or Podman of your own, or a workspace on a "
-            "disk of this machine"
+            f"{_name(facts)} may not look into {folder.parent}, where the workspace is: {said}. {why}; use {advice}, "
+            "or a workspace elsewhere"
         )
     return error
 
