@@ -18,6 +18,11 @@ grace_seconds = 10               # between SIGTERM and SIGKILL
 [dispatcher]
 idle_seconds = 60                # it leaves after so long without work
 
+[docker]                         # what containers are made of
+base_image = "python:{python}-slim"  # {python} is the version that the environment asks for
+environment_form = "auto"        # "volume" or "image": how environments are kept where a target does not say
+registry = ""                    # "host:port/path" to which images are pushed and from which nodes pull them
+
 [network_disk]                   # several hosts may have it; one of them writes, see store.ownership
 use = "auto"                     # "yes" or "no" where the type of the file system misleads
 silence_seconds = 60             # a host that was not heard for so long may be succeeded by another
@@ -76,6 +81,15 @@ class NetworkDiskSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class ContainerSettings:
+    """What containers are made of; see ``images.containers``."""
+
+    base_image: str = "python:{python}-slim"
+    environment_form: str = "auto"
+    registry: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """All settings of a workspace."""
 
@@ -84,6 +98,7 @@ class Settings:
     jobs: JobSettings = field(default_factory=JobSettings)
     dispatcher: DispatcherSettings = field(default_factory=DispatcherSettings)
     network_disk: NetworkDiskSettings = field(default_factory=NetworkDiskSettings)
+    docker: ContainerSettings = field(default_factory=ContainerSettings)
 
 
 _SECTIONS: dict[str, type[Any]] = {
@@ -92,9 +107,13 @@ _SECTIONS: dict[str, type[Any]] = {
     "jobs": JobSettings,
     "dispatcher": DispatcherSettings,
     "network_disk": NetworkDiskSettings,
+    "docker": ContainerSettings,
 }
 #: Texts of which only some are allowed.
-_CHOICES = {("network_disk", "use"): ("auto", "yes", "no")}
+_CHOICES = {
+    ("network_disk", "use"): ("auto", "yes", "no"),
+    ("docker", "environment_form"): ("auto", "volume", "image"),
+}
 
 
 def load(path: Path) -> Settings:
