@@ -101,7 +101,9 @@ def lay_out(job: Job) -> None:
         raise LaunchError(text) from error
 
 
-def write_launch_request(job: Job, plan: Plan, environment: Mapping[str, str], *, held_fds: Sequence[int] = ()) -> None:
+def write_launch_request(
+    job: Job, plan: Plan, environment: Mapping[str, str], *, held_fds: Sequence[int] = (), own_group: bool = False
+) -> None:
     """Write ``launch.json``: what ``runtime.launcher`` is to do.
 
     Args:
@@ -109,6 +111,7 @@ def write_launch_request(job: Job, plan: Plan, environment: Mapping[str, str], *
         plan: with the environment's interpreter in its command.
         environment: all variables of the job.
         held_fds: descriptors that the launcher inherits and keeps.
+        own_group: whether the job has its control group for itself.
     """
     layout = job.layout
     write_json(
@@ -128,6 +131,7 @@ def write_launch_request(job: Job, plan: Plan, environment: Mapping[str, str], *
             "grace_seconds": plan.limits["grace_seconds"],
             "max_seconds": plan.limits["max_seconds"],
             "held_fds": list(held_fds),
+            "own_group": own_group,
         },
     )
 

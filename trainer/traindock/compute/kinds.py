@@ -9,7 +9,10 @@ from typing import Any, Final
 from traindock.compute.base import Backend
 from traindock.errors import ComputeTargetException
 
-_BACKENDS: Final[dict[str, str]] = {"local": "traindock.compute.local:LocalBackend"}
+_BACKENDS: Final[dict[str, str]] = {
+    "local": "traindock.compute.local:LocalBackend",
+    "docker": "traindock.compute.docker.backend:DockerBackend",
+}
 
 
 def backend(name: str, kind: str, settings: Mapping[str, Any]) -> Backend:

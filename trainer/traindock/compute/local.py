@@ -7,7 +7,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 from traindock import runtime
 from traindock.compute import processes
 from traindock.compute.base import Backend, Job, LaunchError, Outcome, Plan
+from traindock.compute.build_settings import build_settings
 from traindock.compute.caches import stand_ins
 from traindock.compute.devices import list_gpus
 from traindock.compute.job_folder import alone, command_of, lay_out, with_python, write_launch_request
@@ -29,10 +30,10 @@ from traindock.errors import (
 from traindock.images import venvs
 from traindock.images.pythons import check_buildable
 from traindock.images.recipe import Recipe
-from traindock.images.uv import BuildLog, BuildSettings
+from traindock.images.uv import BuildLog
 from traindock.run_types import WITHOUT_JOB
 from traindock.runtime.supervisor import CANNOT_RECORD
-from traindock.settings import PackageSettings, Settings
+from traindock.settings import Settings
 from traindock.spec import RunSpec
 from traindock.store.watch import Watcher
 
@@ -116,7 +117,7 @@ class LocalBackend(Backend):
                 caller=job.spec.interpreter,
                 log=job.layout.build_log,
                 cancelled=cancelled,
-                settings=_build_settings(job.settings.packages, {**caller, **moved}),
+                settings=build_settings(job.settings.packages, {**caller, **moved}),
             )
         except UserErrorException as error:
             raise EnvironmentBuildException(str(error)) from error
@@ -267,18 +268,6 @@ def _reap(run_id: str) -> None:
 def _errors_of(process: subprocess.Popen[bytes]) -> str:
     text = process.stderr.read().decode("utf-8", "replace").strip() if process.stderr is not None else ""
     return text[-500:] or "without a word"
-
-
-def _build_settings(packages: PackageSettings, variables: Mapping[str, str]) -> BuildSettings:
-    return BuildSettings(
-        index_url=packages.index_url or None,
-        extra_index_urls=packages.extra_index_urls,
-        find_links=packages.find_links,
-        offline=packages.offline,
-        proxy=packages.proxy or None,
-        ca_bundle=packages.ca_bundle or None,
-        variables=variables,
-    )
 
 
 def _recipe(spec: RunSpec) -> Recipe:

@@ -82,6 +82,9 @@ class ExitRecord:
     canceled: bool = False
     timed_out: bool = False
     oom_killed: bool = False
+    oom_kills: int = 0
+    memory_limit_bytes: int | None = None
+    memory_peak_bytes: int | None = None
     lost_output_bytes: int = 0
     error: dict[str, Any] | None = None
     launch_error: str | None = None

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from traindock import faultpoints
-from traindock.compute.base import Backend, Job, LaunchError
+from traindock.compute.base import Backend, EnvironmentGone, Job, LaunchError
 from traindock.compute.held import follow as follow_held
 from traindock.compute.held import logged_bytes
 from traindock.compute.kinds import backend as make_backend
@@ -168,7 +168,7 @@ class RunDriver(threading.Thread):
         if self._cancel.is_set():
             backend.cancel(job)
         requests = RequestServer(self._workspace, self.folder)
-        outcome = backend.follow(job, lambda: self._tick(requests))
+        outcome = backend.follow(job, lambda: self._tick(requests), self._tell)
         requests.serve()
         return ending_of(outcome, self.folder.load(), job.layout)
 
@@ -194,10 +194,10 @@ class RunDriver(threading.Thread):
     def _launch(self, backend: Backend, job: Job, record: RunRecord) -> None:
         self._check_withdrawn()
         backend.check(job.spec, job.settings)
-        plan = backend.plan(job)
-        write_json(job.layout.plan_json, plan.to_json())
+        planned = backend.plan(job)
+        write_json(job.layout.plan_json, planned.to_json())
         self._advance(State.PREPARING, since=(State.NOT_STARTED,))
-        plan = backend.prepare(job, plan, self._withdrawn)
+        plan = backend.prepare(job, planned, self._withdrawn)
         self._check_withdrawn()
         environment = dict(plan.environment)
         self.folder.append(
@@ -213,7 +213,13 @@ class RunDriver(threading.Thread):
             write_json(job.layout.plan_json, plan.to_json())
             check_writable(self._workspace.layout)
             faultpoints.reached("dispatcher.before-launch")
-            backend.launch(job, plan, lease.fds if lease else ())
+            try:
+                backend.launch(job, plan, lease.fds if lease else ())
+            except EnvironmentGone as error:
+                self._tell(f"{error}: preparing it anew")
+                plan = replace(backend.prepare(job, planned, self._withdrawn), devices=plan.devices)
+                self._check_withdrawn()
+                backend.launch(job, plan, lease.fds if lease else ())
             faultpoints.reached("dispatcher.after-launch")
         finally:
             # From here on the job's launcher holds the devices, if it was started.

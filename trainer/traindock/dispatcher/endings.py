@@ -54,21 +54,48 @@ def _judge(found: Mapping[str, Any], record: RunRecord) -> tuple[Reason, str]:
     if found.get("timed_out"):
         limit = record.spec.max_run_duration_seconds
         return Reason.TIMED_OUT, f"ended after {seconds:.1f} s: max_run_duration_seconds={limit}"
+    number, code = found.get("signal"), found.get("exit_code")
     if found.get("oom_killed"):
-        peak = int(found.get("peak_memory_bytes") or 0) / 1e9
+        return Reason.OUT_OF_MEMORY, f"a process of the job was killed for memory by the system ({_memory(found)})"
+    if found.get("oom_kills") and code != 0:
+        then = f"with exit code {code}{_error_text(found)}" if number is None else f"by signal {number}"
         return (
             Reason.OUT_OF_MEMORY,
-            f"a process of the job was killed for memory by the system (peak of the script: {peak:.1f} GB)",
+            f"a process that the script had started was killed for memory by the system ({_memory(found)}); the script "
+            f"then ended {then}",
         )
-    number = found.get("signal")
     if number is not None:
         return Reason.KILLED_BY_SIGNAL, f"the script was killed by signal {number} ({_signal_name(number)})"
-    code = found.get("exit_code")
     if code == 0:
         return Reason.FINISHED, ""
     if code is None:
         return Reason.LOST, "the job's exit record names neither an exit code nor a signal"
     return Reason.EXITED_NONZERO, f"the script ended with exit code {code}{_error_text(found)}"
+
+
+def memory_warning(found: Mapping[str, Any]) -> str:
+    """Return what is to be said of a run that completed although processes of it were killed; else ""."""
+    kills = int(found.get("oom_kills") or 0)
+    if not kills:
+        return ""
+    some = "a process" if kills == 1 else f"{kills} processes"
+    return (
+        f"{some} that the script had started {'was' if kills == 1 else 'were'} killed for memory by the system "
+        f"({_memory(found)}): its results may not be whole"
+    )
+
+
+def _memory(found: Mapping[str, Any]) -> str:
+    limit, peak = found.get("memory_limit_bytes"), found.get("memory_peak_bytes")
+    if limit is None:
+        return f"peak of the script: {int(found.get('peak_memory_bytes') or 0) / 1e9:.1f} GB"
+    # The bytes of files that it had read lately count as well, and are given up first.
+    used = f", its peak was {_amount(peak)}" if peak is not None else ""
+    return f"its node has {_amount(limit)}{used}"
+
+
+def _amount(size: int) -> str:
+    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
 
 
 def _error_text(found: Mapping[str, Any]) -> str:

@@ -7,7 +7,7 @@ import time
 from typing import Any
 
 from traindock import faultpoints
-from traindock.dispatcher.endings import Ending
+from traindock.dispatcher.endings import Ending, memory_warning
 from traindock.dispatcher.leavings import leavings
 from traindock.errors import StoreException
 from traindock.states import State
@@ -41,6 +41,8 @@ def finish(workspace: WorkspaceLayout, folder: RunFolder, ending: Ending) -> Non
         folder.advance(State.FINALIZING)
     faultpoints.reached("dispatcher.before-seal")
     also: list[dict[str, Any]] = [{"type": "exit", "value": dict(ending.exit)}] if ending.exit else []
+    if ending.state is State.COMPLETED and (text := memory_warning(ending.exit)):
+        also.append({"type": "warning", "text": text})
     if text := leavings(workspace, folder.layout, record.spec.snapshot):
         also.append({"type": "warning", "text": text})
     try:

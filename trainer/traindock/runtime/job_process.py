@@ -28,6 +28,8 @@ KILL_PATIENCE = 30.0
 
 _PR_SET_PDEATHSIG, _PR_SET_CHILD_SUBREAPER = 1, 36
 _LINUX = sys.platform == "linux"
+_OOM_CONTROL = "memory.oom_control"
+_NO_LIMIT = 1 << 60
 
 
 class Signals:
@@ -294,21 +296,41 @@ def start_of(pid: int) -> float | None:
 
 def oom_kills() -> int:
     """How many processes the kernel has killed for memory: in this control group, else on the machine."""
-    places = []
-    for line in _read("/proc/self/cgroup").splitlines():
-        _, controllers, path = line.split(":", 2)
-        if controllers == "memory":
-            places += [f"/sys/fs/cgroup/memory{path}/memory.oom_control"]
-        elif controllers == "":
-            places += [f"/sys/fs/cgroup{path}/memory.events"]
-    # Next the group's own files where a container hides the path above it.
-    places += ["/sys/fs/cgroup/memory.events", "/sys/fs/cgroup/memory/memory.oom_control", "/proc/vmstat"]
-    for place in places:
+    places = [os.path.join(folder, name) for folder in _memory_groups() for name in ("memory.events", _OOM_CONTROL)]
+    for place in [*places, "/proc/vmstat"]:
         for line in _read(place).splitlines():
             key, _, value = line.partition(" ")
             if key == "oom_kill":
                 return int(value)
     return 0
+
+
+def group_memory() -> Tuple[int | None, int | None]:
+    """How many bytes this control group may use, and has used at most; None where there is no such limit or count."""
+    for folder in _memory_groups():
+        for limit, peak in (("memory.max", "memory.peak"), ("memory.limit_in_bytes", "memory.max_usage_in_bytes")):
+            if os.path.exists(os.path.join(folder, limit)):
+                return _amount(os.path.join(folder, limit)), _amount(os.path.join(folder, peak))
+    return None, None
+
+
+def _memory_groups() -> List[str]:
+    """Folders in which this process's control group for memory may be, the most certain first."""
+    places = []
+    for line in _read("/proc/self/cgroup").splitlines():
+        _, controllers, path = line.split(":", 2)
+        if controllers == "memory":
+            places.append(f"/sys/fs/cgroup/memory{path}")
+        elif controllers == "":
+            places.append(f"/sys/fs/cgroup{path}")
+    # Next the group's own files where a container hides the path above it.
+    return [*places, "/sys/fs/cgroup", "/sys/fs/cgroup/memory"]
+
+
+def _amount(path: str) -> int | None:
+    """A number of bytes that is one, and not the kernel's word or number for "all"."""
+    text = _read(path).strip()
+    return int(text) if text.isdigit() and int(text) < _NO_LIMIT else None
 
 
 def quietly(function: Callable[..., Any], *arguments: Any) -> None:

@@ -7,7 +7,7 @@ for the script and for everything the script left behind; and it records the end
 or later. This file is only the way in, since Python compiles it anew for each job; the work is done by
 ``supervisor`` (the records) and ``job_process`` (the job's processes), which come from the bytecode cache.
 
-``launch.json`` (an object; all keys but the last two are required)::
+``launch.json`` (an object; all keys but the last three are required)::
 
     run_id, attempt       for the records
     argv, cwd, env        the job's full command, working directory and complete environment
@@ -17,6 +17,7 @@ or later. This file is only the way in, since Python compiles it anew for each j
     max_seconds           the job is ended as timed out after this; null: never
     held_fds              inherited descriptors to keep open for life and from the job (GPU leases)
     error, lost           files for bootstrap.py's ``--error`` and ``--lost``, made here before the disk can fill up
+    own_group             whether the job has its control group for itself, as in a container
 
 ``started`` holds run_id, attempt, pid, pid_started, host, boot_id, time and, once the job executes, child_pid and
 child_started. ``pid_started`` tells a process from a later one with the same number: clock ticks since boot on
@@ -31,6 +32,8 @@ Linux, elsewhere the wall clock (seconds) within two seconds of the start.
     user_seconds, system_seconds   CPU time of all its processes
     canceled, timed_out   whether the launcher was told to end the job, or its time was over, before it had ended
     oom_killed            whether the kernel killed it for memory
+    oom_kills, memory_limit_bytes, memory_peak_bytes   with ``own_group``: how many of the job's processes the kernel
+                          killed for memory; what all of them together may use, and used at most (null: not known)
     lost_output_bytes     printed bytes that a full disk did not take
     error                 what bootstrap.py wrote about the exception that ended the script, or null
     launch_error, launch_error_kind   why the job could not be executed, or null: no_working_directory,

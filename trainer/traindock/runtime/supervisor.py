@@ -11,7 +11,7 @@ import os
 import sys
 import time
 
-from .job_process import Job, Signals, oom_kills, quietly, read_bytes, start_of
+from .job_process import Job, Signals, group_memory, oom_kills, quietly, read_bytes, start_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -139,6 +139,9 @@ def _run(request: Dict[str, Any], started: Dict[str, Any], output: int, signals:
         canceled=job.canceled, timed_out=job.timed_out,
         oom_killed=killed and oom_kills() > oom_before, left_behind=job.left_behind,
     )  # fmt: skip
+    if request.get("own_group"):
+        record["oom_kills"] = oom_kills() - oom_before
+        record["memory_limit_bytes"], record["memory_peak_bytes"] = group_memory()
     return record
 
 

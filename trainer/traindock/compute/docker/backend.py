@@ -1,0 +1,223 @@
+"""The "docker" kind: each job a container of an engine on this machine, under the launcher of ``runtime``."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any, cast
+
+from traindock.compute import processes
+from traindock.compute.base import Backend, Job, Outcome, Plan
+from traindock.compute.build_settings import build_settings
+from traindock.compute.docker import cancelling, containers
+from traindock.compute.docker.engine import Engine, connect
+from traindock.compute.docker.follow import follow
+from traindock.compute.docker.job_variables import planned_variables, with_environment
+from traindock.compute.docker.launching import launch
+from traindock.compute.docker.naming import KEY, RUN, WORKSPACE, container_name, identity, is_own
+from traindock.compute.docker.probe import probe
+from traindock.compute.docker.request import Surroundings, all_mounts, create_request
+from traindock.compute.job_folder import alone, command_of, with_python
+from traindock.compute.variables import submitters_variables
+from traindock.errors import ComputeTargetException, EnvironmentBuildException, UserErrorException
+from traindock.images import containers as environments
+from traindock.images.containers import ContainerEnvironment, ContainerPlan
+from traindock.images.engines import VOLUME_PLACE, DockerWishes, Form, Owner
+from traindock.images.recipe import Recipe
+from traindock.run_types import WITHOUT_JOB
+from traindock.settings import Settings
+from traindock.spec import RunSpec
+from traindock.store import signing
+
+#: Seconds for which an engine that is gone is waited for where only it knows how a job ended.
+ENGINE_PATIENCE = 60.0
+
+
+class DockerBackend(Backend):
+    """Launches jobs as containers of an engine on this machine."""
+
+    kind = "docker"
+
+    @property
+    def max_nodes(self) -> int:
+        """``max_nodes`` of the settings."""
+        return int(self.settings.get("max_nodes") or 1)
+
+    @property
+    def url(self) -> str:
+        """The engine's address."""
+        return str(self.settings["engine"])
+
+    def check(self, spec: RunSpec, settings: Settings) -> None:
+        """Check nodes, and that the engine answers."""
+        if spec.node_count > 1:
+            raise ComputeTargetException(
+                f"the run asks for {spec.node_count} nodes, and compute target {self.name!r} (docker) runs a script "
+                "on one: use node_count=1"
+            )
+        connect(self.url)
+
+    def gpus_needed(self, spec: RunSpec) -> int:
+        """All that were asked for."""
+        return spec.gpus
+
+    def plan(self, job: Job) -> Plan:
+        """Return the environment, the command, the variables and the request for the container."""
+        engine = connect(self.url)
+        try:
+            with engine.translated("say which images it has"):
+                found = environments.plan(
+                    _recipe(job),
+                    engine=engine,
+                    environments=job.workspace.environments,
+                    settings=None,
+                    docker=self._wishes(job),
+                    caller=job.spec.interpreter,
+                )
+        except UserErrorException as error:
+            raise EnvironmentBuildException(str(error)) from error
+        planned = Plan(
+            kind=self.kind,
+            environment={**_facts(found), "warnings": list(found.warnings)},
+            command=command_of(job),
+            cwd=str(job.layout.work),
+            variables=planned_variables(job),
+            gpus=self.gpus_needed(job.spec),
+            limits={"max_seconds": job.spec.max_run_duration_seconds, "grace_seconds": job.settings.jobs.grace_seconds},
+            target=dict(self.settings),
+        )
+        return self._with_environment(job, planned, found, self._surroundings(job, engine))
+
+    def prepare(self, job: Job, plan: Plan, cancelled: Callable[[], bool]) -> Plan:
+        """Find or build the environment, and put it, and as whom the container runs, into the request."""
+        engine = connect(self.url)
+        own = identity(job)
+
+        def user_of(image: str, python: str) -> Any:
+            return probe(engine, image, python, job.workspace, own)
+
+        try:
+            with engine.translated("make the environment"):
+                prepared = environments.prepare(
+                    _recipe(job),
+                    engine=engine,
+                    environments=job.workspace.environments,
+                    settings=build_settings(job.settings.packages, submitters_variables(job)),
+                    docker=self._wishes(job),
+                    caller=job.spec.interpreter,
+                    owner=Owner(user_of, own),
+                    log=job.layout.build_log,
+                    cancelled=cancelled,
+                )
+        except UserErrorException as error:
+            raise EnvironmentBuildException(str(error)) from error
+        user = probe(engine, prepared.image, prepared.python, job.workspace, own)
+        around = replace(
+            self._surroundings(job, engine),
+            user=user.user,
+            group_add=tuple(map(str, user.group_add)),
+            userns_mode=user.userns_mode,
+            security=user.security_opt,
+            tmp_writable=user.tmp_writable,
+        )
+        environment = {
+            **_facts(prepared),
+            "seconds": prepared.seconds,
+            "packages": list(prepared.packages),
+            "warnings": [*self._limit_warnings(engine), *prepared.warnings],
+        }
+        plan = replace(plan, environment=environment, command=with_python(plan.command, prepared.python))
+        return self._with_environment(job, plan, prepared, around)
+
+    def launch(self, job: Job, plan: Plan, lease_fds: Sequence[int] = ()) -> None:
+        """Lay out the working directory, and make and start the container, whose launcher records its own start."""
+        # The launcher sees to it that no script runs twice; this, that nobody takes its folder away meanwhile.
+        with alone(job.layout.driver):
+            if not self.started(job):
+                launch(connect(self.url), job, plan)
+
+    def started(self, job: Job) -> bool:
+        """Whether the launcher's mark is there, or its container runs and may be about to make it."""
+        if job.layout.started_json.exists() or processes.lock_is_held(job.layout.launch_lock):
+            return True
+        found = containers.find(connect(self.url), container_name(job.run_id, job.attempt))
+        return found is not None and is_own(found, job) and containers.is_running(found)
+
+    def follow(self, job: Job, tick: Callable[[], None], tell: Callable[[str], None] = lambda text: None) -> Outcome:
+        """Wait until the launcher's lock is free; the engine is asked only where that does not say how it ended."""
+        return follow(job, self.url, tick, tell, patience=ENGINE_PATIENCE)
+
+    def cancel(self, job: Job) -> None:
+        """Have the launcher told to end the job, and the container killed where it does not."""
+        if job.spec.type not in WITHOUT_JOB:
+            cancelling.end(job, lambda: connect(self.url))
+
+    def clean(self, job: Job) -> None:
+        """Remove the container."""
+        engine = connect(self.url)
+        found = containers.find(engine, container_name(job.run_id, job.attempt))
+        if found is not None and is_own(found, job):
+            containers.remove(engine, found["Id"], force=True)
+
+    def sweep(self, workspace_id: str, ended: Callable[[str], bool]) -> None:
+        """Remove the containers of runs that have ended, whatever they were for."""
+        engine = connect(self.url)
+        wanted = [f"{WORKSPACE}={workspace_id}", f"{KEY}={signing.key_fingerprint()}"]
+        with engine.translated("list containers"):
+            found = engine.api.containers(all=True, filters={"label": wanted})
+        for one in found:
+            run_id = (one.get("Labels") or {}).get(RUN)
+            if run_id and ended(run_id):
+                containers.remove(engine, one["Id"], force=True)
+
+    def describe(self) -> dict[str, Any]:
+        """Return nodes and engine."""
+        return {"max_nodes": self.max_nodes, "engine": self.url, "gpu": self.settings.get("gpu", "required")}
+
+    def _wishes(self, job: Job) -> DockerWishes:
+        docker = job.settings.docker
+        return DockerWishes(
+            form=cast("Form", self.settings.get("environment_form") or docker.environment_form),
+            base_image=docker.base_image,
+            registry=docker.registry,
+        )
+
+    def _surroundings(self, job: Job, engine: Engine) -> Surroundings:
+        return Surroundings(network=self.settings.get("network"), memory_bytes=self.settings.get("memory"))
+
+    def _limit_warnings(self, engine: Engine) -> list[str]:
+        return []
+
+    def _with_environment(
+        self, job: Job, plan: Plan, found: ContainerPlan | ContainerEnvironment, around: Surroundings
+    ) -> Plan:
+        around = replace(
+            around,
+            image=found.image,
+            python=found.python,
+            volume=None if found.volume is None else (found.volume, VOLUME_PLACE),
+        )
+        return replace(
+            plan,
+            variables=with_environment(plan.variables, found.variables, job),
+            request=create_request(job, around),
+            mounts={mount.source: mount.target for mount in all_mounts(job, around)},
+        )
+
+
+def _facts(found: ContainerPlan | ContainerEnvironment) -> dict[str, Any]:
+    return {
+        "key": found.key,
+        "action": found.how,
+        "why": found.why,
+        "python": found.python,
+        "form": found.form,
+        "base": found.base_asked,
+        "base_digest": found.base_digest,
+        "image": found.image,
+        "volume": found.volume,
+    }
+
+
+def _recipe(job: Job) -> Recipe:
+    return Recipe.from_json(job.spec.environment)

@@ -1,0 +1,204 @@
+"""Making and starting a job's container, until it is certain that its launcher has the job, or that it has not."""
+
+from __future__ import annotations
+
+import re
+import time
+from dataclasses import replace
+from typing import Any, Final
+
+from traindock import faultpoints
+from traindock.compute.base import EnvironmentGone, Job, LaunchError, Plan
+from traindock.compute.docker import cancelling, containers
+from traindock.compute.docker.engine import Engine
+from traindock.compute.docker.job_variables import make_home, of_image
+from traindock.compute.docker.naming import is_own
+from traindock.compute.docker.request import Devices, own_folders, with_devices
+from traindock.compute.job_folder import lay_out, write_launch_request
+from traindock.compute.variables import job_environment
+from traindock.errors import EngineException, EngineRefusedException, StoreException
+from traindock.images import containers as environments
+from traindock.runtime.supervisor import CANNOT_RECORD
+from traindock.states import Reason
+from traindock.store.copying import storage_error
+from traindock.store.files import write_json
+
+_START_SECONDS: Final = 60.0
+_POLL_SECONDS: Final = 0.005
+_LOOK_SECONDS: Final = 0.25
+#: Seconds for which an engine that broke off in the middle of a launch is waited for.
+_BREAK_SECONDS: Final = 30.0
+_ATTEMPTS: Final = 5
+#: How the container's first process ends where the program that it is to start is not there, or is none.
+_NO_PROGRAM: Final = (126, 127)
+_MISSING_SOURCE: Final = re.compile(r"bind source path does not exist: (\S.*)|statfs (\S.*?): no such file")
+_FULL: Final = "no space left on device"
+
+
+def launch(engine: Engine, job: Job, plan: Plan) -> None:
+    """See :meth:`traindock.compute.base.Backend.launch`; nobody else launches the job meanwhile."""
+    cancelling.begin(job)
+    name = str(plan.request["name"])
+    if _cleared(engine, job, name):
+        lay_out(job)
+        _make_folders(job)
+        plan = replace(plan, request=with_devices(plan.request, Devices(uuids=plan.devices)))
+        variables = job_environment(of_image(_image(engine, plan)), plan)
+        write_launch_request(job, plan, variables, own_group="Memory" in plan.request["body"]["HostConfig"])
+        write_json(job.layout.plan_json, plan.to_json())
+        try:
+            _start(engine, job, plan, _created(engine, job, plan))
+        except EngineRefusedException as error:
+            raise _explained(error, job, plan) from error
+        except EngineException as error:
+            _after_break(engine, job, plan, error)
+    else:
+        _await_mark(engine, job, plan, name)
+    if (found := containers.find(engine, name)) and (main := containers.main_process(found)):
+        cancelling.mains[cancelling.key_of(job)] = main
+
+
+def _cleared(engine: Engine, job: Job, name: str) -> bool:
+    """Remove a container that a dispatcher made and did not start; returns False where it runs after all."""
+    found = containers.find(engine, name)
+    if found is None:
+        return True
+    if not is_own(found, job):
+        raise LaunchError(
+            f"the container engine has a container {name!r} that is not this run's: remove or rename it "
+            f"(docker rm {name}) and submit the run again"
+        )
+    # It is not started: the devices that it was made for were given back when its dispatcher died. Nor is it removed
+    # by force, since that dispatcher's last words may have been to start it.
+    return containers.remove(engine, found["Id"], force=False)
+
+
+def _image(engine: Engine, plan: Plan) -> dict[str, Any]:
+    from docker.errors import NotFound
+
+    image = plan.request["body"]["Image"]
+    with engine.translated("look at the image"):
+        try:
+            found: dict[str, Any] = engine.api.inspect_image(image)["Config"]  # type: ignore[no-untyped-call]
+        except NotFound:
+            raise EnvironmentGone(f"the image {image} was removed from the container engine") from None
+    return found
+
+
+def _created(engine: Engine, job: Job, plan: Plan) -> str:
+    """Make the container; returns its id."""
+    request = plan.request
+    for _ in range(_ATTEMPTS):
+        try:
+            with engine.translated("make the job's container"):
+                create = engine.api.create_container_from_config
+                made = create(request["body"], request["name"])  # type: ignore[no-untyped-call]
+            faultpoints.reached("docker.created")
+            return str(made["Id"])
+        except EngineRefusedException as error:
+            if error.status != 409 or "already in use" not in error.explanation:
+                raise
+        # Asked for by a dispatcher that died since, and made only now.
+        if not _cleared(engine, job, request["name"]):
+            return str(request["name"])
+    raise LaunchError(f"the container engine has, again and again, a container {request['name']!r}")
+
+
+def _start(engine: Engine, job: Job, plan: Plan, container: str) -> None:
+    try:
+        with engine.translated("start the job's container"):
+            engine.api.start(container)
+    except EngineRefusedException:
+        containers.remove(engine, container, force=True)
+        raise
+    faultpoints.reached("docker.started")
+    _await_mark(engine, job, plan, container)
+
+
+def _await_mark(engine: Engine, job: Job, plan: Plan, container: str) -> None:
+    begun = looked = time.monotonic()
+    while not job.layout.started_json.exists():
+        now = time.monotonic()
+        if now - looked > _LOOK_SECONDS:
+            looked = now
+            found = containers.find(engine, container)
+            if found is None or not containers.is_running(found):
+                if not job.layout.started_json.exists():
+                    _fail(engine, job, plan, found)
+                return
+        if now - begun > _START_SECONDS:
+            words = containers.last_words(engine, container)
+            containers.remove(engine, container, force=True)
+            said = f": {words}" if words else ""
+            raise LaunchError(f"the launcher did not start the job within {_START_SECONDS:.0f} s{said}")
+        time.sleep(_POLL_SECONDS)
+
+
+def _fail(engine: Engine, job: Job, plan: Plan, found: dict[str, Any] | None) -> None:
+    """Raise why a container ended before its launcher had made its mark, and remove it."""
+    if found is None:
+        raise LaunchError("the job's container was removed from outside Traindock before the job was started")
+    state = found["State"]
+    code = int(state.get("ExitCode") or 0)
+    words = containers.last_words(engine, found["Id"]) or str(state.get("Error") or "") or "without a word"
+    containers.remove(engine, found["Id"], force=True)
+    python = plan.environment["python"]
+    if code == CANNOT_RECORD:
+        raise StoreException(f"the job was not started: {words}")
+    if code in _NO_PROGRAM and plan.environment["volume"] is not None:
+        environments.forget(job.workspace.environments, engine, plan.environment["key"])
+        raise EnvironmentGone(f"the environment's Python {python} is not in the volume {plan.environment['volume']}")
+    if code in _NO_PROGRAM:
+        raise LaunchError(
+            f"the Python {python} is not in the image {plan.environment['base']}, or cannot be executed: name one by "
+            f"environment.python.interpreter_path ({words})"
+        )
+    raise LaunchError(f"the launcher ended with code {code} at once: {words}")
+
+
+def _explained(error: EngineRefusedException, job: Job, plan: Plan) -> Exception:
+    """Return what an engine's refusal to make or start a container means."""
+    text = error.explanation
+    if error.status == 404 and "image" in text.lower():
+        return EnvironmentGone(f"the image {plan.request['body']['Image']} was removed from the container engine")
+    if found := _MISSING_SOURCE.search(text):
+        source = found[1] or found[2]
+        if source.startswith(str(job.workspace.root)):
+            return LaunchError(f"{source}, which the job needs, is gone")
+        return LaunchError(
+            f"{source}, which the compute target mounts into its containers, is not there: make it, or update the "
+            "target without it"
+        )
+    if _FULL in text:
+        return StoreException(f"the container engine's disk is full: {text}")
+    return LaunchError(str(error))
+
+
+def _after_break(engine: Engine, job: Job, plan: Plan, error: EngineException) -> None:
+    """Find out whether the job was started by an engine that broke off; returns if so.
+
+    Raises:
+        LaunchError: it was not.
+    """
+    deadline = time.monotonic() + _BREAK_SECONDS
+    while time.monotonic() < deadline:
+        if job.layout.started_json.exists():
+            return
+        try:
+            found = containers.find(engine, plan.request["name"])
+            if found is None or (is_own(found, job) and containers.remove(engine, found["Id"], force=False)):
+                raise LaunchError(str(error)) from error
+            _await_mark(engine, job, plan, found["Id"])
+            return
+        except EngineException:
+            time.sleep(_LOOK_SECONDS)
+    raise LaunchError(str(error), Reason.ENGINE_LOST) from error
+
+
+def _make_folders(job: Job) -> None:
+    make_home(job.workspace.home)
+    for folder in (*own_folders(job), job.workspace.blobs):
+        try:
+            folder.mkdir(exist_ok=True)
+        except OSError as error:
+            raise storage_error(error, f"make {folder}") from error
