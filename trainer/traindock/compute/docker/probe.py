@@ -271,7 +271,7 @@ def _judged(error: EngineRefusedException, facts: EngineFacts, folder: Path) -> 
     if str(folder) not in said and "denied" not in said:
         return error
     if re.search(r"no such file or directory|does not exist|not shared|mounts denied", said, re.IGNORECASE):
-        return _sees_nothing(facts, folder, said)
+        return _sees_nothing(facts, folder)
     if re.search(r"permission denied", said, re.IGNORECASE) and str(folder) in said:
         why, advice = "It is closed to root, as network disks often are", "rootless Docker or Podman of your own"
         if facts.kind in _AS_ROOT:
@@ -283,8 +283,7 @@ def _judged(error: EngineRefusedException, facts: EngineFacts, folder: Path) -> 
     return error
 
 
-def _sees_nothing(facts: EngineFacts, folder: Path, said: str = "") -> EngineUnfitException:
-    what = f"{_name(facts)} does not see the files of this machine, such as {folder.parent}"
+def _sees_nothing(facts: EngineFacts, folder: Path) -> EngineUnfitException:
     if facts.kind is EngineKind.DESKTOP:
         advice = "Share that folder with it: Docker Desktop, Settings, Resources, File sharing"
     else:
@@ -293,7 +292,9 @@ def _sees_nothing(facts: EngineFacts, folder: Path, said: str = "") -> EngineUnf
             "around it, or where the socket leads to another machine. Run Traindock where the engine runs, or mount "
             "the workspace's folder into this container at the very path that it has out there"
         )
-    return EngineUnfitException(f"{what}{f' ({said})' if said else ''}. {advice}")
+    return EngineUnfitException(
+        f"{_name(facts)} does not see the files of this machine, such as {folder.parent}. {advice}"
+    )
 
 
 def _answer(engine: Engine, facts: EngineFacts, container: str, folder: Path, wanted: Probe) -> dict[str, Any]:
@@ -323,7 +324,7 @@ def _died(engine: Engine, facts: EngineFacts, container: str, folder: Path, want
         lines = engine.api.logs(container).decode("utf-8", "replace").strip().splitlines()
     said = lines[-1].strip() if lines else "it said nothing"
     if str(folder / "token") in said and "FileNotFoundError" in said:
-        return _sees_nothing(facts, folder, said)
+        return _sees_nothing(facts, folder)
     return EngineUnfitException(
         f"containers of {_name(facts)} cannot work on {folder.parent} as user {wanted.user}: {said}. Use Docker "
         "without userns-remap, or rootless Docker or Podman that you started yourself"
