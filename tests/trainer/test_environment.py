@@ -213,10 +213,9 @@ class TestEnvironment:
     @pytest.mark.parametrize(
         ("name", "says"),
         [
-            ("get", r"conda_dependencies\.save\('env\.yml'\)"),
+            ("list", r"conda_dependencies\.save\('env\.yml'\)"),
             ("register", r"Environment\.from_conda_specification"),
             ("build_local", r"environment\.rebuild = True"),
-            ("from_dockerfile", r"docker\.base_image"),
             ("from_existing_conda_environment", r"from_existing_interpreter"),
         ],
     )

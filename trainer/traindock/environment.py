@@ -3,23 +3,38 @@
 from __future__ import annotations
 
 import copy
+import re
 import shutil
 import sys
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+from urllib.parse import quote, unquote, urlsplit
 
 from traindock.conda_dependencies import CondaDependencies
 from traindock.errors import AttributeNotFoundException, UserErrorException
 from traindock.images.conda import parse_conda
+from traindock.images.container_base import ContainerBase
 from traindock.images.pip_lists import read_requirements
 from traindock.images.recipe import Recipe, parse_requirement
 
-__all__ = ["CondaDependencies", "ContainerRegistry", "DockerSection", "Environment", "PythonSection"]
+if TYPE_CHECKING:
+    from traindock.workspace import Workspace
+
+__all__ = [
+    "CondaDependencies",
+    "ContainerRegistry",
+    "DockerBuildContext",
+    "DockerSection",
+    "Environment",
+    "PythonSection",
+]
 
 _NAME_LIMIT: Final = 255
+_SHM_SIZE: Final = "2g"
+_INSTRUCTION: Final = re.compile(r"^\s*(FROM|ARG)\s", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -51,15 +66,70 @@ class ContainerRegistry:
     username: str | None = None
     password: str | None = field(default=None, repr=False)
 
+    def url(self) -> str | None:
+        """Address and credentials as one URL; None where nothing is set."""
+        if not (self.address or self.username):
+            return None
+        scheme, _, address = (self.address or "").rpartition("://")
+        user = f"{quote(self.username, safe='')}:{quote(self.password or '', safe='')}@" if self.username else ""
+        return f"{scheme or 'https'}://{user}{address.strip('/')}"
+
+
+@dataclass(slots=True)
+class DockerBuildContext:
+    """A folder with a Dockerfile and the files that it copies.
+
+    Attributes:
+        location: the folder.
+        dockerfile_path: the Dockerfile, relative to it.
+    """
+
+    location: str
+    dockerfile_path: str = "Dockerfile"
+
+    @classmethod
+    def from_local_directory(
+        cls, workspace: object, path: str | Path | None = None, dockerfile_path: str = "Dockerfile"
+    ) -> DockerBuildContext:
+        """Name a folder of this machine.
+
+        Args:
+            workspace: the folder itself; as with Azure ML a workspace may come before it, which is not needed.
+            path: the folder, where a workspace comes before it.
+            dockerfile_path: the Dockerfile, relative to the folder.
+
+        Raises:
+            UserErrorException: there is no such folder, or no Dockerfile in it.
+        """
+        folder = Path(str(workspace) if path is None else path).expanduser().absolute()
+        if not folder.is_dir():
+            raise UserErrorException(f"the build context {str(folder)!r} is no folder")
+        made = cls(str(folder), dockerfile_path)
+        made.text()
+        return made
+
+    def text(self) -> str:
+        """The Dockerfile's text.
+
+        Raises:
+            UserErrorException: there is no such file.
+        """
+        return _read_dockerfile(Path(self.location, self.dockerfile_path))
+
 
 @dataclass(slots=True)
 class DockerSection:
     """What container compute targets start from; others leave it aside.
 
+    Of ``base_image``, ``base_dockerfile`` and ``build_context`` one may be set. Where none is, containers start from
+    the workspace's image for the Python that is asked for.
+
     Attributes:
         enabled: kept for old notebooks; the compute target decides.
         base_image: image to build upon.
-        base_dockerfile: text of a Dockerfile, or path of one, in place of ``base_image``.
+        base_dockerfile: text of a Dockerfile, or path of one; it has no files to copy.
+        build_context: folder with a Dockerfile and files.
+        apt_packages: packages of Debian or Ubuntu to install in the image first.
         base_image_registry: where ``base_image`` comes from, if not from where the engine looks by itself.
         shm_size: size of the shared memory, such as "2g".
         arguments: further arguments for the container engine.
@@ -68,11 +138,48 @@ class DockerSection:
 
     enabled: bool = False
     base_image: str | None = None
-    base_dockerfile: str | None = None
+    base_dockerfile: str | Path | None = None
+    build_context: DockerBuildContext | None = None
+    apt_packages: list[str] = field(default_factory=list)
     base_image_registry: ContainerRegistry = field(default_factory=ContainerRegistry)
-    shm_size: str = "2g"
+    shm_size: str = _SHM_SIZE
     arguments: list[str] = field(default_factory=list)
     gpu_support: bool | None = None
+
+    @property
+    def names_base(self) -> bool:
+        """Whether it says what to build upon."""
+        return any(value is not None for value in (self.base_image, self.base_dockerfile, self.build_context))
+
+    def to_container_base(self) -> ContainerBase | None:
+        """The section as a value, for building; None where it says nothing.
+
+        Raises:
+            UserErrorException: a name is not valid, a file is missing, or more than one base is named.
+        """
+        given = ("base_image", "base_dockerfile", "build_context")
+        named = [name for name in given if getattr(self, name) is not None]
+        if len(named) > 1:
+            raise UserErrorException(f"docker.{' and docker.'.join(named)} are both set: leave one of them")
+        if isinstance(self.apt_packages, str):
+            raise UserErrorException(f"docker.apt_packages is a list of texts: [{self.apt_packages!r}]")
+        dockerfile = context = path = None
+        if self.base_dockerfile is not None:
+            dockerfile = _dockerfile(self.base_dockerfile)
+        elif self.build_context is not None:
+            dockerfile, context = self.build_context.text(), self.build_context.location
+            path = self.build_context.dockerfile_path
+        made = ContainerBase(
+            image=self.base_image,
+            dockerfile=dockerfile,
+            context=context,
+            dockerfile_path=path,
+            apt=tuple(self.apt_packages),
+            registry=self.base_image_registry.url(),
+            shm_size=None if self.shm_size == _SHM_SIZE else self.shm_size,
+            arguments=tuple(self.arguments),
+        )
+        return None if made == ContainerBase() else made
 
 
 class _Absent:
@@ -93,7 +200,6 @@ _BY_FILE: Final = (
     "Environment.from_conda_specification(name, 'env.yml') reads it"
 )
 _BY_RUN: Final = "it is built when a run needs it; environment.rebuild = True has it built anew"
-_BY_DOCKER: Final = "set environment.docker.base_image, or environment.docker.base_dockerfile"
 
 
 class Environment:
@@ -124,7 +230,6 @@ class Environment:
         self.environment_variables: dict[str, str] = {}
         self.rebuild = False
 
-    get = _Absent(_BY_FILE)
     list = _Absent(_BY_FILE)
     register = _Absent(_BY_FILE)
     save_to_directory = _Absent(_BY_FILE)
@@ -132,9 +237,6 @@ class Environment:
     build = _Absent(_BY_RUN)
     build_local = _Absent(_BY_RUN)
     get_image_details = _Absent(_BY_RUN)
-    from_docker_image = _Absent(_BY_DOCKER)
-    from_dockerfile = _Absent(_BY_DOCKER)
-    from_docker_build_context = _Absent(_BY_DOCKER)
     from_existing_conda_environment = _Absent(
         "use Environment.from_existing_interpreter(name, path), where path ends in bin/python of the conda environment"
     )
@@ -186,6 +288,108 @@ class Environment:
         return made
 
     @classmethod
+    def from_docker_image(
+        cls,
+        name: str,
+        image: str,
+        container_registry: ContainerRegistry | None = None,
+        conda_specification: str | Path | None = None,
+        pip_requirements: str | Path | None = None,
+    ) -> Environment:
+        """Make an environment of an image; without packages, the image's own Python is used as it is.
+
+        Args:
+            name: what to call it.
+            image: name of the image.
+            container_registry: where it comes from, if not from where the engine looks by itself.
+            conda_specification: conda environment file of packages to install upon it.
+            pip_requirements: requirements file of packages to install upon it.
+
+        Raises:
+            UserErrorException: a name is not valid, a file is missing or not understood, or both files are given.
+        """
+        made = cls._upon_image(name, conda_specification, pip_requirements)
+        made.docker.base_image = image
+        made.docker.base_image_registry = container_registry or ContainerRegistry()
+        made.docker.to_container_base()
+        return made
+
+    @classmethod
+    def from_dockerfile(
+        cls,
+        name: str,
+        dockerfile: str | Path,
+        conda_specification: str | Path | None = None,
+        pip_requirements: str | Path | None = None,
+    ) -> Environment:
+        """Make an environment of a Dockerfile; without packages, the image's own Python is used as it is.
+
+        Args:
+            name: what to call it.
+            dockerfile: its text, or its path.
+            conda_specification: conda environment file of packages to install upon it.
+            pip_requirements: requirements file of packages to install upon it.
+
+        Raises:
+            UserErrorException: a file is missing or not understood, or both files are given.
+        """
+        made = cls._upon_image(name, conda_specification, pip_requirements)
+        made.docker.base_dockerfile = _dockerfile(dockerfile)
+        return made
+
+    @classmethod
+    def from_docker_build_context(cls, name: str, docker_build_context: DockerBuildContext) -> Environment:
+        """Make an environment of a folder with a Dockerfile and files; the image's own Python is used as it is.
+
+        Raises:
+            UserErrorException: the Dockerfile is missing.
+        """
+        made = cls._upon_image(name, None, None)
+        made.docker.build_context = docker_build_context
+        docker_build_context.text()
+        return made
+
+    @classmethod
+    def _upon_image(
+        cls, name: str, conda_specification: str | Path | None, pip_requirements: str | Path | None
+    ) -> Environment:
+        if conda_specification is not None and pip_requirements is not None:
+            raise UserErrorException("conda_specification and pip_requirements are both given: give one of the two")
+        if conda_specification is not None:
+            return cls.from_conda_specification(name, conda_specification)
+        if pip_requirements is not None:
+            return cls.from_pip_requirements(name, pip_requirements)
+        made = cls(name)
+        made.python.user_managed_dependencies = True
+        return made
+
+    @classmethod
+    def get(cls, workspace: Workspace, name: str, version: object = None, label: object = None) -> Environment:
+        """Make an environment of one of Azure ML's curated names, such as "AzureML-PyTorch-1.6-GPU".
+
+        A name stands for what it says: the framework's version and the Python. ``[curated_environments]`` in the
+        workspace's settings.toml gives names another meaning. Your own environments are kept as files.
+
+        Args:
+            workspace: whose settings apply.
+            name: in capital letters or small.
+            version: accepted for old notebooks.
+            label: accepted for old notebooks.
+
+        Raises:
+            UserErrorException: the name stands for nothing; the text has examples.
+        """
+        from traindock.images.curated import curated
+
+        meant = curated(name, workspace.settings.curated_environments)
+        made = cls(name)
+        made.python.conda_dependencies = CondaDependencies.create(
+            pip_packages=list(meant.pip), python_version=meant.python
+        )
+        made.docker.base_image = meant.image
+        return made
+
+    @classmethod
     def from_recipe(cls, name: str, recipe: Recipe) -> Environment:
         """Make an environment that means what ``recipe`` means; a framework becomes a package of it.
 
@@ -209,6 +413,7 @@ class Environment:
         for channel in recipe.channels:
             packages.add_channel(channel)
         made.environment_variables = dict(recipe.environment_variables)
+        made.docker = _docker_section(recipe.container)
         return made
 
     def clone(self, new_name: str) -> Environment:
@@ -233,6 +438,7 @@ class Environment:
         """
         packages = self.python.conda_dependencies
         interpreter = self._interpreter()
+        container = self.docker.to_container_base()
         if self.python.user_managed_dependencies:
             listed = [*packages.conda_packages, *packages.pip_packages]
             unused = [f"{', '.join(listed)} are not installed"] if listed else []
@@ -242,6 +448,7 @@ class Environment:
                 interpreter=interpreter,
                 user_managed=True,
                 environment_variables=self.environment_variables,
+                container=container,
                 notices=notice,
             )
         notices: list[str] = []
@@ -258,6 +465,7 @@ class Environment:
             framework=framework,
             built_after=time.time() if self.rebuild else None,
             environment_variables=self.environment_variables,
+            container=container,
             notices=tuple(notices),
         )
 
@@ -265,6 +473,8 @@ class Environment:
         path = self.python.interpreter_path
         if path is None:
             return None
+        if self.docker.names_base:
+            return str(path)  # of the image
         found = shutil.which(str(Path(path).expanduser()))
         if found is None:
             raise UserErrorException(f"interpreter_path {str(path)!r} does not exist or cannot be executed")
@@ -287,6 +497,49 @@ class Environment:
 
     def __repr__(self) -> str:
         return f"Environment({self._name!r}, {self.python.conda_dependencies!r})"
+
+
+def _dockerfile(text_or_path: str | Path) -> str:
+    """The text of a Dockerfile that is given as text or by its path."""
+    text = str(text_or_path)
+    if not isinstance(text_or_path, Path) and ("\n" in text or _INSTRUCTION.match(text)):
+        if not _INSTRUCTION.search(text):
+            raise UserErrorException(
+                f"the Dockerfile has no FROM line, which names the image to start from: {text!r:.80}"
+            )
+        return text
+    return _read_dockerfile(Path(text).expanduser())
+
+
+def _read_dockerfile(path: Path) -> str:
+    try:
+        return path.read_text("utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) else "it is no text"
+        raise UserErrorException(f"the Dockerfile {str(path)!r} cannot be read: {why}") from error
+
+
+def _docker_section(container: ContainerBase | None) -> DockerSection:
+    if container is None:
+        return DockerSection()
+    parts = urlsplit(container.registry or "")
+    registry = ContainerRegistry(
+        parts.netloc.rpartition("@")[2] + parts.path or None,
+        unquote(parts.username) if parts.username else None,
+        unquote(parts.password) if parts.password else None,
+    )
+    made = DockerSection(
+        base_image=container.image,
+        apt_packages=list(container.apt),
+        base_image_registry=registry,
+        shm_size=container.shm_size or _SHM_SIZE,
+        arguments=list(container.arguments),
+    )
+    if container.context is not None:
+        made.build_context = DockerBuildContext(container.context, container.dockerfile_path or "Dockerfile")
+    else:
+        made.base_dockerfile = container.dockerfile
+    return made
 
 
 def _without_azure(packages: Iterable[str], notices: list[str]) -> list[str]:

@@ -91,7 +91,12 @@ class BaseAsked:
             return None, f"a rebuild is asked for, so {self.words} is got anew"
         below = inspect(engine, first, self.words)
         if below is None:
-            return None, f"{self.image} is to be pulled" if self.image else "the Dockerfile is to be built"
+            return (
+                None,
+                f"{self.image} is not on this machine and is to be pulled"
+                if self.image
+                else "The Dockerfile is to be built",
+            )
         if not self.asked.apt:
             return below, ""
         name = self._apt_name(below)
@@ -325,7 +330,8 @@ def _not_pulled(engine: ContainerEngine, name: str, text: str) -> EnvironmentBui
     reason = text.strip().splitlines()[0] if text.strip() else "no reason is given"
     if full := disk_full(engine, text):
         return full
-    registry = name.split("/")[0] if "." in name.split("/")[0] or ":" in name.split("/")[0] else "Docker Hub"
+    host, slash, _ = name.partition("/")
+    registry = host if slash and ("." in host or ":" in host or host == "localhost") else "Docker Hub"
     if _OTHER_MACHINE.search(text):
         return EnvironmentBuildException(
             f"the image {name} is not made for the container engine's kind of processor: use another ({reason})"

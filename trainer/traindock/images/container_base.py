@@ -24,6 +24,7 @@ class ContainerBase:
         image: name of the image to build upon; None takes the workspace's for the Python that is asked for.
         dockerfile: text of a Dockerfile that makes the image to build upon.
         context: absolute path of the folder whose files the Dockerfile may copy; None for none.
+        dockerfile_path: where it was read in that folder; None for elsewhere.
         apt: packages of Debian or Ubuntu to install first.
         registry: where ``image`` comes from, as "https://user:password@host"; None leaves it to the engine's user.
         shm_size: size of the shared memory, such as "2g"; None leaves it to the compute target.
@@ -36,6 +37,7 @@ class ContainerBase:
     image: str | None = None
     dockerfile: str | None = None
     context: str | None = None
+    dockerfile_path: str | None = None
     apt: tuple[str, ...] = ()
     registry: str | None = None
     shm_size: str | None = None

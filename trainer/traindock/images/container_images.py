@@ -104,12 +104,7 @@ def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild)
         requirements = [canonical_requirement(text) for text in wanted.requirements]
         while True:
             context, secrets = _context(wanted, base, requirements, warnings, buildx)
-            how = ImageBuild(
-                network=wanted.network,
-                secrets=secrets,
-                labels={"traindock.key": wanted.key},
-                variables=wanted.settings.variables,
-            )
+            how = ImageBuild(network=wanted.network, secrets=secrets, variables=wanted.settings.variables)
             try:
                 anew = wanted.recipe.built_after is not None
                 build_image(
@@ -163,6 +158,11 @@ def _check(wanted: ContainerBuild, buildx: bool) -> None:
         requirement = parse_requirement(text)
         if ((requirement.url or "") if requirement is not None else text.strip()).startswith("file:"):
             raise EnvironmentBuildException(f"{text} is on this machine, where an image cannot take it from: {volume}")
+    for folder in wanted.sources.folders:
+        size = sum(path.stat().st_size for path in _packages(folder))
+        if not 0 < size <= _SENT:
+            holds = f"holds packages of {size / 1e9:.1f} GB, too much" if size else "holds no packages"
+            raise EnvironmentBuildException(f"the folder {folder} {holds} to be sent to the builder: {volume}")
 
 
 def _context(
@@ -181,9 +181,9 @@ def _context(
         elif "certificates" in name:
             files[name] = (content, 0o644)
             copies.append((name, f"{PLACE}/{name}"))
-    for name, path, content in _links(wanted):
-        files[name] = (content, 0o644)
-        copies.append((name, path))
+    for number, folder in enumerate(wanted.sources.folders):
+        files |= {f"packages-{number}/{path.name}": (path.read_bytes(), 0o644) for path in _packages(folder)}
+        copies.append((f"packages-{number}", f"{folder}/"))
     request = fill_request.request_of(
         wanted,
         (),
@@ -214,26 +214,15 @@ def _context(
         user=wanted.base.config.get("User") or "",
         key=wanted.key,
         files=tuple(copies),
-        secrets=tuple((name, path) for name, path in mounts),
+        secrets=tuple(mounts),
         secret_variables=_SECRETS if buildx else None,
     )
     return BuildContext(dockerfiles.environment(layers), None, files), secrets
 
 
-def _links(wanted: ContainerBuild) -> list[tuple[str, str, bytes]]:
-    """Packages in folders of this machine: name in the context, path in the image, content."""
-    found = []
-    paths = [path for folder in wanted.sources.folders for path in sorted(Path(folder).iterdir())]
-    paths = [path for path in paths if path.is_file() and path.name.endswith(_PACKAGES)]
-    size = sum(path.stat().st_size for path in paths)
-    if size > _SENT:
-        raise EnvironmentBuildException(
-            f"the folders of packages {', '.join(wanted.sources.folders)} hold {size / 1e9:.1f} GB, too much to send "
-            "to the builder: have the environment as a volume (environment_form = 'volume')"
-        )
-    for number, path in enumerate(paths):
-        found.append((f"package-{number}", str(path), path.read_bytes()))
-    return found
+def _packages(folder: str) -> list[Path]:
+    """The packages in a folder of this machine."""
+    return [path for path in sorted(Path(folder).iterdir()) if path.is_file() and path.name.endswith(_PACKAGES)]
 
 
 def _record(engine: ContainerEngine, image: str) -> dict[str, Any]:

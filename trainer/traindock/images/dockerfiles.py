@@ -28,8 +28,8 @@ class EnvironmentLayers:
         requests: names of the requests, in the order of their layers.
         user: whom the base's programs run as; "" for root.
         key: of the environment.
-        files: names of files in the context that uv needs, such as certificates, by their path in the container.
-        secrets: ids of the secrets that are mounted, by the path; only where the builder can.
+        files: files of the context that uv needs, such as certificates: name, and path in the container.
+        secrets: secrets that are mounted, where the builder can: id, and path in the container.
         secret_variables: path of the secret with further variables, or None.
     """
 
@@ -64,11 +64,11 @@ def apt_layer(base: str, packages: Sequence[str], user: str) -> str:
 
 def environment(layers: EnvironmentLayers) -> str:
     """A Dockerfile that makes an environment, one layer for each request; exec form, so that no shell is needed."""
-    options = [f"--mount=type=secret,id={name},target={path}" for path, name in layers.secrets]
+    options = [f"--mount=type=secret,id={name},target={path}" for name, path in layers.secrets]
     if layers.secrets or layers.secret_variables:
         options.append(f"--mount=type=cache,id=traindock-uv,target={_CACHE}")
     lines = [f"FROM {layers.base}", "USER root", f"COPY uv fill.py {BUILDER}/"]
-    lines += [f"COPY {name} {path}" for path, name in layers.files]
+    lines += [f"COPY {name} {path}" for name, path in layers.files]
     for request in layers.requests:
         command = [layers.python, "-I", "-S", f"{BUILDER}/fill.py", f"{BUILDER}/{request}"]
         command += [layers.secret_variables] if layers.secret_variables else []

@@ -98,6 +98,7 @@ class BuildContext:
             folder = Path(name, "context")
             folder.mkdir()
             for path, (content, mode) in self.files.items():
+                (folder / path).parent.mkdir(parents=True, exist_ok=True)
                 (folder / path).write_bytes(content)
                 (folder / path).chmod(mode)
             dockerfile = Path(name, "Dockerfile")
@@ -129,14 +130,12 @@ class ImageBuild:
         proxies: values of HTTP_PROXY and the like, for the steps.
         network: of the steps; None for the engine's default.
         secrets: contents by id, for builders that can mount them.
-        labels: of the image.
         variables: the environment of the command line.
     """
 
     proxies: Mapping[str, str] = field(default_factory=dict)
     network: str | None = None
     secrets: Mapping[str, bytes] = field(default_factory=dict)
-    labels: Mapping[str, str] = field(default_factory=dict)
     variables: Mapping[str, str] | None = None
 
 
@@ -210,8 +209,6 @@ def buildx_command(
     command += ["--network", build.network] if build.network else []
     for variable in build.proxies:
         command += ["--build-arg", variable]  # its value comes from the environment
-    for label, value in build.labels.items():
-        command += ["--label", f"{label}={value}"]
     for identity, path in secrets.items():
         command += ["--secret", f"id={identity},src={path}"]
     return [*command, folder]
@@ -269,7 +266,6 @@ def _by_engine(
         "forcerm": True,
         "nocache": anew,
         "networkmode": build.network,
-        "labels": _json(build.labels),
         "buildargs": _json(build.proxies),
     }
     headers = {"Content-Type": "application/x-tar"}
@@ -326,7 +322,7 @@ class _Steps:
             self.lines.clear()
         elif found := _RUNNING.search(line):
             self.container = found[1]
-        else:
+        elif not line.startswith((" --->", "Removing intermediate container")):
             self.lines.append(mask(line))
         self._log.say(line)
 
@@ -341,7 +337,7 @@ def _wrong(text: str, lines: tuple[str, ...], step: str = "") -> EnvironmentBuil
             f"buildx plugin, or leave that option out ({reason})"
         )
     hint = ""
-    if step.split(" : ")[-1].upper().startswith(("COPY", "ADD")) and "no such file" in text:
+    if step.split(" : ")[-1].upper().startswith(("COPY", "ADD")) and "not found" in text:
         hint = (
             "; a Dockerfile alone has no files to copy: use Environment.from_docker_build_context(name, "
             "DockerBuildContext.from_local_directory(folder))"

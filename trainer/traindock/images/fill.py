@@ -54,6 +54,9 @@ def main(path: str, secrets: Optional[str] = None) -> int:
             return 0
         result = _in_volume(request)
     except Failed as error:
+        if request["root"] is None:
+            say("It failed at the step " + error.step + ".")
+            return 1
         return _tell({"failed": error.step, "code": error.code, "words": error.words}, 1)
     except OSError as error:
         full = error.errno in (errno.ENOSPC, errno.EDQUOT)

@@ -143,8 +143,8 @@ def failed(build: ContainerBuild, result: Mapping[str, Any] | None, tail: Sequen
     image, version = build.base.name, build.python.version
     if step == "venv" and build.request != build.python.path:
         raise EnvironmentBuildException(
-            f"Python {build.want.specifier} is asked for, the image {image} has {version}, and uv cannot fetch it: "
-            "name a base_image with that Python, or ask for the image's",
+            f"Python {build.recipe.python or build.want.specifier} is asked for, the image {image} has {version}, and "
+            "uv cannot fetch it: name a base_image with that Python, or ask for the image's",
             tail,
         )
     if step == "venv":

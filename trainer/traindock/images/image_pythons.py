@@ -106,12 +106,17 @@ class ImagePython:
         return int(major), int(minor)
 
 
+@dataclass(frozen=True, slots=True)
 class _Anybody:
-    """A user that needs nothing but to look."""
+    """A user that needs nothing but to look; a rootless engine may have no other than its owner, root in there."""
 
-    user = "65534:65534"
-    group_add = ()
-    userns_mode = None
+    rootless: bool
+    group_add: tuple[str, ...] = ()
+    userns_mode: str | None = None
+
+    @property
+    def user(self) -> str:
+        return "0:0" if self.rootless else "65534:65534"
 
 
 def known(memory: EngineMemory, image: str, asked: str | None = None) -> ImagePython | None:
@@ -212,8 +217,9 @@ def _look(
     asked: str | None,
 ) -> ImagePython:
     said: list[str] = []
+    anybody = _Anybody("rootless" in str(engine.facts().kind))
     for place in (asked,) if asked else _places(config):
-        work = Work(image, (place, "-c", _PROBE), "probe", _Anybody(), network="none", labels=labels)
+        work = Work(image, (place, "-c", _PROBE), "probe", anybody, network="none", labels=labels)
         try:
             ended = run(engine, work, say=lambda line: None, cancelled=cancelled)
         except NotStarted as error:
@@ -258,8 +264,8 @@ def _missing(name: str, asked: str | None, said: list[str]) -> EnvironmentBuildE
             said,
         )
     return EnvironmentBuildException(
-        f"the image {name} has no Python, which the script and Traindock's part of a job run on: use an image with one, "
-        "e.g. python:3.11-slim, install it by docker.apt_packages = ['python3'] where the image is "
-        "Debian or Ubuntu, or leave base_image out",
+        f"the image {name} has no Python, which jobs run on: use an image with one, "
+        "such as python:3.11-slim, install it (docker.apt_packages = ['python3']) where it is Debian or Ubuntu, or "
+        "leave base_image out",
         said,
     )

@@ -1,0 +1,153 @@
+"""What an environment says of the container it is for: checked when it is said, and never part of a local build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from traindock.environment import ContainerRegistry, DockerBuildContext, Environment
+from traindock.errors import UserErrorException
+from traindock.images.container_base import ContainerBase
+from traindock.images.recipe import Recipe
+from traindock.images.uv import masked
+
+
+def test_only_the_image_that_it_comes_to_is_part_of_the_key() -> None:
+    plain, with_base = Recipe(pip=("six",)), Recipe(pip=("six",), container=ContainerBase(image="python:3.11"))
+    assert plain.key() == with_base.key()
+    assert plain.key(base="sha256:1") == with_base.key(base="sha256:1")
+    assert plain.key(base="sha256:1") not in (plain.key(), plain.key(base="sha256:2"))
+
+
+def test_it_is_stored_with_the_run_and_comes_back() -> None:
+    base = ContainerBase(
+        image="me/it:1", apt=("ffmpeg",), registry="https://me:SECRET@r.example.org", arguments=("-t",)
+    )
+    recipe = Recipe(container=base)
+    document = recipe.to_json()
+    assert document["container"]["apt"] == ["ffmpeg"]
+    assert Recipe.from_json(document) == recipe
+    assert "SECRET" not in str(masked(document))
+    assert Recipe.from_json(Recipe().to_json()).container is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "python",
+        "python:3.11-slim",
+        "r.example.org:5000/a/b_c:x",
+        "localhost/x",
+        f"a@sha256:{'0' * 64}",
+        f"sha256:{'a' * 64}",
+    ],
+)
+def test_valid_names_of_images_are_taken(name: str) -> None:
+    assert ContainerBase(image=name).image == name
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("Me/It:1", "must be in lower case"),
+        ("a b", "'python:3.11-slim'"),
+        ("", "'python:3.11-slim'"),
+        ("x:tag:tag", "'python:3.11-slim'"),
+        ("--privileged", "'python:3.11-slim'"),
+    ],
+)
+def test_a_name_that_no_image_can_have_is_refused(name: str, says: str) -> None:
+    with pytest.raises(UserErrorException, match=says):
+        ContainerBase(image=name)
+
+
+def test_a_package_that_is_none_is_refused_and_runs_no_command() -> None:
+    for package in ("a; rm -rf /", "$(id)", "-y", "", "A"):
+        with pytest.raises(UserErrorException, match="is no apt package"):
+            ContainerBase(apt=(package,))
+    ContainerBase(apt=("libgl1", "g++", "ffmpeg=7:5.1.6-0+deb12u1", "libc6:i386"))
+
+
+class TestTheSectionOfAnEnvironment:
+    def test_says_nothing_unless_something_is_set(self) -> None:
+        assert Environment("e").to_recipe().container is None
+
+    def test_goes_into_the_recipe(self) -> None:
+        environment = Environment("e")
+        environment.docker.base_image = "nvidia/cuda:12.4.1-runtime-ubuntu22.04"
+        environment.docker.apt_packages = ["python3", "ffmpeg"]
+        environment.docker.shm_size = "8g"
+        environment.docker.base_image_registry = ContainerRegistry("r.example.org", "me", "p@ss/word")
+        container = environment.to_recipe().container
+        assert container is not None
+        assert container.apt == ("python3", "ffmpeg")
+        assert container.shm_size == "8g"
+        assert container.registry == "https://me:p%40ss%2Fword@r.example.org"
+        again = Environment.from_recipe("again", environment.to_recipe())
+        assert again.docker == environment.docker
+
+    def test_takes_a_dockerfile_as_text_or_as_a_path(self, tmp_path: Path) -> None:
+        text = "FROM python:3.11\nRUN true\n"
+        (tmp_path / "Dockerfile").write_text(text)
+        for given in (text, tmp_path / "Dockerfile", str(tmp_path / "Dockerfile")):
+            environment = Environment("e")
+            environment.docker.base_dockerfile = given
+            container = environment.to_recipe().container
+            assert container is not None
+            assert container.dockerfile == text
+        environment.docker.base_dockerfile = str(tmp_path / "nope")
+        with pytest.raises(UserErrorException, match=r"nope' cannot be read: No such file"):
+            environment.to_recipe()
+
+    def test_names_one_base_only(self) -> None:
+        environment = Environment("e")
+        environment.docker.base_image = "python:3.11"
+        environment.docker.base_dockerfile = "FROM python:3.11\n"
+        with pytest.raises(UserErrorException, match=r"docker\.base_image and docker\.base_dockerfile are both set"):
+            environment.to_recipe()
+
+    def test_an_interpreter_is_one_of_the_image_where_one_is_named(self) -> None:
+        environment = Environment("e")
+        environment.python.interpreter_path = "/opt/in/the/image/bin/python"
+        with pytest.raises(UserErrorException, match="does not exist"):
+            environment.to_recipe()
+        environment.docker.base_image = "python:3.11"
+        assert environment.to_recipe().interpreter == "/opt/in/the/image/bin/python"
+
+
+class TestEnvironmentsOfImages:
+    def test_an_image_without_packages_is_used_as_it_is(self) -> None:
+        recipe = Environment.from_docker_image("e", "pytorch/pytorch:2.2.0").to_recipe()
+        assert recipe.user_managed
+        assert recipe.container == ContainerBase(image="pytorch/pytorch:2.2.0")
+
+    def test_packages_come_upon_it(self, tmp_path: Path) -> None:
+        (tmp_path / "requirements.txt").write_text("six\n")
+        requirements = tmp_path / "requirements.txt"
+        recipe = Environment.from_docker_image("e", "python:3.11", pip_requirements=requirements).to_recipe()
+        assert (recipe.user_managed, recipe.pip) == (False, ("six",))
+        recipe = Environment.from_dockerfile("e", "FROM python:3.11\n", pip_requirements=requirements).to_recipe()
+        assert recipe.pip == ("six",)
+        with pytest.raises(UserErrorException, match="are both given"):
+            Environment.from_docker_image("e", "python", conda_specification="a.yml", pip_requirements="b.txt")
+
+    def test_a_build_context_is_a_folder_with_a_dockerfile(self, tmp_path: Path) -> None:
+        with pytest.raises(UserErrorException, match="Dockerfile' cannot be read"):
+            DockerBuildContext.from_local_directory(tmp_path)
+        (tmp_path / "my.Dockerfile").write_text("FROM python:3.11\nCOPY a b\n")
+        context = DockerBuildContext.from_local_directory(None, tmp_path, dockerfile_path="my.Dockerfile")
+        environment = Environment.from_docker_build_context("e", context)
+        recipe = environment.to_recipe()
+        assert recipe.container is not None
+        assert (recipe.container.context, recipe.container.dockerfile) == (
+            str(tmp_path),
+            "FROM python:3.11\nCOPY a b\n",
+        )
+        assert Environment.from_recipe("f", recipe).docker == environment.docker
+        with pytest.raises(UserErrorException, match="is no folder"):
+            DockerBuildContext.from_local_directory(tmp_path / "nope")
+
+    def test_a_name_that_no_image_can_have_is_refused_at_once(self) -> None:
+        with pytest.raises(UserErrorException, match="must be in lower case"):
+            Environment.from_docker_image("e", "Me/It")
