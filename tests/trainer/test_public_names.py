@@ -130,6 +130,8 @@ def example(error: type[Exception]) -> Exception:
         )
     if error is errors.EnvironmentBuildException:
         return errors.EnvironmentBuildException("no such package", ["last line"])
+    if error is errors.EngineRefusedException:
+        return errors.EngineRefusedException("start a container", "no space left on device", 500)
     if error is errors.InvalidTransition:
         return errors.InvalidTransition("Running", "Queued", ["Finalizing"])
     return error("what is wrong, and what to do")
