@@ -26,6 +26,7 @@ from traindock.names import check_name
 from traindock.run import Run
 from traindock.states import Reason, State
 from traindock.store import events, run_records
+from traindock.store.child_folders import hand_out, take_back
 from traindock.store.files import write_json
 from traindock.store.index import RunQuery
 from traindock.store.layout import RunLayout
@@ -130,6 +131,7 @@ class Children:
             self.end(below, exit_record)
         record = folder.load()
         if not record.state.terminal:
+            take_back(folder.layout)
             outcome = Outcome(_checked(exit_record))
             finish(self._workspace.layout, folder, ending_of_held(outcome, record, folder.layout))
         self._all()[child.id] = True
@@ -138,8 +140,14 @@ class Children:
         """End the children that are left as their job ends; must be done before the job's own end is recorded."""
         # The youngest first: nobody sees a child that goes on below one that has ended.
         for run_id in reversed([run_id for run_id, ended in self._all().items() if not ended]):
+            take_back(self._workspace.layout.run(run_id))
             end_with_parent(self._workspace, run_id, self._job.id, ending)
             self._all()[run_id] = True
+        shutil.rmtree(self._job.layout.children, ignore_errors=True)
+
+    def _is_contained(self) -> bool:
+        """Whether the job has not the workspace's folders, but only its own, see ``store.child_folders``."""
+        return self._job.layout.children.is_dir()
 
     def _all(self) -> dict[str, bool]:
         if self._known is None:
@@ -177,6 +185,8 @@ class Children:
             )
             # The job is running already, and so the child is.
             events.append(layout.events, *({"type": "state", "state": state.value} for state in _AT_ONCE))
+            if self._is_contained():
+                hand_out(layout, self._job.layout, run_id)
 
         run_records.publish(
             workspace.layout,
@@ -198,7 +208,7 @@ class Children:
         )
 
     def _variables(self, run_id: str, parent: str) -> dict[str, str]:
-        layout = self._workspace.layout.run(run_id)
+        layout = self._job.layout.child(run_id) if self._is_contained() else self._workspace.layout.run(run_id)
         number = self._workspace.run_folder(run_id).document()["number"]
         return {
             "TRAINDOCK_RUN_ID": run_id,
@@ -260,4 +270,5 @@ def notice_child(workspace: Workspace, record: RunRecord) -> None:
         folder.transact(decide, durable=True)
     parent = workspace.run_folder(str(record.parent)).load()
     if parent.state.terminal and parent.reason is not None:
+        take_back(workspace.run_folder(record.id).layout)
         end_with_parent(workspace, record.id, parent.id, Ending(parent.reason, parent.detail))

@@ -24,6 +24,7 @@ from traindock.errors import ModelPathNotFoundException, StoreException, UserErr
 from traindock.names import check_relative, readable
 from traindock.runtime.files import ALIASES, DRIVER_LOGS, as_bytes
 from traindock.runtime.links import LinkedFolder, LinkOut
+from traindock.store.child_folders import present
 from traindock.store.copying import BLOCK, copy_checked, open_regular, storage_error, temporary_name, write_all
 from traindock.store.layout import RunLayout
 from traindock.store.sealing import UNFINISHED, output_links, read_sealed
@@ -40,6 +41,7 @@ def list_files(run: RunLayout) -> list[str]:
         StoreException: the record of the sealed files is damaged.
     """
     sealed = read_sealed(run)
+    run = present(run)
     names = {f"logs/{name}" for name in _names_below(_linked(run, "logs"))}
     if sealed is not None:
         names.update(sealed.files)
@@ -161,6 +163,7 @@ def upload(run: RunLayout, name: str, path_or_stream: Any) -> Path:
         raise UserErrorException(f"run {run.root.name} has ended and its files are sealed: nothing can be added")
     if clean in DRIVER_LOGS or clean in list_files(run):
         raise UserErrorException(f"run {run.root.name} has a file {clean!r} already: choose another name")
+    run = present(run)
     head, _, rest = clean.partition("/")
     inside = rest if rest and head in ("outputs", "logs") else clean
     folder = _existing(run, head) if inside is rest else run.uploads
@@ -197,11 +200,13 @@ def _clean(name: str) -> str:
 def _open(run: RunLayout, name: str) -> tuple[int, Path]:
     clean = _clean(name)
     out: OSError | LinkOut | None = None
+    here = present(run)
+    root = run.root if here is run else here.root.parent  # of a child's folders even the way to them is the job's
     for _attempt in range(_ATTEMPTS):
-        for find in _places(run, clean):
+        for find in _places(here, clean):
             try:
-                place = find()
-                return _open_step_by_step(run.root, place), run.root / place
+                place = here.root / find()
+                return _open_step_by_step(root, str(place.relative_to(root))), place
             except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
                 continue
             except LinkOut as error:

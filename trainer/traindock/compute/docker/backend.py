@@ -21,7 +21,9 @@ from traindock.compute.job_folder import alone, command_of, with_python
 from traindock.compute.variables import submitters_variables
 from traindock.errors import ComputeTargetException, EnvironmentBuildException, UserErrorException
 from traindock.images import containers as environments
+from traindock.images import image_pythons
 from traindock.images.containers import ContainerEnvironment, ContainerPlan
+from traindock.images.engine_memory import EngineMemory
 from traindock.images.engines import VOLUME_PLACE, DockerWishes, Form, Owner
 from traindock.images.recipe import Recipe
 from traindock.run_types import WITHOUT_JOB
@@ -111,7 +113,7 @@ class DockerBackend(Backend):
                 )
         except UserErrorException as error:
             raise EnvironmentBuildException(str(error)) from error
-        user = probe(engine, prepared.image, prepared.python, job.workspace, own)
+        user = probe(engine, prepared.image, _python_of_image(job, engine, prepared), job.workspace, own)
         around = replace(
             self._surroundings(job, engine),
             user=user.user,
@@ -217,6 +219,15 @@ def _facts(found: ContainerPlan | ContainerEnvironment) -> dict[str, Any]:
         "image": found.image,
         "volume": found.volume,
     }
+
+
+def _python_of_image(job: Job, engine: Engine, prepared: ContainerEnvironment) -> str:
+    """A Python that the image has without the volume, which is not mounted in probes."""
+    if prepared.volume is None:
+        return prepared.python
+    memory = EngineMemory(job.workspace.environments, engine)
+    known = image_pythons.known(memory, prepared.base_id, _recipe(job).interpreter)
+    return known.path if known is not None else prepared.python
 
 
 def _recipe(job: Job) -> Recipe:
