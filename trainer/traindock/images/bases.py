@@ -13,11 +13,12 @@ from urllib.parse import unquote, urlsplit
 from traindock.errors import EnvironmentBuildException, UserErrorException
 from traindock.images import dockerfiles
 from traindock.images.container_base import ContainerBase, check_image_name
-from traindock.images.engine_builds import BuildContext, ImageBuild, build_image
+from traindock.images.engine_builds import BuildContext, ImageBuild, build_image, lock_file
 from traindock.images.engine_memory import EngineMemory
 from traindock.images.engine_work import disk_full, events
 from traindock.images.engines import ContainerEngine
 from traindock.images.uv import BuildCanceled, BuildLog
+from traindock.images.venvs import locked
 
 #: Repository of images that are built of a user's Dockerfile or apt packages.
 _REPOSITORY: Final = "traindock/base"
@@ -91,12 +92,8 @@ class BaseAsked:
             return None, f"a rebuild is asked for, so {self.words} is got anew"
         below = inspect(engine, first, self.words)
         if below is None:
-            return (
-                None,
-                f"{self.image} is not on this machine and is to be pulled"
-                if self.image
-                else "The Dockerfile is to be built",
-            )
+            pulled = f"{self.image} is not on this machine and is to be pulled"
+            return None, pulled if self.image else "The Dockerfile is to be built"
         if not self.asked.apt:
             return below, ""
         name = self._apt_name(below)
@@ -128,7 +125,7 @@ class BaseAsked:
             if self.after is not None:
                 _pull_anew(engine, self.asked.dockerfile or "", log, cancelled)
             context = BuildContext(self.asked.dockerfile or "", self.asked.context)
-            below = self._built(engine, build, first, context, log, cancelled)
+            below = self._built(engine, memory, build, first, context, log, cancelled)
         if self.after is not None and not self._fresh(memory, first):
             memory.remember("base", first, {"began": began})
         if not self.asked.apt:
@@ -136,8 +133,8 @@ class BaseAsked:
         name = self._apt_name(below)
         found = None if self._is_old(memory, name) else inspect(engine, name, self.words)
         if found is None:
-            text = dockerfiles.apt_layer(below.id, self.asked.apt, below.config.get("User") or "")
-            found = self._built(engine, build, name, BuildContext(text, None), log, cancelled)
+            text = dockerfiles.apt_layer(tagged(engine, below), self.asked.apt, below.config.get("User") or "")
+            found = self._built(engine, memory, build, name, BuildContext(text, None), log, cancelled)
             memory.remember("base", name, {"began": began})
         return found
 
@@ -155,13 +152,19 @@ class BaseAsked:
     def _built(
         self,
         engine: ContainerEngine,
+        memory: EngineMemory,
         build: ImageBuild,
         name: str,
         context: BuildContext,
         log: BuildLog,
         cancelled: Callable[[], bool],
     ) -> Base:
-        build_image(engine, build, name, context, anew=self.after is not None, log=log, cancelled=cancelled)
+        """Build it, unless somebody else does so meanwhile."""
+        with locked(lock_file(engine, name), log, cancelled):
+            found = None if self._is_old(memory, name) else inspect(engine, name, self.words)
+            if found is not None:
+                return found
+            build_image(engine, build, name, context, anew=self.after is not None, log=log, cancelled=cancelled)
         found = inspect(engine, name, self.words)
         if found is None:
             raise EnvironmentBuildException(f"{self.words} was built, and the container engine does not have it")
@@ -205,6 +208,13 @@ def inspect(engine: ContainerEngine, name: str, words: str | None = None) -> Bas
     repository = _repository(name)
     digests = [d for d in found.get("RepoDigests") or () if d.partition("@")[0] == repository]
     return Base(words or name, found["Id"], digests[0] if digests else "", found.get("Config") or {})
+
+
+def tagged(engine: ContainerEngine, base: Base) -> str:
+    """A name for an image to build upon: BuildKit takes none by its id."""
+    tag = f"id-{base.id.rpartition(':')[2][:24]}"
+    engine.api.tag(base.id, _REPOSITORY, tag)
+    return f"{_REPOSITORY}:{tag}"
 
 
 def pull(

@@ -15,10 +15,10 @@ from packaging.utils import canonicalize_name
 
 from traindock.errors import EnvironmentBuildException, StoreException
 from traindock.images import addresses, dockerfiles, fill_request
-from traindock.images.bases import inspect
+from traindock.images.bases import inspect, tagged
 from traindock.images.builder import fail, relax
 from traindock.images.container_sources import PLACE
-from traindock.images.engine_builds import BuildContext, ImageBuild, build_image, has_buildx
+from traindock.images.engine_builds import BuildContext, ImageBuild, build_image, has_buildx, lock_file
 from traindock.images.engine_memory import EngineMemory
 from traindock.images.engines import ContainerEngine
 from traindock.images.fill_request import ContainerBuild
@@ -91,19 +91,17 @@ def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild)
     """
     buildx = has_buildx(wanted.settings.variables)
     _check(wanted, buildx)
-    with locked(_lock_file(engine, wanted.key), wanted.log, wanted.cancelled):
+    with locked(lock_file(engine, image_name(wanted.key)), wanted.log, wanted.cancelled):
         found = known(engine, memory, wanted.key, wanted.recipe.built_after)
         if found is not None:
             wanted.log.say("Hit: somebody else has built it meanwhile.")
             return found
-        # a tag, since an image cannot be named by its id where BuildKit builds
-        base = f"traindock/base:id-{wanted.base.id.rpartition(':')[2][:24]}"
-        repository, _, tag = base.partition(":")
-        engine.api.tag(wanted.base.id, repository, tag)
+        base = tagged(engine, wanted.base)
         warnings = list(wanted.warnings)
         requirements = [canonical_requirement(text) for text in wanted.requirements]
+        static = not fill_request.uv_runs(wanted.python)
         while True:
-            context, secrets = _context(wanted, base, requirements, warnings, buildx)
+            context, secrets = _context(wanted, base, requirements, warnings, buildx=buildx, static=static)
             how = ImageBuild(network=wanted.network, secrets=secrets, variables=wanted.settings.variables)
             try:
                 anew = wanted.recipe.built_after is not None
@@ -115,6 +113,9 @@ def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild)
                 if not error.log_tail:
                     raise
                 outcome = Outcome(1, fill_request.last_command(error.log_tail))
+                if not static and any(line.endswith("failed at the step uv.") for line in error.log_tail):
+                    static = True
+                    continue
                 told = relax(requirements, wanted.own, outcome, wanted.log)
                 if not told:
                     raise _explained(error, outcome, warnings[len(wanted.warnings) :], requirements) from error
@@ -166,10 +167,10 @@ def _check(wanted: ContainerBuild, buildx: bool) -> None:
 
 
 def _context(
-    wanted: ContainerBuild, base: str, requirements: list[str], warnings: list[str], buildx: bool
+    wanted: ContainerBuild, base: str, requirements: list[str], warnings: list[str], *, buildx: bool, static: bool
 ) -> tuple[BuildContext, dict[str, bytes]]:
     """The builder's context, and its secrets."""
-    uv = fill_request.uv_here(wanted.python)
+    uv = fill_request.uv_program(wanted, static=static)
     files = {"uv": (uv or b"", 0o755), "fill.py": (fill_request.program(), 0o644)}
     copies: list[tuple[str, str]] = []
     secrets: dict[str, bytes] = {}
@@ -242,15 +243,3 @@ def _record(engine: ContainerEngine, image: str) -> dict[str, Any]:
     if not isinstance(record, dict):
         raise StoreException(f"the image {image} has no record of what is in it")
     return record
-
-
-def _lock_file(engine: ContainerEngine, key: str) -> Path:
-    """This user's lock of the build of an image, whatever the workspace."""
-    import hashlib
-
-    import platformdirs
-
-    folder = Path(platformdirs.user_cache_dir("traindock", appauthor=False)) / "image-builds"
-    folder.mkdir(parents=True, exist_ok=True)
-    told = f"{engine.facts().id} {key}"
-    return folder / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.lock"

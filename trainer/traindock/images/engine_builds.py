@@ -165,6 +165,16 @@ def _has_buildx(path: str, configuration: str, home: str) -> bool:
     return answer.returncode == 0
 
 
+def lock_file(engine: ContainerEngine, name: str) -> Path:
+    """This user's lock of the build of an image on an engine, whatever the workspace."""
+    import platformdirs
+
+    folder = Path(platformdirs.user_cache_dir("traindock", appauthor=False), "image-builds")
+    folder.mkdir(parents=True, exist_ok=True)
+    told = f"{engine.facts().id} {name}"
+    return folder / f"{hashlib.sha256(told.encode()).hexdigest()[:32]}.lock"
+
+
 def build_image(
     engine: ContainerEngine,
     build: ImageBuild,

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
 import platform
+import shutil
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
+from pathlib import Path
 from typing import Any, NoReturn
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
 from traindock.images.bases import Base
+from traindock.images.builder import sources
 from traindock.images.conda import Translation, conda_python, create_command, environment_yaml
 from traindock.images.container_sources import Sources
 from traindock.images.image_pythons import ImagePython
 from traindock.images.pythons import PythonWanted
 from traindock.images.recipe import Recipe, canonical_requirement, python_specifier
-from traindock.images.uv import BuildLog, BuildSettings, find_uv
+from traindock.images.uv import BuildLog, BuildSettings, find_uv, run_program
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,7 +157,9 @@ def failed(build: ContainerBuild, result: Mapping[str, Any] | None, tail: Sequen
         raise EnvironmentBuildException(f"no virtual environment could be made upon Python {version} of {image}", tail)
     if step == "uv":
         pip = "pip could not install one there" if build.python.pip else "it has no pip to install one"
-        raise EnvironmentBuildException(f"this machine's uv does not run in the image {image}, and {pip}", tail)
+        raise EnvironmentBuildException(
+            f"this machine's uv does not run in the image {image}, one that does cannot be fetched, and {pip}", tail
+        )
     if step == "conda":
         raise EnvironmentBuildException(f"{build.python.conda} of {image} could not build the environment", tail)
     if step == "disk":
@@ -173,13 +181,36 @@ def json_bytes(values: Mapping[str, Any]) -> bytes:
     return json.dumps(values, sort_keys=True).encode()
 
 
-def uv_here(python: ImagePython) -> bytes | None:
-    """This machine's uv, if it may run in the image."""
+def uv_runs(python: ImagePython) -> bool:
+    """Whether this machine's uv is likely to run in the image."""
     here = (sys.platform, platform.machine(), platform.libc_ver()[0])
-    if here != ("linux", python.machine, python.libc.partition(" ")[0]):
-        return None
-    with open(find_uv(), "rb") as file:
-        return file.read()
+    return here == ("linux", python.machine, python.libc.partition(" ")[0])
+
+
+def uv_program(build: ContainerBuild, *, static: bool) -> bytes | None:
+    """The uv for an image: this machine's, or one that needs no libraries; None where that cannot be fetched."""
+    path = _static_uv(build) if static else find_uv()
+    return Path(path).read_bytes() if path is not None else None
+
+
+def _static_uv(build: ContainerBuild) -> str | None:
+    import platformdirs
+
+    version = uv_version()
+    folder = Path(platformdirs.user_cache_dir("traindock", appauthor=False), "uv", f"{version}-{build.python.machine}")
+    uv = folder / "bin" / "uv"
+    if not uv.exists():
+        build.log.say("This machine's uv does not run in the image; one that does is fetched.")
+        new = folder.with_name(f"{folder.name}.{os.getpid()}.{threading.get_ident()}")
+        command = [find_uv(), "pip", "install", "--quiet", "--target", str(new), "--python", sys.executable]
+        command += ["--python-platform", f"{build.python.machine}-unknown-linux-musl", "--only-binary", ":all:"]
+        command += ["--no-deps", *sources(build.recipe, build.settings), f"uv=={version}"]
+        env = build.settings.environment(build.recipe.index_url)
+        run_program(command, log=build.log, cancelled=build.cancelled, env=env)
+        with contextlib.suppress(OSError):  # somebody else was quicker
+            new.rename(folder)
+        shutil.rmtree(new, ignore_errors=True)
+    return str(uv) if uv.exists() else None
 
 
 @lru_cache(maxsize=1)

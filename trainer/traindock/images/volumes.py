@@ -96,12 +96,13 @@ def fill(engine: ContainerEngine, memory: EngineMemory, build: ContainerBuild, u
         EnvironmentBuildException: it cannot be built; the text has the builder's last lines.
         UserErrorException: conda packages, and no conda in the image.
     """
-    place = _ready(engine, memory, build, user)
+    static = not fill_request.uv_runs(build.python)
+    place = _ready(engine, memory, build, user, static=static)
     warnings = list(build.warnings)
     wanted = [canonical_requirement(text) for text in build.requirements]
     by_conda = bool(build.translation.unknown)
     while True:
-        ended = _fill_once(engine, build, user, wanted, warnings, by_conda=by_conda)
+        ended = _fill_once(engine, build, user, wanted, warnings, by_conda=by_conda, static=static)
         result = ended.result or {}
         if "folder" in result:
             filled = Filled(f"{result['folder']}/bin/python", result["record"], result["how"] == "found")
@@ -111,6 +112,10 @@ def fill(engine: ContainerEngine, memory: EngineMemory, build: ContainerBuild, u
         outcome = Outcome(int(result.get("code", ended.code)), output)
         if ended.out_of_memory:
             raise EnvironmentBuildException("the build of the environment ran out of memory", outcome.tail)
+        if result.get("failed") == "uv" and not static:
+            static = True
+            _ready(engine, memory, build, user, static=True)
+            continue
         if result.get("failed") != "install":
             fill_request.failed(build, ended.result, outcome.tail, ended.code)
         told = relax(wanted, build.own, outcome, build.log)
@@ -136,14 +141,14 @@ def _fill_once(
     warnings: list[str],
     *,
     by_conda: bool,
+    static: bool,
 ) -> Ended:
-    version = fill_request.uv_version()
     request = fill_request.request_of(
         build,
         wanted,
         warnings,
-        uv=f"{VOLUME_PLACE}/uv/{version}/uv",
-        pip_uv=f"{VOLUME_PLACE}/uv/{version}-{build.python.machine}-{build.python.libc.partition(' ')[0]}",
+        uv=f"{VOLUME_PLACE}/{_uv_place(build, static=static)}",
+        pip_uv=f"{VOLUME_PLACE}/uv/{fill_request.uv_version()}-pip-{build.python.machine}",
         variables=_variables(build),
         arguments=["--refresh"] if build.recipe.built_after is not None else addresses.named(build.requirements),
     )
@@ -181,18 +186,26 @@ def _variables(build: ContainerBuild) -> dict[str, str]:
     return variables
 
 
-def _ready(engine: ContainerEngine, memory: EngineMemory, build: ContainerBuild, user: ContainerUser) -> str:
+def _uv_place(build: ContainerBuild, *, static: bool) -> str:
+    """Where uv is in the volume, which images of all kinds share."""
+    kind = f"static-{build.python.machine}" if static else "here"
+    return f"uv/{fill_request.uv_version()}-{kind}/uv"
+
+
+def _ready(
+    engine: ContainerEngine, memory: EngineMemory, build: ContainerBuild, user: ContainerUser, *, static: bool
+) -> str:
     """Make the volume, give it to its user and put uv into it, each once; returns its identity."""
     if identity(engine) is None:
         engine.api.create_volume(volume_name(), labels={_IDENTITY: uuid.uuid4().hex})
     found = identity(engine)
-    version = fill_request.uv_version()
-    ready = f"{found} {user.user} {version} {build.python.machine} {build.python.libc}"
+    place = _uv_place(build, static=static)
+    ready = f"{found} {user.user} {place}"
     if memory.recall("volume", ready) is None:
         build.log.say(f"The volume {volume_name()} is made ready.")
-        uv = fill_request.uv_here(build.python)
+        uv = fill_request.uv_program(build, static=static)
         uid, gid = owner_of(user)
-        new, place = f"uv/{version}/uv.{uuid.uuid4().hex}", f"uv/{version}/uv"
+        new = f"{place}.{uuid.uuid4().hex}"
         paths = (f"{VOLUME_PLACE}/{new}", f"{VOLUME_PLACE}/{place}") if uv else ("", "")
         work = Work(
             image=build.base.id,

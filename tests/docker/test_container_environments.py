@@ -1,0 +1,614 @@
+"""Environments of containers on a real engine: found, built once, by volume or as an image, and said why not."""
+
+from __future__ import annotations
+
+import base64
+import contextlib
+import io
+import json
+import os
+import secrets
+import statistics
+import subprocess
+import sys
+import tarfile
+import textwrap
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from tests.conftest import wait_for
+from tests.docker.conftest import remove_labelled
+
+from traindock.compute.docker.engine import connect
+from traindock.compute.docker.probe import probe
+from traindock.errors import EnvironmentBuildException, UserErrorException
+from traindock.images import container_images, volumes
+from traindock.images.container_base import ContainerBase
+from traindock.images.containers import ContainerEnvironment, ContainerPlan, DockerWishes, Owner, forget, plan, prepare
+from traindock.images.engines import VOLUME_PLACE
+from traindock.images.recipe import Recipe
+from traindock.images.uv import BuildCanceled, BuildSettings
+from traindock.store.layout import WorkspaceLayout
+
+if TYPE_CHECKING:
+    import docker
+    from tests.trainer.images.conftest import Shelf
+
+WORKSPACE_LABEL = "traindock.workspace"
+KEY_LABEL = "traindock.key"
+
+
+class Place:
+    """A workspace's folder of environments, and what is asked for there."""
+
+    def __init__(self, root: Path, url: str, base: str, shelf: Shelf, label: str) -> None:
+        self.root = root
+        self.environments = root / "environments"
+        self.log_file = root / "build.txt"
+        self.engine = connect(url)
+        self.base = base
+        self.shelf = shelf
+        self.labels = {WORKSPACE_LABEL: label, KEY_LABEL: label}
+        (root / "workspace").mkdir(parents=True, exist_ok=True)
+
+    @property
+    def settings(self) -> BuildSettings:
+        return replace(self.shelf.settings, variables={"PATH": os.environ["PATH"], "HOME": str(self.root)})
+
+    def _options(self, form: str, settings: BuildSettings | None, base: str | None) -> dict[str, Any]:
+        return {
+            "engine": self.engine,
+            "environments": self.environments,
+            "settings": settings or self.settings,
+            "docker": DockerWishes(form=form, base_image=base or self.base),  # type: ignore[arg-type]
+            "caller": sys.executable,
+        }
+
+    def plan(
+        self, recipe: Recipe, form: str = "volume", settings: BuildSettings | None = None, base: str | None = None
+    ) -> ContainerPlan:
+        return plan(recipe, **self._options(form, settings, base))
+
+    def prepare(
+        self,
+        recipe: Recipe,
+        form: str = "volume",
+        settings: BuildSettings | None = None,
+        base: str | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> ContainerEnvironment:
+        layout = WorkspaceLayout(self.root / "workspace")
+        owner = Owner(lambda image, python: probe(self.engine, image, python, layout), self.labels)
+        return prepare(
+            recipe, **self._options(form, settings, base), owner=owner, log=self.log_file, cancelled=cancelled
+        )
+
+    @property
+    def log(self) -> str:
+        return self.log_file.read_text("utf-8") if self.log_file.exists() else ""
+
+    def ask(self, made: ContainerEnvironment, code: str, *, user: str = "65534:65534") -> str:
+        """What Python prints in a container with the environment, mounted as in jobs: read-only."""
+        from docker.types import Mount
+
+        mounts = [Mount(VOLUME_PLACE, made.volume, type="volume", read_only=True)] if made.volume else []
+        mine = (
+            f"{os.getuid()}:{os.getgid()}" if made.volume and "rootless" not in str(self.engine.facts().kind) else user
+        )
+        output: bytes = self.engine.client.containers.run(
+            made.image,
+            entrypoint=[made.python, "-c", code],
+            user="0:0" if "rootless" in str(self.engine.facts().kind) else mine,
+            environment=dict(made.variables),
+            mounts=mounts,
+            network_mode="none",
+            labels=self.labels,
+            remove=True,
+            stderr=False,
+        )
+        return output.decode().strip()
+
+    def containers(self) -> list[Any]:
+        filters = {"label": f"{WORKSPACE_LABEL}={self.labels[WORKSPACE_LABEL]}"}
+        found: list[Any] = self.engine.api.containers(all=True, filters=filters)
+        return found
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path,
+    engine: docker.DockerClient,
+    engine_url: str,
+    base_image: str,
+    shelf: Shelf,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Place]:
+    """A workspace with a volume of its own; images and containers are removed with it."""
+    import docker.errors
+
+    name, repository = f"traindock-test-{secrets.token_hex(6)}", f"traindock-test/environment-{secrets.token_hex(6)}"
+    monkeypatch.setattr(volumes, "volume_name", lambda: name)
+    monkeypatch.setattr(container_images, "REPOSITORY", repository)
+    made = Place(tmp_path / "place", engine_url, base_image, shelf, name)
+    yield made
+    remove_labelled(engine, f"{WORKSPACE_LABEL}={name}")
+    for image in engine.images.list(name=repository):
+        engine.images.remove(image.id, force=True)
+    with contextlib.suppress(docker.errors.NotFound):
+        engine.volumes.get(name).remove(force=True)
+
+
+class TestVolume:
+    def test_packages_are_installed_once_and_used_from_a_volume_that_jobs_cannot_write(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        recipe = Recipe(pip=("alpha",))
+        assert place.plan(recipe).how == "build"
+        made = place.prepare(recipe)
+        assert (made.how, made.packages) == ("built", ("alpha==1.5",))
+        assert place.ask(made, "import alpha; print(alpha.version)") == "1.5"
+        assert "Read-only" in place.ask(
+            made,
+            "import alpha\ntry: open(alpha.__file__, 'w')\nexcept OSError as error: print(error)",
+        )
+        assert place.ask(made, "import os, alpha; print(os.path.exists(alpha.__cached__))") == "True"
+        again = place.prepare(recipe)
+        assert (again.how, again.python, again.packages) == ("cached", made.python, made.packages)
+
+    def test_an_unchanged_one_costs_milliseconds(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        recipe = Recipe(pip=("alpha",))
+        place.prepare(recipe)
+        took = []
+        for _ in range(9):
+            started = time.monotonic()
+            place.plan(recipe)
+            place.prepare(recipe)
+            took.append(time.monotonic() - started)
+        assert statistics.median(took) < 0.060  # 20 ms are the goal, on a machine that is not busy
+
+    def test_the_log_tells_what_was_done_and_why(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        place.prepare(Recipe(pip=("alpha",)))
+        for words in (
+            "with the image's Python and alpha",
+            "Miss for key",
+            "uv pip install",
+            "+ alpha==1.5",
+            "ready after",
+        ):
+            assert words in place.log
+
+    def test_an_image_that_has_all_that_is_asked_for_is_used_as_it_is(self, place: Place) -> None:
+        made = place.prepare(Recipe())
+        assert (made.how, made.volume) == ("base", None)
+        assert "satisfies it: nothing is asked for" in made.why
+        assert place.ask(made, "print(1)") == "1"
+
+    def test_an_interpreter_that_is_managed_by_the_user_is_used_as_it_is(self, place: Place) -> None:
+        made = place.prepare(Recipe(user_managed=True))
+        assert (made.how, made.volume) == ("user_managed", None)
+        path = made.python
+        assert place.prepare(Recipe(user_managed=True, interpreter=path)).python == path
+        with pytest.raises(EnvironmentBuildException, match="has no interpreter /opt/nope/bin/python that works"):
+            place.prepare(Recipe(user_managed=True, interpreter="/opt/nope/bin/python"))
+
+    def test_two_at_once_of_two_workspaces_build_it_once(
+        self, place: Place, tmp_path: Path, engine_url: str, base_image: str
+    ) -> None:
+        other = Place(tmp_path / "other", engine_url, base_image, place.shelf, place.labels[WORKSPACE_LABEL])
+        place.shelf.source("slow", "1.0", "time.sleep(2)\nreturn _wheel(folder, 'slow', '1.0')")
+        hows: list[str] = []
+        threads = [
+            threading.Thread(target=lambda p=p: hows.append(p.prepare(Recipe(pip=("slow",))).how))
+            for p in (place, other)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(hows) == ["built", "cached"]
+        assert (place.log + other.log).count("Built slow==1.0") == 1
+        assert "waiting for it" in place.log + other.log
+
+    def test_a_package_that_does_not_exist_is_named_with_the_resolvers_words(self, place: Place) -> None:
+        with pytest.raises(EnvironmentBuildException, match=r"cannot be installed: .*no-such-package was not found"):
+            place.prepare(Recipe(pip=("no-such-package",)))
+        assert place.containers() == []
+
+    def test_a_pin_that_no_longer_installs_is_relaxed_as_on_local(self, place: Place) -> None:
+        place.shelf.broken("old", "1.0")
+        place.shelf.wheel("old", "2.0")
+        made = place.prepare(Recipe(pip=("old==1.0",)))
+        assert made.packages == ("old==2.0",)
+        assert any("old==1.0 no longer installs" in text for text in made.warnings)
+        assert any("old==1.0 no longer installs" in text for text in place.prepare(Recipe(pip=("old==1.0",))).warnings)
+
+    def test_a_cancel_ends_the_build_within_a_second_and_the_next_one_starts_anew(self, place: Place) -> None:
+        place.shelf.source("slow", "1.0", "time.sleep(60)\nreturn _wheel(folder, 'slow', '1.0')")
+        asked: list[float] = []
+
+        def cancelled() -> bool:
+            if "Building slow" in place.log:
+                asked.append(time.monotonic())
+            return bool(asked)
+
+        with pytest.raises(BuildCanceled):
+            place.prepare(Recipe(pip=("slow",)), cancelled=cancelled)
+        assert time.monotonic() - asked[0] < 1.0
+        assert place.containers() == []
+        place.shelf.source("slow", "1.0", "return _wheel(folder, 'slow', '1.0')")
+        assert place.prepare(Recipe(pip=("slow",))).how == "built"
+        assert "a build of it was not finished" in place.log
+
+    def test_a_builder_whose_maker_was_killed_is_waited_for_and_not_doubled(self, place: Place, tmp_path: Path) -> None:
+        place.shelf.source("slow", "1.0", "time.sleep(4)\nreturn _wheel(folder, 'slow', '1.0')")
+        script = textwrap.dedent(
+            f"""
+            import sys
+            sys.path[:0] = {[p for p in sys.path if p]!r}
+            from pathlib import Path
+            from tests.docker.test_container_environments import Place
+            from tests.trainer.images.conftest import Shelf
+            from traindock.images import volumes
+            from traindock.images.recipe import Recipe
+            volumes.volume_name = lambda: {volumes.volume_name()!r}
+            shelf = Shelf.__new__(Shelf)
+            shelf.folder = Path({str(place.shelf.folder)!r})
+            place = Place(Path({str(tmp_path / "other")!r}), {place.engine.url!r}, {place.base!r}, shelf,
+                          {place.labels[WORKSPACE_LABEL]!r})
+            place.prepare(Recipe(pip=("slow",)))
+            """
+        )
+        maker = subprocess.Popen([sys.executable, "-c", script], cwd=Path(__file__).parents[2])
+        try:
+            log = tmp_path / "other" / "build.txt"
+            wait_for(lambda: log.exists() and "Building slow" in log.read_text(), "the other's build")
+        finally:
+            maker.kill()
+            maker.wait()
+        assert place.prepare(Recipe(pip=("slow",))).how == "cached"
+        assert "waiting for it" in place.log
+        assert "Building slow" not in place.log
+
+    def test_a_volume_that_was_removed_is_filled_again(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        recipe = Recipe(pip=("alpha",))
+        place.prepare(recipe)
+        place.engine.client.volumes.get(volumes.volume_name()).remove()
+        assert place.plan(recipe).how == "build"
+        assert place.prepare(recipe).how == "built"
+
+    def test_what_was_emptied_by_hand_is_found_out_after_forgetting(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        recipe = Recipe(pip=("alpha",))
+        made = place.prepare(recipe)
+        forget(place.environments, place.engine, made.key)
+        assert place.plan(recipe).how == "build"
+        assert place.prepare(recipe).how == "cached"
+
+    def test_a_rebuild_takes_what_is_newer_and_leaves_the_old_one_where_jobs_run_in_it(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        recipe = Recipe(pip=("alpha",))
+        first = place.prepare(recipe)
+        place.shelf.wheel("alpha", "2.0")
+        assert place.prepare(recipe).packages == ("alpha==1.5",)
+        second = place.prepare(replace(recipe, built_after=time.time()))
+        assert (second.packages, second.key) == (("alpha==2.0",), first.key)
+        assert place.ask(first, "import alpha; print(alpha.version)") == "1.5"
+        assert place.prepare(recipe).packages in (("alpha==2.0",), ("alpha==1.5",))
+
+    def test_packages_of_files_of_this_machine_are_seen_inside(self, place: Place) -> None:
+        wheel = place.shelf.wheel("alpha", "1.5")
+        made = place.prepare(Recipe(pip=(f"alpha @ file://{wheel}",)))
+        assert place.ask(made, "import alpha; print(alpha.version)") == "1.5"
+
+    def test_secrets_are_in_no_log_no_label_and_no_description_of_a_container(self, place: Place) -> None:
+        place.shelf.source("slow", "1.0", "time.sleep(60)\nreturn _wheel(folder, 'slow', '1.0')")
+        settings = replace(
+            place.settings, index_url="https://me:SECRET@index.example/simple", proxy="http://a:SECRET@b:1"
+        )
+        seen: list[str] = []
+
+        def cancelled() -> bool:
+            if "Building slow" in place.log:
+                seen.extend(json.dumps(place.engine.api.inspect_container(found["Id"])) for found in place.containers())
+            return bool(seen)
+
+        with pytest.raises(BuildCanceled):
+            place.prepare(Recipe(pip=("slow",)), settings=settings, cancelled=cancelled)
+        assert seen
+        assert "SECRET" not in "".join(seen)
+        assert "SECRET" not in place.log
+
+    def test_the_files_are_the_callers_and_nobody_elses(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        made = place.prepare(Recipe(pip=("alpha",)))
+        code = f"import os; s = os.stat({VOLUME_PLACE!r}); print(s.st_uid == os.getuid(), oct(s.st_mode & 0o777))"
+        assert place.ask(made, code) == "True 0o700"
+
+
+class TestBases:
+    def test_an_image_that_nobody_has_says_where_it_was_looked_for(self, place: Place) -> None:
+        with pytest.raises(
+            EnvironmentBuildException, match=r"127\.0\.0\.1:9/nope:1 .*cannot be pulled from 127\.0\.0\.1:9"
+        ):
+            place.prepare(Recipe(container=ContainerBase(image="127.0.0.1:9/nope:1")))
+        assert "Pulling 127.0.0.1:9/nope:1." in place.log
+
+    def test_an_image_without_python_says_so_and_what_to_use(
+        self, place: Place, odd_image: Callable[[str], str]
+    ) -> None:
+        with pytest.raises(EnvironmentBuildException, match=r"has no Python.*use an image with one.*apt_packages"):
+            place.prepare(Recipe(container=ContainerBase(image=odd_image("no-python"))))
+
+    def test_a_python_that_is_too_old_says_so(self, place: Place, odd_image: Callable[[str], str]) -> None:
+        with pytest.raises(EnvironmentBuildException, match=r"has Python 3\.7\.17 .*jobs need 3\.8 or newer"):
+            place.prepare(Recipe(container=ContainerBase(image=odd_image("python37"))))
+
+    @pytest.mark.parametrize("form", ["volume", "image"])
+    @pytest.mark.parametrize("what", ["entrypoint", "distroless", "no-tmp"])
+    def test_an_entrypoint_or_the_lack_of_a_shell_changes_nothing(
+        self, place: Place, odd_image: Callable[[str], str], what: str, form: str
+    ) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        recipe = Recipe(pip=("alpha",), container=ContainerBase(image=odd_image(what)))
+        # distroless has no library that this machine's uv needs, so that one without needs is fetched
+        settings = BuildSettings(find_links=place.settings.find_links, variables=os.environ)
+        made = place.prepare(recipe, form, settings=settings)
+        assert place.ask(made, "import alpha; print(alpha.version)") == "1.5"
+
+    def test_a_python_that_the_image_has_not_and_nobody_can_fetch_names_both_versions(self, place: Place) -> None:
+        base = ContainerBase(image=place.base)
+        settings = replace(place.settings, variables={**place.settings.variables, "UV_PYTHON_DOWNLOADS": "never"})  # type: ignore[dict-item]
+        with pytest.raises(EnvironmentBuildException, match=r"Python 3\.8 is asked for, the image .* has 3\.\d+\.\d+"):
+            place.prepare(Recipe(python="3.8", pip=("six",), container=base), settings=settings)
+
+    def test_the_default_base_is_chosen_by_the_python_that_is_asked_for(self, place: Place) -> None:
+        template = "127.0.0.1:9/python:{python}-slim"
+        asked = {"3.9": "3.9", ">=3.8,<3.10": "3.9", "3.8.18": "3.8.18", None: f"3.{sys.version_info[1]}"}
+        for python, chosen in asked.items():
+            looked = place.plan(Recipe(python=python), base=template)
+            assert looked.base_asked == f"127.0.0.1:9/python:{chosen}-slim"
+        assert place.plan(Recipe(framework="torch==1.13.*"), base=template).base_asked.endswith(":3.10-slim")
+
+    def test_conda_packages_need_a_conda_in_the_image(self, place: Place) -> None:
+        with pytest.raises(
+            UserErrorException, match=r"conda packages ffmpeg, and the image .* neither conda, mamba nor"
+        ):
+            place.prepare(Recipe(conda=("ffmpeg",)))
+
+    def test_those_that_pypi_has_are_taken_from_there(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        assert place.prepare(Recipe(conda=("alpha",))).packages == ("alpha==1.5",)
+
+    def test_a_dockerfile_is_built_once_and_packages_come_upon_it(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        text = f"FROM {place.base}\nRUN echo {secrets.token_hex(4)} > /made-by-me\nENV MINE=1\n"
+        recipe = Recipe(pip=("alpha",), container=ContainerBase(dockerfile=text))
+        assert place.plan(recipe).how == "build"
+        made = place.prepare(recipe)
+        assert "Step 2/3 : RUN echo" in place.log
+        assert place.ask(made, "import os, alpha; print(os.path.exists('/made-by-me'), os.environ['MINE'])") == "True 1"
+        assert place.prepare(recipe).how == "cached"
+        assert place.log.count("Step 2/3") == 1
+        place.engine.client.images.remove(made.base_id, force=True)
+
+    def test_a_build_context_is_copied_from_and_a_change_in_it_builds_anew(self, place: Place, tmp_path: Path) -> None:
+        folder = tmp_path / "context"
+        folder.mkdir()
+        (folder / "data.txt").write_text(secrets.token_hex(4))
+        base = ContainerBase(dockerfile=f"FROM {place.base}\nCOPY data.txt /data.txt\n", context=str(folder))
+        first = place.prepare(Recipe(container=base))
+        assert place.ask(first, "print(open('/data.txt').read())") == (folder / "data.txt").read_text()
+        (folder / "data.txt").write_text("other" + secrets.token_hex(4))
+        second = place.prepare(Recipe(container=base))
+        assert second.key != first.key
+        for made in (first, second):
+            place.engine.client.images.remove(made.base_id, force=True)
+
+    @pytest.mark.parametrize(
+        ("line", "says"),
+        [
+            ("RUNN x", r"the Dockerfile has an error: .*line 2: unknown instruction: RUNN"),
+            (
+                "RUN echo these are my last words; exit 3",
+                r"Step 2/2 : RUN echo .* failed: .*returned a non-zero code: 3",
+            ),
+            ("COPY nothing /there", r"Step 2/2 : COPY .*no files to copy: use Environment\.from_docker_build_context"),
+        ],
+    )
+    def test_a_dockerfile_with_an_error_names_the_line_or_the_step(self, place: Place, line: str, says: str) -> None:
+        base = ContainerBase(dockerfile=f"FROM {place.base}\n{line}\n")
+        with pytest.raises(EnvironmentBuildException, match=says) as caught:
+            place.prepare(Recipe(container=base))
+        if "last words" in line:
+            assert "these are my last words" in caught.value.log_tail
+
+    def test_a_cancel_ends_what_a_dockerfile_is_running(self, place: Place) -> None:
+        mark = secrets.token_hex(6)
+        base = ContainerBase(dockerfile=f"FROM {place.base}\nRUN echo begun; sleep 600 # {mark}\n")
+        asked: list[float] = []
+
+        def cancelled() -> bool:
+            if "\nbegun" in place.log:
+                asked.append(time.monotonic())
+            return bool(asked)
+
+        with pytest.raises(BuildCanceled):
+            place.prepare(Recipe(container=base), cancelled=cancelled)
+        assert time.monotonic() - asked[0] < 3.0
+        wait_for(
+            lambda: not [c for c in place.engine.api.containers(all=True) if mark in c["Command"]],
+            "the end of the step",
+            10,
+        )
+
+
+class Registry:
+    """Answers as a registry that has nothing does, or that wants to know who asks."""
+
+    def __init__(self, *, who: str | None = None) -> None:
+        self.asked: list[str] = []
+        self.given: list[str] = []
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(handler) -> None:  # noqa: N805
+                self.asked.append(handler.path)
+                given = handler.headers.get("Authorization", "").removeprefix("Basic ")
+                if given:
+                    self.given.append(base64.b64decode(given).decode())
+                known = who is None or who in self.given[-1:]
+                wrong = "MANIFEST_UNKNOWN" if known else "UNAUTHORIZED"
+                status = 200 if known and handler.path == "/v2/" else 404 if known else 401
+                body = json.dumps({"errors": [{"code": wrong, "message": wrong.lower().replace("_", " ")}]}).encode()
+                handler.send_response(status)
+                handler.send_header("Docker-Distribution-Api-Version", "registry/2.0")
+                if status == 401:
+                    handler.send_header("WWW-Authenticate", 'Basic realm="test"')
+                handler.send_header("Content-Type", "application/json")
+                handler.send_header("Content-Length", str(len(body)))
+                handler.end_headers()
+                handler.wfile.write(body if handler.command == "GET" else b"")
+
+            do_HEAD = do_GET  # noqa: N815
+
+            def log_message(handler, *words: object) -> None:  # noqa: N805
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.address = f"127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self.server.shutdown()
+        self.server.server_close()
+
+
+class TestRegistries:
+    def test_an_image_that_a_registry_has_not_is_said_to_be_unknown(self, place: Place) -> None:
+        registry = Registry()
+        with pytest.raises(EnvironmentBuildException, match=rf"there is no image {registry.address}/it:1 at"):
+            place.prepare(Recipe(container=ContainerBase(image=f"{registry.address}/it:1")))
+        registry.close()
+
+    def test_one_that_wants_to_know_who_asks_is_told_so_and_given_what_the_environment_says(self, place: Place) -> None:
+        registry = Registry(who="me:p@ss")
+        image = f"{registry.address}/it:1"
+        with pytest.raises(EnvironmentBuildException, match=r"does not give out .*docker login.*base_image_registry"):
+            place.prepare(Recipe(container=ContainerBase(image=image)))
+        base = ContainerBase(image="it:1", registry=f"http://me:p%40ss@{registry.address}")
+        with pytest.raises(EnvironmentBuildException, match=f"there is no image {image}"):
+            place.prepare(Recipe(container=base))
+        assert registry.given[-1] == "me:p@ss"
+        assert "p@ss" not in place.log
+        registry.close()
+
+    def test_what_is_pulled_is_known_by_its_digest_and_a_rebuild_pulls_anew(self, place: Place, registry: str) -> None:
+        images = place.engine.client.images
+        name = f"{registry}/it"
+        place.engine.client.api.tag(place.base, name, "1")
+        for answer in place.engine.client.api.push(name, "1", stream=True, decode=True):
+            assert "error" not in answer
+        images.remove(f"{name}:1")
+        recipe = Recipe(container=ContainerBase(image=f"{name}:1"))
+        looked = place.plan(recipe)
+        assert (looked.how, looked.base_id) == ("build", "")
+        assert "is to be pulled" in looked.why
+        made = place.prepare(recipe)
+        assert made.base_digest.startswith(f"{name}@sha256:")
+        assert place.plan(recipe).base_digest == made.base_digest
+        before = place.log.count("Pulling")
+        place.prepare(recipe)
+        assert place.log.count("Pulling") == before
+        place.prepare(replace(recipe, built_after=time.time()))
+        assert place.log.count("Pulling") == before + 1
+        for found in images.list(name=name):
+            for tag in found.tags:
+                if tag.startswith(name):
+                    images.remove(tag)
+
+
+class TestImages:
+    def test_an_image_has_the_environment_for_any_user(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        recipe = Recipe(pip=("alpha",))
+        made = place.prepare(recipe, "image")
+        assert (made.how, made.volume, made.packages) == ("built", None, ("alpha==1.5",))
+        assert place.ask(made, "import alpha; print(alpha.version)", user="12345:12345") == "1.5"
+        assert place.plan(recipe, "image").how == "cached"
+        assert place.prepare(recipe, "image").image == made.image
+
+    def test_volume_and_image_have_the_same_key(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        recipe = Recipe(pip=("alpha",))
+        place.prepare(Recipe())
+        assert place.plan(recipe, "image").key == place.plan(recipe, "volume").key != ""
+
+    def test_one_more_package_takes_the_frameworks_layer_as_it_is(self, place: Place) -> None:
+        for name, version in (("torch", "2.1.2"), ("torchvision", "0.16.2"), ("numpy", "1.26.4"), ("nvidia-x", "1.0")):
+            place.shelf.wheel(name, version)
+        place.shelf.wheel("alpha", "1.5")
+        place.shelf.wheel("beta", "1.0")
+        recipe = Recipe(framework="torch==2.1.*", pip=("nvidia-x", "alpha"))
+        place.prepare(recipe, "image")
+        before = len(place.log)
+        made = place.prepare(replace(recipe, pip=("nvidia-x", "alpha", "beta")), "image")
+        log = place.log[before:]
+        assert "+ beta==1.0" in log
+        assert "torch==2.1.2" not in log
+        step = log[log.index('framework.json"]') :]
+        assert step.splitlines()[1].strip() == "---> Using cache"
+        assert place.ask(made, "import torch, alpha, beta; print(torch.version)") == "2.1.2"
+
+    def test_passwords_are_refused_by_name_where_the_builder_keeps_no_secrets(
+        self, place: Place, tmp_path: Path
+    ) -> None:
+        variables = {"PATH": str(tmp_path), "HOME": str(tmp_path)}  # no command line, so no buildx
+        settings = BuildSettings(index_url="https://me:SECRET@a.example/simple", variables=variables)
+        with pytest.raises(
+            EnvironmentBuildException, match=r"UV_DEFAULT_INDEX=https://\*\*\*@a.*environment_form"
+        ) as caught:
+            place.prepare(Recipe(pip=("alpha",)), "image", settings=settings)
+        assert "SECRET" not in str(caught.value) + place.log
+
+    def test_a_failed_build_gives_the_step_and_the_resolvers_words(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        with pytest.raises(
+            EnvironmentBuildException, match=r"Step \d+/\d+ : RUN .*no-such-package was not found"
+        ) as caught:
+            place.prepare(Recipe(pip=("no-such-package",)), "image")
+        assert any("no-such-package" in line for line in caught.value.log_tail)
+
+    def test_two_at_once_of_two_workspaces_build_it_once(
+        self, place: Place, tmp_path: Path, engine_url: str, base_image: str
+    ) -> None:
+        other = Place(tmp_path / "other", engine_url, base_image, place.shelf, place.labels[WORKSPACE_LABEL])
+        place.shelf.source("slow", "1.0", "time.sleep(2)\nreturn _wheel(folder, 'slow', '1.0')")
+        made: list[ContainerEnvironment] = []
+        threads = [
+            threading.Thread(target=lambda p=p: made.append(p.prepare(Recipe(pip=("slow",)), "image")))
+            for p in (place, other)
+        ]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(each.how for each in made) == ["built", "cached"]
+        assert made[0].image == made[1].image
+
+    def test_nothing_of_the_build_can_be_changed_by_a_name_in_the_image(self, place: Place) -> None:
+        """The record is what was written last, and not what a package prints."""
+        place.shelf.wheel("alpha", "1.5")
+        made = place.prepare(Recipe(pip=("alpha",)), "image")
+        container = place.engine.api.create_container(made.image, labels=place.labels)
+        stream, _ = place.engine.api.get_archive(container, "/opt/traindock/environment/complete.json")
+        with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as archive:
+            file = archive.extractfile("complete.json")
+            assert file is not None
+            assert json.load(file)["key"] == made.key
