@@ -22,6 +22,7 @@ idle_seconds = 60                # it leaves after so long without work
 base_image = "python:{python}-slim"  # {python} is the version that the environment asks for
 environment_form = "auto"        # "volume" or "image": how environments are kept where a target does not say
 registry = ""                    # "host:port/path" to which images are pushed and from which nodes pull them
+patience_seconds = 60            # an engine that is gone is waited for so long, where only it knows how a job ended
 
 [network_disk]                   # several hosts may have it; one of them writes, see store.ownership
 use = "auto"                     # "yes" or "no" where the type of the file system misleads
@@ -87,6 +88,7 @@ class ContainerSettings:
     base_image: str = "python:{python}-slim"
     environment_form: str = "auto"
     registry: str = ""
+    patience_seconds: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
