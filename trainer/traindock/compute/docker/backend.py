@@ -16,7 +16,7 @@ from traindock.compute.docker.job_variables import planned_variables, with_envir
 from traindock.compute.docker.launching import launch
 from traindock.compute.docker.naming import KEY, RUN, WORKSPACE, container_name, identity, is_own
 from traindock.compute.docker.probe import probe
-from traindock.compute.docker.request import Surroundings, all_mounts, create_request
+from traindock.compute.docker.request import PIDS, Mounted, Surroundings, all_mounts, create_request
 from traindock.compute.job_folder import alone, command_of, with_python
 from traindock.compute.variables import submitters_variables
 from traindock.errors import ComputeTargetException, EnvironmentBuildException, UserErrorException
@@ -30,9 +30,6 @@ from traindock.run_types import WITHOUT_JOB
 from traindock.settings import Settings
 from traindock.spec import RunSpec
 from traindock.store import signing
-
-#: Seconds for which an engine that is gone is waited for where only it knows how a job ended.
-ENGINE_PATIENCE = 60.0
 
 
 class DockerBackend(Backend):
@@ -147,7 +144,7 @@ class DockerBackend(Backend):
 
     def follow(self, job: Job, tick: Callable[[], None], tell: Callable[[str], None] = lambda text: None) -> Outcome:
         """Wait until the launcher's lock is free; the engine is asked only where that does not say how it ended."""
-        return follow(job, self.url, tick, tell, patience=ENGINE_PATIENCE)
+        return follow(job, self.url, tick, tell, patience=job.settings.docker.patience_seconds)
 
     def cancel(self, job: Job) -> None:
         """Have the launcher told to end the job, and the container killed where it does not."""
@@ -185,10 +182,25 @@ class DockerBackend(Backend):
         )
 
     def _surroundings(self, job: Job, engine: Engine) -> Surroundings:
-        return Surroundings(network=self.settings.get("network"), memory_bytes=self.settings.get("memory"))
+        settings, applies = self.settings, engine.facts().applies
+        return Surroundings(
+            cpus=settings.get("cpus") if "cpus" in applies else None,
+            memory_bytes=settings.get("memory") if "memory" in applies else None,
+            pids=PIDS if "pids" in applies else None,
+            network=settings.get("network"),
+            read_only=bool(settings.get("read_only")),
+            mounts=tuple(Mounted(*mount) for mount in settings.get("mounts") or ()),
+        )
 
     def _limit_warnings(self, engine: Engine) -> list[str]:
-        return []
+        facts = engine.facts()
+        ignored = [what for what in ("memory", "cpus") if self.settings.get(what) and what not in facts.applies]
+        if not ignored:
+            return []
+        return [
+            f"the container engine ({facts.kind}) does not limit {' and '.join(ignored)}: the job may use all that the "
+            "machine has"
+        ]
 
     def _with_environment(
         self, job: Job, plan: Plan, found: ContainerPlan | ContainerEnvironment, around: Surroundings
