@@ -62,7 +62,7 @@ class Engine:
 
     @cached_property
     def client(self) -> docker.DockerClient:
-        """docker-py's client. An answer has to begin within a minute; pull, build, wait and logs may take any time."""
+        """docker-py's client: an answer has to begin within a minute, except to pull, build, wait and events."""
         return _client(self.url, self.api_version, _ANSWER_SECONDS)
 
     @property
@@ -72,7 +72,10 @@ class Engine:
 
     @cached_property
     def patient(self) -> docker.DockerClient:
-        """A client without any time-out, for what takes as long as it takes: commit, push, removal, archives."""
+        """A client without any time-out, for what takes as long as it takes: commit, push, removal, archives.
+
+        To follow logs, too: Podman begins to answer with their first line.
+        """
         return _client(self.url, self.api_version, None)
 
     def facts(self) -> EngineFacts:

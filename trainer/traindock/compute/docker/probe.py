@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from traindock.compute.docker.facts import EngineFacts, EngineKind
-from traindock.errors import EngineRefusedException, EngineUnfitException, StoreException
+from traindock.errors import EngineException, EngineRefusedException, EngineUnfitException, StoreException
 from traindock.store.copying import storage_error
 from traindock.store.files import read_json, write_json
 from traindock.store.layout import WorkspaceLayout
@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 ROLE_LABEL: Final = "traindock.role"
 #: How long a container may take from its start to its answer, in seconds.
 _ANSWER_SECONDS: Final = 60.0
+#: What the first process of a container ends with where the program is not there, or cannot be executed.
+_NOT_STARTED: Final = (126, 127)
 #: Images that are remembered for each engine.
 _MOST_IMAGES: Final = 200
 #: Engines in whose containers root is the user that the engine runs as.
@@ -238,6 +240,7 @@ def _container(
     host_config = api.create_host_config(
         mounts=[Mount(str(folder), str(folder), type="bind")],
         network_mode="none",
+        init=True,
         cap_drop=["ALL"],
         security_opt=["no-new-privileges", *wanted.security_opt],
         group_add=list(wanted.group_add) or None,
@@ -268,6 +271,11 @@ def _container(
 def _judged(error: EngineRefusedException, facts: EngineFacts, folder: Path) -> Exception:
     """Return what a refusal to start the container means, where that is about the folder shared with it."""
     said = error.explanation
+    if "container-init" in said:  # Podman's packages only recommend it
+        return EngineUnfitException(
+            f"{_name(facts)} lacks the program that starts and ends what is in a container: {said}. Install it: "
+            "`sudo apt-get install catatonit`, or the package of that name of your system"
+        )
     if str(folder) not in said and "denied" not in said:
         return error
     if re.search(r"no such file or directory|does not exist|not shared|mounts denied", said, re.IGNORECASE):
@@ -305,7 +313,7 @@ def _answer(engine: Engine, facts: EngineFacts, container: str, folder: Path, wa
         with engine.translated("say how a container is"):
             state = engine.api.inspect_container(container)["State"]
         if not state["Running"] and not file.exists():
-            raise _died(engine, facts, container, folder, wanted)
+            raise _died(engine, facts, container, folder, wanted, int(state.get("ExitCode") or 0))
         if time.monotonic() > deadline:
             raise EngineUnfitException(
                 f"nothing that a container of {_name(facts)} writes to {folder.parent} arrives there within "
@@ -319,10 +327,15 @@ def _answer(engine: Engine, facts: EngineFacts, container: str, folder: Path, wa
     return content if isinstance(content, dict) else {}
 
 
-def _died(engine: Engine, facts: EngineFacts, container: str, folder: Path, wanted: Probe) -> EngineUnfitException:
+def _died(
+    engine: Engine, facts: EngineFacts, container: str, folder: Path, wanted: Probe, code: int
+) -> EngineException:
     with engine.translated("read what a container printed"):
         lines = engine.api.logs(container).decode("utf-8", "replace").strip().splitlines()
+        command = engine.api.inspect_container(container)["Config"]["Entrypoint"]
     said = lines[-1].strip() if lines else "it said nothing"
+    if code in _NOT_STARTED:
+        return EngineRefusedException(f"run {command[0]} in a container", said)
     if str(folder / "token") in said and "FileNotFoundError" in said:
         return _sees_nothing(facts, folder)
     return EngineUnfitException(
