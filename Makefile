@@ -15,11 +15,12 @@ QUICK := TUTORIAL_DATA=drawn TUTORIAL_MODEL=tiny TUTORIAL_EPOCHS=8 TUTORIAL_MINI
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help tutorial test check bench lint types format clean
+.PHONY: help tutorial test containers check bench lint types format clean
 
 help:
 	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
 	@echo 'make test       lint, types, all tests, and the notebook'
+	@echo 'make containers of these, the tests in containers alone: they need an engine, see CONTRIBUTING.md'
 	@echo 'make check      lint and the quick tests, in under two minutes on two cores'
 	@echo 'make bench      measure Traindock beside what else one would use; PEERS=<python with benchmarks/peers.txt>'
 	@echo 'make lint       ruff, mypy, vermin        make format   rewrite by ruff'
@@ -36,10 +37,14 @@ tutorial: $(READY)
 test: lint types
 	rm -rf '$(TRIED)'
 	$(QUICK) $(BIN)/python -m pytest --nbval-lax -p no:cacheprovider -q $(NOTEBOOK)
-	$(BIN)/python -m pytest -n auto
+	$(BIN)/python -m pytest -n auto --ignore=tests/docker
+	$(BIN)/python .ci/test-containers
+
+containers: $(READY)
+	$(BIN)/python .ci/test-containers
 
 check: lint
-	$(BIN)/python -m pytest -n auto -q -m 'not slow'
+	$(BIN)/python -m pytest -n auto -q -m 'not slow' --ignore=tests/docker
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers '$(PEERS)')

@@ -141,18 +141,20 @@ def base_image(client: Any, lock: Path) -> tuple[str, str]:
         dockerfile += [f"COPY ca-certificates.crt {BUNDLE}", f"ENV {names}"]
     dockerfile += ['CMD ["python3"]']
     with _locked(lock):
+        # Podman calls what it imports so, and looks for a name without a host at Docker Hub.
+        own = f"localhost/{REPOSITORY}" if _is_podman(client) else REPOSITORY
         if tar:
             stat = tar.stat()
-            start = f"{REPOSITORY}:{version}-root-{_hash(tar.name, stat.st_size, stat.st_mtime_ns)}"
+            start = f"{own}:{version}-root-{_hash(tar.name, stat.st_size, stat.st_mtime_ns)}"
             if not _there(client, start):
-                repository, _, tag = start.partition(":")
-                client.api.import_image_from_file(str(tar), repository=repository, tag=tag)
+                tag = start.rpartition(":")[2]
+                client.api.import_image_from_file(str(tar), repository=own, tag=tag)
         else:
             start = f"python:{version}-slim"
             if not _there(client, start):
                 client.images.pull(start)
         text = "\n".join(dockerfile).format(start=start)
-        name = f"{REPOSITORY}:{version}-{_hash(text, *files.values())}"
+        name = f"{own}:{version}-{_hash(text, *files.values())}"
         if not _there(client, name):
             _build(client, name, text, files)
         return name, version
@@ -242,7 +244,8 @@ def odd_image(client: Any, what: str, base: str, lock: Path) -> str:
     dockerfile, files = _ODD[what]
     text = dockerfile.format(base=base)
     contents = {name: body.encode() for name, body in files.items()}
-    image = f"{ODD_REPOSITORY}:{what}-{_hash(text, *contents.values())}"
+    host = "localhost/" if base.startswith("localhost/") else ""
+    image = f"{host}{ODD_REPOSITORY}:{what}-{_hash(text, *contents.values())}"
     with _locked(lock):
         if not _there(client, image):
             _build(client, image, text, contents)
@@ -252,6 +255,10 @@ def odd_image(client: Any, what: str, base: str, lock: Path) -> str:
 def _hash(*parts: object) -> str:
     joined = b"\0".join(part if isinstance(part, bytes) else str(part).encode() for part in parts)
     return hashlib.sha256(joined).hexdigest()[:10]
+
+
+def _is_podman(client: Any) -> bool:
+    return any("Podman" in part.get("Name", "") for part in client.version().get("Components") or ())
 
 
 def _there(client: Any, name: str) -> bool:

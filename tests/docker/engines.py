@@ -111,6 +111,8 @@ class OwnEngine:
         self.disk_bytes = disk_bytes
         self.url = f"unix://{running}/docker.sock"
         self.log = running / "log"
+        #: The image for its containers, once somebody has put one there.
+        self.base_image = ""
 
     @property
     def pid(self) -> int | None:
@@ -148,9 +150,9 @@ class OwnEngine:
         for _ in range(2):
             if self._try_to_start(link, seconds):
                 return
-            if _PASSES not in self.last_words():
+            if _PASSES not in last_lines(self.log):
                 break
-        raise EngineFailed(f"dockerd did not start:\n{self.last_words()}")
+        raise EngineFailed(f"dockerd did not start:\n{last_lines(self.log)}")
 
     def _link(self) -> list[str]:
         """Return the flags for its network, made if need be."""
@@ -202,7 +204,7 @@ class OwnEngine:
         deadline = time.monotonic() + seconds
         while self.pid == pid:
             if time.monotonic() > deadline:
-                raise EngineFailed(f"dockerd, process {pid}, did not end:\n{self.last_words()}")
+                raise EngineFailed(f"dockerd, process {pid}, did not end:\n{last_lines(self.log)}")
             time.sleep(0.02)
 
     def remove(self) -> None:
@@ -228,14 +230,15 @@ class OwnEngine:
                     group.rmdir()
         with contextlib.suppress(FileNotFoundError):
             _remove_bridge(json.loads((self.running / "bridge.json").read_text()))
-        shutil.rmtree(self.data, ignore_errors=True)
+        shutil.rmtree(self.data.parent, ignore_errors=True)
         shutil.rmtree(self.running, ignore_errors=True)
 
-    def last_words(self, lines: int = 15) -> str:
-        """Return the end of the engine's log."""
-        with contextlib.suppress(FileNotFoundError):
-            return "\n".join(self.log.read_text("utf-8", "replace").splitlines()[-lines:])
-        return ""
+
+def last_lines(file: Path, lines: int = 15) -> str:
+    """Return the end of a log that may not be there."""
+    with contextlib.suppress(FileNotFoundError):
+        return "\n".join(file.read_text("utf-8", "replace").splitlines()[-lines:])
+    return ""
 
 
 def _make_bridge(nat: bool) -> dict[str, Any]:
