@@ -103,11 +103,10 @@ def test_silence_ends_neither_a_stream_nor_a_wait(
 ) -> None:
     monkeypatch.setattr(module, "_ANSWER_SECONDS", 1)
     hasty = Engine(connected.url, connected.api.version(api_version=False))
-    slow = running(hasty, base_image, "import time; time.sleep(2.5); print('at last')")
+    slow = running(connected, base_image, "import time; time.sleep(2.5); print('at last')")
     with slow as container, ThreadPoolExecutor(1) as pool:
-        waited = pool.submit(container.wait)
-        followed = hasty.patient.containers.get(container.id).logs(stream=True, follow=True)
-        assert b"".join(followed).strip() == b"at last"
+        waited = pool.submit(hasty.api.wait, container.id)
+        assert b"".join(hasty.patient.api.logs(container.id, stream=True, follow=True)).strip() == b"at last"
         assert waited.result(60)["StatusCode"] == 0
 
 

@@ -334,7 +334,7 @@ def _died(
         lines = engine.api.logs(container).decode("utf-8", "replace").strip().splitlines()
         command = engine.api.inspect_container(container)["Config"]["Entrypoint"]
     said = lines[-1].strip() if lines else "it said nothing"
-    if code in _NOT_STARTED:
+    if code in _NOT_STARTED or "failed to exec" in said:  # Podman's init program has another code for it
         return EngineRefusedException(f"run {command[0]} in a container", said)
     if str(folder / "token") in said and "FileNotFoundError" in said:
         return _sees_nothing(facts, folder)
