@@ -68,8 +68,8 @@ def cause_of(job: Job, exit_record: processes.ExitRecord | None, found: Found) -
     if code == 137:
         return Cause(
             Reason.KILLED_BY_SIGNAL,
-            "the job's container was killed from outside Traindock (docker kill, docker rm -f, or the like), or a process "
-            "of the job killed the launcher that it runs under",
+            "the job's container was killed from outside Traindock (docker kill, docker rm -f, or the like), or a "
+            "process of the job killed the launcher that it runs under",
         )
     said = f": {found.words}" if found.words else ""
     return Cause(Reason.LOST, f"the job's container ended with code {code} and no record of how the job ended{said}")
