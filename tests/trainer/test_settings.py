@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from traindock import StoreException, Workspace
+from traindock.compute.node_shapes import NodeShape
+from traindock.images.curated import CuratedEnvironment
 from traindock.settings import Settings, load
 
 EVERYTHING = """
@@ -69,6 +71,12 @@ def test_they_are_read_anew_each_time(workspace: Workspace) -> None:
         ("[packages]\nindex_url = 5", "must be a text"),
         ('[packages]\nfind_links = "x"', "must be a list of texts"),
         ("[packages]\nfind_links = [5]", "must be a list of texts"),
+        ("[vm_sizes]\nSTANDARD_NC6 = 4", "STANDARD_NC6 must be a table with cpus, memory and perhaps gpus, not 4"),
+        ("[vm_sizes]\nSTANDARD_NC6 = { cpus = 4 }", "must be a table with cpus, memory"),
+        ('[vm_sizes]\nSTANDARD_NC6 = { cpus = 4, memory = "much" }', "STANDARD_NC6: memory is a text such as"),
+        ('[vm_sizes]\nNC6 = {cpus=4, memory="4g"}\nStandard_NC6 = {cpus=4, memory="4g"}', "is there twice"),
+        ('[curated_environments]\nmine = { pip = "torch" }', "pip of mine must be a list of texts"),
+        ("[curated_environments]\nmine = { conda = [] }", "mine must be a table with pip, python or image"),
     ],
 )
 def test_mistakes_are_named_with_what_is_allowed(tmp_path: Path, text: str, says: str) -> None:
@@ -76,6 +84,17 @@ def test_mistakes_are_named_with_what_is_allowed(tmp_path: Path, text: str, says
     with pytest.raises(StoreException, match=says) as caught:
         load(tmp_path / "settings.toml")
     assert str(tmp_path / "settings.toml") in str(caught.value)
+
+
+def test_names_of_machines_and_of_environments_are_known_in_any_case(tmp_path: Path) -> None:
+    path = tmp_path / "settings.toml"
+    path.write_text(
+        '[vm_sizes]\nnc6 = { cpus = 4, memory = "16g" }\n'
+        '[curated_environments]\n"AzureML-Mine" = { pip = ["torch==2.2.*"], python = "3.10" }\n'
+    )
+    settings = load(path)
+    assert settings.vm_sizes == {"STANDARD_NC6": NodeShape(4.0, 16 << 30, 0)}
+    assert settings.curated_environments == {"azureml-mine": CuratedEnvironment(("torch==2.2.*",), "3.10")}
 
 
 def test_what_is_no_text_or_no_file(tmp_path: Path) -> None:

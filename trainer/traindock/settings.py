@@ -24,6 +24,12 @@ environment_form = "auto"        # "volume" or "image": how environments are kep
 registry = ""                    # "host:port/path" to which images are pushed and from which nodes pull them
 patience_seconds = 60            # an engine that is gone is waited for so long, where only it knows how a job ended
 
+[curated_environments]           # what Environment.get(workspace, NAME) stands for; see images.curated
+NAME = { pip = ["torch==2.2.*"], python = "3.10", image = "pytorch/pytorch:latest" }
+
+[vm_sizes]                       # what Azure ML's names of machines mean here; names in any case
+STANDARD_NC6 = { cpus = 4, memory = "16g", gpus = 0 }
+
 [network_disk]                   # several hosts may have it; one of them writes, see store.ownership
 use = "auto"                     # "yes" or "no" where the type of the file system misleads
 silence_seconds = 60             # a host that was not heard for so long may be succeeded by another
@@ -32,11 +38,14 @@ silence_seconds = 60             # a host that was not heard for so long may be 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
-from traindock.errors import StoreException
+from traindock.compute.node_shapes import NodeShape, cpus_of, gpus_of, memory_bytes_of, vm_size_of
+from traindock.errors import StoreException, UserErrorException
+from traindock.images.curated import CuratedEnvironment, from_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +102,12 @@ class ContainerSettings:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """All settings of a workspace."""
+    """All settings of a workspace.
+
+    Attributes:
+        curated_environments: what names of environments stand for, by the name in small letters.
+        vm_sizes: shapes of nodes by Azure ML's names of machines in upper case, in place of the table's.
+    """
 
     snapshot: SnapshotSettings = field(default_factory=SnapshotSettings)
     packages: PackageSettings = field(default_factory=PackageSettings)
@@ -101,6 +115,8 @@ class Settings:
     dispatcher: DispatcherSettings = field(default_factory=DispatcherSettings)
     network_disk: NetworkDiskSettings = field(default_factory=NetworkDiskSettings)
     docker: ContainerSettings = field(default_factory=ContainerSettings)
+    vm_sizes: Mapping[str, NodeShape] = field(default_factory=dict)
+    curated_environments: Mapping[str, CuratedEnvironment] = field(default_factory=dict)
 
 
 _SECTIONS: dict[str, type[Any]] = {
@@ -111,6 +127,8 @@ _SECTIONS: dict[str, type[Any]] = {
     "network_disk": NetworkDiskSettings,
     "docker": ContainerSettings,
 }
+_VM_SIZES = "vm_sizes"
+_CURATED = "curated_environments"
 #: Texts of which only some are allowed.
 _CHOICES = {
     ("network_disk", "use"): ("auto", "yes", "no"),
@@ -133,11 +151,17 @@ def load(path: Path) -> Settings:
         raise StoreException(f"{path} is no TOML: {error}") from None
     except OSError as error:
         raise StoreException(f"cannot read {path}: {error.strerror}") from error
-    sections = {}
+    sections: dict[str, Any] = {}
     for name, values in document.items():
-        if name not in _SECTIONS or not isinstance(values, dict):
-            raise StoreException(f"{path} has an unknown section {name!r}; known: {', '.join(_SECTIONS)}")
-        sections[name] = _section(path, name, values)
+        if name not in (*_SECTIONS, _VM_SIZES, _CURATED) or not isinstance(values, dict):
+            known = ", ".join((*_SECTIONS, _VM_SIZES, _CURATED))
+            raise StoreException(f"{path} has an unknown section {name!r}; known: {known}")
+        if name == _VM_SIZES:
+            sections[name] = _vm_sizes(path, values)
+        elif name == _CURATED:
+            sections[name] = _curated(path, values)
+        else:
+            sections[name] = _section(path, name, values)
     return Settings(**sections)
 
 
@@ -154,6 +178,40 @@ def _section(path: Path, section: str, values: dict[str, Any]) -> Any:
             raise StoreException(f"{path}: [{section}] {name} must be one of {', '.join(choices)}, not {value!r}")
         taken[name] = tuple(value) if isinstance(value, list) else value
     return _SECTIONS[section](**taken)
+
+
+def _vm_sizes(path: Path, values: dict[str, Any]) -> dict[str, NodeShape]:
+    example = 'NAME = { cpus = 4, memory = "16g", gpus = 0 }'
+    shapes: dict[str, NodeShape] = {}
+    for name, shape in values.items():
+        place = f"{path}: [{_VM_SIZES}] {name}"
+        if (
+            not isinstance(shape, dict)
+            or not set(shape) <= {"cpus", "memory", "gpus"}
+            or not {"cpus", "memory"} <= set(shape)
+        ):
+            raise StoreException(
+                f"{place} must be a table with cpus, memory and perhaps gpus, not {shape!r}: {example}"
+            )
+        try:
+            label = vm_size_of(name)
+            found = NodeShape(cpus_of(shape["cpus"]), memory_bytes_of(shape["memory"]), gpus_of(shape.get("gpus", 0)))
+        except UserErrorException as error:
+            raise StoreException(f"{place}: {error}") from None
+        if label in shapes:
+            raise StoreException(f"{place} is there twice, in capital and in small letters: leave one")
+        shapes[label] = found
+    return shapes
+
+
+def _curated(path: Path, values: dict[str, Any]) -> dict[str, CuratedEnvironment]:
+    found: dict[str, CuratedEnvironment] = {}
+    for name, table in values.items():
+        try:
+            found[name.lower()] = from_table(name, table)
+        except UserErrorException as error:
+            raise StoreException(f"{path}: [{_CURATED}] {error}") from None
+    return found
 
 
 def _check(default: Any, value: Any) -> tuple[str, bool]:
