@@ -28,7 +28,7 @@ from tests.docker.conftest import remove_labelled
 from traindock.compute.docker.engine import connect
 from traindock.compute.docker.probe import probe
 from traindock.errors import EnvironmentBuildException, UserErrorException
-from traindock.images import container_images, volumes
+from traindock.images import engines, volumes
 from traindock.images.container_base import ContainerBase
 from traindock.images.containers import ContainerEnvironment, ContainerPlan, DockerWishes, Owner, forget, plan, prepare
 from traindock.images.engines import VOLUME_PLACE
@@ -132,19 +132,22 @@ def place(
     """A workspace with a volume of its own; images and containers are removed with it."""
     import docker.errors
 
-    name, repository = f"traindock-test-{secrets.token_hex(6)}", f"traindock-test/environment-{secrets.token_hex(6)}"
+    name, repository = f"traindock-test-{secrets.token_hex(6)}", f"traindock-test-{secrets.token_hex(6)}"
     monkeypatch.setattr(volumes, "volume_name", lambda: name)
-    monkeypatch.setattr(container_images, "REPOSITORY", repository)
+    monkeypatch.setattr(engines, "REPOSITORY", repository)
     made = Place(tmp_path / "place", engine_url, base_image, shelf, name)
     yield made
     remove_labelled(engine, f"{WORKSPACE_LABEL}={name}")
-    for image in engine.images.list(name=repository):
-        engine.images.remove(image.id, force=True)
+    for image in engine.images.list(filters={"reference": [f"{repository}/*", f"localhost/{repository}/*"]}):
+        for tag in image.tags:
+            if repository in tag:
+                engine.images.remove(tag)
     with contextlib.suppress(docker.errors.NotFound):
         engine.volumes.get(name).remove(force=True)
 
 
 class TestVolume:
+    @pytest.mark.core
     def test_packages_are_installed_once_and_used_from_a_volume_that_jobs_cannot_write(self, place: Place) -> None:
         place.shelf.wheel("alpha", "1.5")
         recipe = Recipe(pip=("alpha",))
@@ -184,6 +187,7 @@ class TestVolume:
         ):
             assert words in place.log
 
+    @pytest.mark.core
     def test_an_image_that_has_all_that_is_asked_for_is_used_as_it_is(self, place: Place) -> None:
         made = place.prepare(Recipe())
         assert (made.how, made.volume) == ("base", None)
@@ -229,6 +233,7 @@ class TestVolume:
         assert any("old==1.0 no longer installs" in text for text in made.warnings)
         assert any("old==1.0 no longer installs" in text for text in place.prepare(Recipe(pip=("old==1.0",))).warnings)
 
+    @pytest.mark.core
     def test_a_cancel_ends_the_build_within_a_second_and_the_next_one_starts_anew(self, place: Place) -> None:
         place.shelf.source("slow", "1.0", "time.sleep(60)\nreturn _wheel(folder, 'slow', '1.0')")
         asked: list[float] = []
@@ -387,6 +392,7 @@ class TestBases:
         place.shelf.wheel("alpha", "1.5")
         assert place.prepare(Recipe(conda=("alpha",))).packages == ("alpha==1.5",)
 
+    @pytest.mark.core
     def test_a_dockerfile_is_built_once_and_packages_come_upon_it(self, place: Place) -> None:
         place.shelf.wheel("alpha", "1.5")
         text = f"FROM {place.base}\nRUN echo {secrets.token_hex(4)} > /made-by-me\nENV MINE=1\n"
@@ -397,7 +403,17 @@ class TestBases:
         assert place.ask(made, "import os, alpha; print(os.path.exists('/made-by-me'), os.environ['MINE'])") == "True 1"
         assert place.prepare(recipe).how == "cached"
         assert place.log.count("Step 2/3") == 1
-        place.engine.client.images.remove(made.base_id, force=True)
+
+    def test_two_at_once_build_a_dockerfile_once(self, place: Place) -> None:
+        text = f"FROM {place.base}\nRUN echo {secrets.token_hex(4)}; sleep 1\n"
+        recipe = Recipe(container=ContainerBase(dockerfile=text))
+        threads = [threading.Thread(target=place.prepare, args=(recipe,)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert place.log.count("Step 2/2") == 1
+        assert place.log.count("ready after") == 2
 
     def test_a_build_context_is_copied_from_and_a_change_in_it_builds_anew(self, place: Place, tmp_path: Path) -> None:
         folder = tmp_path / "context"
@@ -409,8 +425,6 @@ class TestBases:
         (folder / "data.txt").write_text("other" + secrets.token_hex(4))
         second = place.prepare(Recipe(container=base))
         assert second.key != first.key
-        for made in (first, second):
-            place.engine.client.images.remove(made.base_id, force=True)
 
     @pytest.mark.parametrize(
         ("line", "says"),
@@ -535,6 +549,7 @@ class TestRegistries:
 
 
 class TestImages:
+    @pytest.mark.core
     def test_an_image_has_the_environment_for_any_user(self, place: Place) -> None:
         place.shelf.wheel("alpha", "1.5")
         recipe = Recipe(pip=("alpha",))

@@ -140,7 +140,22 @@ def test_nothing_of_the_submitters_environment_is_in_the_job_but_what_was_given(
     assert stdout_of(run).strip() == f"None yes ['yes-$ONLY_HERE-{run.id}']"
 
 
-def test_models_children_and_images_work_from_within(submit: Submit, workspace: Workspace) -> None:
+def test_a_proxys_password_reaches_the_job_and_no_record(submit: Submit, workspace: Workspace) -> None:
+    """Neither plan nor events nor the engine's description have it."""
+    text = workspace.layout.settings.read_text()
+    settings = text if "[packages]" in text else f"{text}[packages]\n"
+    workspace.layout.settings.write_text(
+        settings.replace("[packages]\n", '[packages]\nproxy = "http://me:hidden@proxy.test:3128"\n')
+    )
+    run = ended(submit("import os; print(os.environ['HTTPS_PROXY'], os.environ['no_proxy'])"))
+    assert stdout_of(run).startswith("http://me:hidden@proxy.test:3128 localhost")
+    records = [path for path in run.path.glob("*.json*") if path.name != "submitter.json"]
+    assert {"plan.json", "events.jsonl"} <= {path.name for path in records}
+    assert not [path for path in records if "hidden" in path.read_text()]
+    assert "http://***@proxy.test:3128" in (run.path / "plan.json").read_text()
+
+
+def test_models_children_and_uploads_work_from_within(submit: Submit, workspace: Workspace) -> None:
     """Requests are answered, and what a child writes is the child's."""
     run = ended(
         submit(

@@ -16,12 +16,10 @@ from traindock.images.container_base import ContainerBase, check_image_name
 from traindock.images.engine_builds import BuildContext, ImageBuild, build_image, lock_file
 from traindock.images.engine_memory import EngineMemory
 from traindock.images.engine_work import disk_full, events
-from traindock.images.engines import ContainerEngine
+from traindock.images.engines import ContainerEngine, repository
 from traindock.images.uv import BuildCanceled, BuildLog
 from traindock.images.venvs import locked
 
-#: Repository of images that are built of a user's Dockerfile or apt packages.
-_REPOSITORY: Final = "traindock/base"
 #: Seconds between two lines about a pull that goes on.
 _PROGRESS: Final = 5.0
 
@@ -87,7 +85,7 @@ class BaseAsked:
         Raises:
             EnvironmentBuildException: files that a Dockerfile may copy cannot be read.
         """
-        first = self._first_name()
+        first = self._first_name(engine)
         if self._is_old(memory, first):
             return None, f"a rebuild is asked for, so {self.words} is got anew"
         below = inspect(engine, first, self.words)
@@ -96,7 +94,7 @@ class BaseAsked:
             return None, pulled if self.image else "The Dockerfile is to be built"
         if not self.asked.apt:
             return below, ""
-        name = self._apt_name(below)
+        name = self._apt_name(engine, below)
         if self._is_old(memory, name):
             return None, f"a rebuild is asked for, so {self.words} is got anew"
         found = inspect(engine, name, self.words)
@@ -117,7 +115,7 @@ class BaseAsked:
             EnvironmentBuildException: it cannot be had; the text says why and what to do.
         """
         began = time.time()
-        first = self._first_name()
+        first = self._first_name(engine)
         below = None if self._is_old(memory, first) else inspect(engine, first, self.words)
         if below is None and self.image:
             below = self._pulled(engine, log, cancelled)
@@ -130,7 +128,7 @@ class BaseAsked:
             memory.remember("base", first, {"began": began})
         if not self.asked.apt:
             return below
-        name = self._apt_name(below)
+        name = self._apt_name(engine, below)
         found = None if self._is_old(memory, name) else inspect(engine, name, self.words)
         if found is None:
             text = dockerfiles.apt_layer(tagged(engine, below), self.asked.apt, below.config.get("User") or "")
@@ -170,14 +168,15 @@ class BaseAsked:
             raise EnvironmentBuildException(f"{self.words} was built, and the container engine does not have it")
         return found
 
-    def _first_name(self) -> str:
+    def _first_name(self, engine: ContainerEngine) -> str:
         if self.image:
             return self.image
-        return f"{_REPOSITORY}:{BuildContext(self.asked.dockerfile or '', self.asked.context).digest()[:24]}"
+        context = BuildContext(self.asked.dockerfile or "", self.asked.context)
+        return f"{repository(engine, 'base')}:{context.digest()[:24]}"
 
-    def _apt_name(self, below: Base) -> str:
+    def _apt_name(self, engine: ContainerEngine, below: Base) -> str:
         told = "\0".join((below.id, *sorted(set(self.asked.apt))))
-        return f"{_REPOSITORY}:{hashlib.sha256(told.encode()).hexdigest()[:24]}"
+        return f"{repository(engine, 'base')}:{hashlib.sha256(told.encode()).hexdigest()[:24]}"
 
     def _is_old(self, memory: EngineMemory, name: str) -> bool:
         return self.after is not None and not self._fresh(memory, name)
@@ -205,16 +204,17 @@ def inspect(engine: ContainerEngine, name: str, words: str | None = None) -> Bas
         found = engine.api.inspect_image(name)
     except docker.errors.NotFound:
         return None
-    repository = _repository(name)
-    digests = [d for d in found.get("RepoDigests") or () if d.partition("@")[0] == repository]
+    place = _repository(name)
+    digests = [d for d in found.get("RepoDigests") or () if d.partition("@")[0] == place]
     return Base(words or name, found["Id"], digests[0] if digests else "", found.get("Config") or {})
 
 
 def tagged(engine: ContainerEngine, base: Base) -> str:
     """A name for an image to build upon: BuildKit takes none by its id."""
     tag = f"id-{base.id.rpartition(':')[2][:24]}"
-    engine.api.tag(base.id, _REPOSITORY, tag)
-    return f"{_REPOSITORY}:{tag}"
+    name = repository(engine, "base")
+    engine.api.tag(base.id, name, tag)
+    return f"{name}:{tag}"
 
 
 def pull(
@@ -238,10 +238,10 @@ def pull(
     log.say(f"Pulling {name}.")
     began = time.monotonic()
     api = engine.api
-    repository, tag = _repository(name), _tag(name)
-    credentials = _credentials(api, repository, registry)
+    place, tag = _repository(name), _tag(name)
+    credentials = _credentials(api, place, registry)
     headers = {"X-Registry-Auth": credentials} if credentials else {}
-    parameters = {"fromImage": repository, "tag": tag}
+    parameters = {"fromImage": place, "tag": tag}
 
     def start() -> Any:
         url = api._url("/images/create")
@@ -304,7 +304,7 @@ def _tag(name: str) -> str:
     return tail if ":" in name and "/" not in tail else "latest"
 
 
-def _credentials(api: Any, repository: str, registry: str | None) -> str:
+def _credentials(api: Any, image: str, registry: str | None) -> str:
     from docker import auth
 
     if registry and "@" in registry:
@@ -315,7 +315,7 @@ def _credentials(api: Any, repository: str, registry: str | None) -> str:
             "serveraddress": parts.hostname + (f":{parts.port}" if parts.port else "") if parts.hostname else "",
         }
         return str(auth.encode_header(given).decode("ascii"))
-    place, _ = auth.resolve_repository_name(repository)
+    place, _ = auth.resolve_repository_name(image)
     header = auth.get_config_header(api, place)
     return header.decode("ascii") if isinstance(header, bytes) else str(header or "")
 

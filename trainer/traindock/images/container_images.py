@@ -20,13 +20,12 @@ from traindock.images.builder import fail, relax
 from traindock.images.container_sources import PLACE
 from traindock.images.engine_builds import BuildContext, ImageBuild, build_image, has_buildx, lock_file
 from traindock.images.engine_memory import EngineMemory
-from traindock.images.engines import ContainerEngine
+from traindock.images.engines import ContainerEngine, repository
 from traindock.images.fill_request import ContainerBuild
 from traindock.images.recipe import canonical_requirement, parse_requirement
 from traindock.images.uv import Outcome
 from traindock.images.venvs import locked
 
-REPOSITORY: Final = "traindock/environment"
 PYTHON: Final = f"{dockerfiles.ENVIRONMENT}/bin/python"
 #: Requirements that get a layer of their own: large, and seldom changed.
 _FRAMEWORK: Final = ("torch", "torchvision", "torchaudio", "triton", "pytorch-triton")
@@ -51,14 +50,14 @@ class Image:
     found: bool
 
 
-def image_name(key: str) -> str:
+def image_name(engine: ContainerEngine, key: str) -> str:
     """Name of the image of an environment."""
-    return f"{REPOSITORY}:{key}"
+    return f"{repository(engine, 'environment')}:{key}"
 
 
 def known(engine: ContainerEngine, memory: EngineMemory, key: str, after: float | None) -> Image | None:
     """The image of a key, if the engine has it; starts nothing."""
-    found = inspect(engine, image_name(key))
+    found = inspect(engine, image_name(engine, key))
     if found is None:
         return None
     record = memory.recall("image", found.id)
@@ -91,7 +90,7 @@ def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild)
     """
     buildx = has_buildx(wanted.settings.variables)
     _check(wanted, buildx)
-    with locked(lock_file(engine, image_name(wanted.key)), wanted.log, wanted.cancelled):
+    with locked(lock_file(engine, image_name(engine, wanted.key)), wanted.log, wanted.cancelled):
         found = known(engine, memory, wanted.key, wanted.recipe.built_after)
         if found is not None:
             wanted.log.say("Hit: somebody else has built it meanwhile.")
@@ -106,7 +105,13 @@ def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild)
             try:
                 anew = wanted.recipe.built_after is not None
                 build_image(
-                    engine, how, image_name(wanted.key), context, anew=anew, log=wanted.log, cancelled=wanted.cancelled
+                    engine,
+                    how,
+                    image_name(engine, wanted.key),
+                    context,
+                    anew=anew,
+                    log=wanted.log,
+                    cancelled=wanted.cancelled,
                 )
                 break
             except EnvironmentBuildException as error:
@@ -120,7 +125,7 @@ def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild)
                 if not told:
                     raise _explained(error, outcome, warnings[len(wanted.warnings) :], requirements) from error
                 warnings += told
-        made = inspect(engine, image_name(wanted.key))
+        made = inspect(engine, image_name(engine, wanted.key))
         if made is None:
             raise EnvironmentBuildException("the image was built, and the container engine does not have it")
         record = _record(engine, made.id)

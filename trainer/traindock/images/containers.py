@@ -341,7 +341,7 @@ def _in_image(
 ) -> ContainerPlan:
     found = container_images.known(engine, memory, key, wanted.recipe.built_after)
     if found is None:
-        why = f"{against}; there is no image {container_images.image_name(key)[:40]}…"
+        why = f"{against}; there is no image {container_images.image_name(engine, key)[:40]}…"
         return ContainerPlan("build", key, why, **facts, warnings=warnings)
     why = f"{against}; it was built before, as the image {found.id[:19]}"
     values = _environment(container_images.PYTHON, base, found.record, wanted)

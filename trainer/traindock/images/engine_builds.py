@@ -31,7 +31,7 @@ _READ: Final = 2_000_000
 #: Seconds that the container of a step may go on after the build was broken off.
 _PATIENCE: Final = 1.0
 
-_STEP: Final = re.compile(r"Step \d+/\d+ : .*")
+_STEP: Final = re.compile(r"(?:Step|STEP) \d+/\d+ ?: .*")
 _RUNNING: Final = re.compile(r"---> Running in ([0-9a-f]{12,64})")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _FAILED_STEP: Final = re.compile(r"^ ?(?:#\d+ )?ERROR: |^ > \[")
@@ -347,7 +347,7 @@ def _wrong(text: str, lines: tuple[str, ...], step: str = "") -> EnvironmentBuil
             f"buildx plugin, or leave that option out ({reason})"
         )
     hint = ""
-    if step.split(" : ")[-1].upper().startswith(("COPY", "ADD")) and "not found" in text:
+    if step.split(": ", 1)[-1].upper().startswith(("COPY", "ADD")) and "not found" in text:
         hint = (
             "; a Dockerfile alone has no files to copy: use Environment.from_docker_build_context(name, "
             "DockerBuildContext.from_local_directory(folder))"

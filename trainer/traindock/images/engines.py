@@ -11,6 +11,9 @@ VOLUME_PLACE: Final = "/traindock"
 #: What the base image of a version of Python is called, where nobody says otherwise.
 BASE_IMAGE: Final = "python:{python}-slim"
 
+#: Repositories of the images that are made here.
+REPOSITORY: Final = "traindock"
+
 Form = Literal["auto", "volume", "image"]
 
 
@@ -89,6 +92,12 @@ class DockerWishes:
     def makes_images(self) -> bool:
         """Whether environments become images."""
         return self.form == "image" or (self.form == "auto" and bool(self.registry))
+
+
+def repository(engine: ContainerEngine, name: str) -> str:
+    """Repository of images of our own; Podman takes a name without a host for one of a registry's."""
+    host = "localhost/" if "podman" in str(engine.facts().kind) else ""
+    return f"{host}{REPOSITORY}/{name}"
 
 
 @dataclass(frozen=True, slots=True)
