@@ -112,7 +112,7 @@ class TestMaking:
             LocalCompute.provisioning_configuration(**settings)
 
     def test_something_that_is_no_configuration(self, workspace: Workspace) -> None:
-        with pytest.raises(UserErrorException, match=r"no configuration: use LocalCompute\.provisioning"):
+        with pytest.raises(UserErrorException, match=r"no configuration: use DockerCompute\.provisioning"):
             ComputeTarget.create(workspace, "single", {"max_nodes": 1})  # type: ignore[arg-type]
 
     def test_processes_that_make_some_at_once_make_them_all(self, workspace: Workspace) -> None:
@@ -222,7 +222,7 @@ class TestDamage:
         workspace.layout.computes.write_text(json.dumps(document))
         with pytest.warns(UserWarning, match="'cloud' is of kind 'balloon'"):
             assert list(workspace.compute_targets) == ["local", "single"]
-        with pytest.raises(ComputeTargetException, match=r"'balloon', which this version .* \(local\): upgrade"):
+        with pytest.raises(ComputeTargetException, match=r"'balloon', which this .* \(docker, local\): upgrade"):
             ComputeTarget(workspace, "cloud")
 
     def test_nobody_can_put_another_local_there(self, workspace: Workspace) -> None:

@@ -20,9 +20,9 @@ from traindock import errors
 
 NAMES = [
     "ActivityFailedException", "ComputeTarget", "ComputeTargetException", "CondaDependencies", "Detached",
-    "Environment", "EnvironmentBuildException", "Estimator", "Experiment", "ExperimentExecutionException",
-    "InternalError", "LocalCompute", "Model", "ModelNotFoundException", "ModelPathNotFoundException",
-    "NameNotFoundException", "PyTorch",
+    "DockerCompute", "Environment", "EnvironmentBuildException", "Estimator", "Experiment",
+    "ExperimentExecutionException", "InternalError", "LocalCompute", "Model", "ModelNotFoundException",
+    "ModelPathNotFoundException", "NameNotFoundException", "PyTorch",
     "Reason", "Run", "RunCanceledException", "RunConfigurationException", "RunEnvironmentException",
     "RunNotFoundException", "RunNotSignedException", "ScriptRunConfig", "SnapshotException", "State",
     "StoreException", "TraindockError", "TrainingException", "UserErrorException", "Workspace",

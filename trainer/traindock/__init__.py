@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from traindock._version import __version__ as __version__
     from traindock.compute_target import ComputeTarget as ComputeTarget
     from traindock.compute_target import LocalCompute as LocalCompute
+    from traindock.docker_compute import DockerCompute as DockerCompute
     from traindock.environment import CondaDependencies as CondaDependencies
     from traindock.environment import Environment as Environment
     from traindock.errors import ActivityFailedException as ActivityFailedException
@@ -53,6 +54,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "_version": ("__version__",),
     "compute_target": ("ComputeTarget", "LocalCompute"),
+    "docker_compute": ("DockerCompute",),
     "environment": ("CondaDependencies", "Environment"),
     "errors": (
         "ActivityFailedException",

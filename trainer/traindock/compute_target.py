@@ -7,10 +7,10 @@ import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from html import escape
+from importlib import import_module
 from inspect import signature
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from traindock.errors import ComputeTargetException, UserErrorException
 from traindock.names import check_name
@@ -18,6 +18,7 @@ from traindock.store import computes
 
 if TYPE_CHECKING:
     from traindock.compute.base import Backend
+    from traindock.compute_status import ComputeStatus
     from traindock.run import Run
     from traindock.workspace import Workspace
 
@@ -57,21 +58,24 @@ class ComputeTarget:
                 f"ComputeTargetNotFound: there is no compute target {name!r} in workspace {workspace.name!r}; "
                 f"there are: {known}. Make one in Python with ComputeTarget.create"
             )
-        concrete = _CLASSES.get(record["kind"])
+        concrete = _class_of(record["kind"])
         if concrete is None:
             raise ComputeTargetException(_unknown_kind(name, record["kind"]))
         if not issubclass(concrete, cls):
             raise ComputeTargetException(f"compute target {name!r} is a {concrete.__name__}, not a {cls.__name__}")
-        target = object.__new__(concrete)
-        target._settings = dict(record["settings"])
-        target._created = record["created"] or workspace.record.created
-        return target
+        return concrete._made(record["settings"], record["created"] or workspace.record.created)
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         self.workspace = workspace
         self.name = name
         self._settings: dict[str, Any]
         self._created: float
+
+    @classmethod
+    def _made(cls, settings: Mapping[str, Any], created: float) -> ComputeTarget:
+        target = object.__new__(cls)
+        target._settings, target._created = dict(settings), created
+        return target
 
     @staticmethod
     def of(workspace: Workspace, target: ComputeTarget | str | None) -> ComputeTarget:
@@ -97,28 +101,43 @@ class ComputeTarget:
     def create(workspace: Workspace, name: str, provisioning_configuration: ProvisioningConfiguration) -> ComputeTarget:
         """Make a compute target; one of this name and kind with equal settings is returned as it is.
 
+        A warning says what its owner should know, such as that this machine has less than a ``vm_size`` stands for.
+
         Raises:
             UserErrorException: the name is not allowed or reserved, or the configuration is none.
-            ComputeTargetException: the name is taken by a target with other settings.
+            ComputeTargetException: the name is taken by a target with other settings, or this machine cannot be what
+                is described; :class:`EngineException`, one of these, where there is no engine that can be used.
         """
         if not isinstance(provisioning_configuration, ProvisioningConfiguration):
             raise UserErrorException(
-                f"{provisioning_configuration!r} is no configuration: use LocalCompute.provisioning_configuration(…)"
+                f"{provisioning_configuration!r:.200} is no configuration: use "
+                "DockerCompute.provisioning_configuration(…) or LocalCompute.provisioning_configuration(…)"
             )
         if check_name("compute target", name).lower() in _RESERVED:
             raise UserErrorException(f"the name {name!r} is reserved: choose another one for the compute target")
         configuration = provisioning_configuration
         settings = dict(configuration.settings)
 
-        def add(records: dict[str, computes.ComputeRecord]) -> None:
+        def check_free(records: Mapping[str, computes.ComputeRecord]) -> None:
             old = records.get(name)
             if old is not None and (old["kind"], old["settings"]) != (configuration.kind, settings):
                 raise ComputeTargetException(
                     f"there is a compute target {name!r} with other settings already ({old['settings']}): "
                     "change it with its update(…), or choose another name"
                 )
+
+        def add(records: dict[str, computes.ComputeRecord]) -> None:
+            check_free(records)
             records.setdefault(name, {"kind": configuration.kind, "settings": settings, "created": time.time()})
 
+        known = computes.load(workspace.layout)
+        check_free(known)
+        concrete = _class_of(configuration.kind)
+        if concrete is not None and name not in known:
+            target = concrete._made(settings, time.time())
+            target.__init__(workspace, name)  # type: ignore[misc]  # as Python does with what __new__ returns
+            for notice in target.check():
+                warnings.warn(notice, stacklevel=2)
         computes.change(workspace.layout, add)
         return ComputeTarget(workspace, name)
 
@@ -142,6 +161,22 @@ class ComputeTarget:
     def settings(self) -> dict[str, Any]:
         """What the target was made with."""
         return dict(self._settings)
+
+    @property
+    def created(self) -> float:
+        """When it was made, in seconds since 1970."""
+        return self._created
+
+    def check(self) -> tuple[str, ...]:
+        """Check that the target can work as it is described.
+
+        Returns:
+            What its owner should know, in sentences; nothing for a target on this machine itself.
+
+        Raises:
+            ComputeTargetException: it cannot; the text says why and what to change.
+        """
+        return ()
 
     @property
     def provisioning_state(self) -> str:
@@ -194,6 +229,8 @@ class ComputeTarget:
 
     def get_status(self) -> ComputeStatus:
         """Return the nodes and their states, in Azure ML's words."""
+        from traindock.compute_status import ComputeStatus
+
         return ComputeStatus(self)
 
     def update(self, **changes: Any) -> None:
@@ -211,6 +248,10 @@ class ComputeTarget:
         def apply(records: dict[str, computes.ComputeRecord]) -> None:
             record = records[self.name]
             configuration = type(self).provisioning_configuration(**{**record["settings"], **changes})
+            changed = type(self)._made(configuration.settings, self._created)
+            changed.__init__(self.workspace, self.name)  # type: ignore[misc]  # as Python does with what __new__ returns
+            for notice in changed.check():
+                warnings.warn(notice, stacklevel=4)
             self._settings = record["settings"] = dict(configuration.settings)
 
         self._edit("changed", apply)
@@ -231,7 +272,8 @@ class ComputeTarget:
     def provisioning_configuration(**settings: Any) -> ProvisioningConfiguration:
         """Each kind's class has its own."""
         raise UserErrorException(
-            "ComputeTarget has no configuration: use LocalCompute.provisioning_configuration(max_nodes=…)"
+            "ComputeTarget has no configuration: use DockerCompute.provisioning_configuration(…) or "
+            "LocalCompute.provisioning_configuration(max_nodes=…)"
         )
 
     def _edit(self, done: str, edit: Callable[[dict[str, computes.ComputeRecord]], object]) -> None:
@@ -296,56 +338,16 @@ class LocalCompute(ComputeTarget):
         return ProvisioningConfiguration("local", {"max_nodes": max_nodes, "gpu": gpu})
 
 
-class ComputeStatus:
-    """State of a compute target's nodes."""
-
-    def __init__(self, target: ComputeTarget) -> None:
-        from traindock.states import State
-        from traindock.store.index import RunQuery
-
-        self._target = target
-        backend = target.backend()
-        running = (State.RUNNING, State.FINALIZING, State.CANCEL_REQUESTED)
-        query = RunQuery(compute_target=target.name, states=running)
-        self.running_node_count = min(len(target.workspace.index.runs(query)), backend.max_nodes)
-        self.max_nodes = backend.max_nodes
-
-    def serialize(self) -> dict[str, Any]:
-        """Return the status with Azure ML's keys."""
-        created = datetime.fromtimestamp(self._target._created, UTC).isoformat()
-        idle = self.max_nodes - self.running_node_count
-        return {
-            "currentNodeCount": self.max_nodes,
-            "targetNodeCount": self.max_nodes,
-            "nodeStateCounts": {
-                "preparingNodeCount": 0,
-                "runningNodeCount": self.running_node_count,
-                "idleNodeCount": idle,
-                "unusableNodeCount": 0,
-                "leavingNodeCount": 0,
-                "preemptedNodeCount": 0,
-            },
-            "allocationState": "Steady",
-            "allocationStateTransitionTime": created,
-            "errors": None,
-            "creationTime": created,
-            "modifiedTime": created,
-            "provisioningState": self._target.provisioning_state,
-            "provisioningStateTransitionTime": None,
-            "scaleSettings": {
-                "minNodeCount": self.max_nodes,
-                "maxNodeCount": self.max_nodes,
-                "nodeIdleTimeBeforeScaleDown": "PT0S",
-            },
-            "vmPriority": "Dedicated",
-            "vmSize": self._target.kind,
-        }
-
-    def __repr__(self) -> str:
-        return f"ComputeStatus({self.running_node_count} of {self.max_nodes} nodes running)"
+#: Where the class of each kind is; imported when it is first needed.
+_CLASSES: Final = {"local": "traindock.compute_target:LocalCompute", "docker": "traindock.docker_compute:DockerCompute"}
 
 
-_CLASSES: dict[str, type[ComputeTarget]] = {"local": LocalCompute}
+def _class_of(kind: str) -> type[ComputeTarget] | None:
+    if kind not in _CLASSES:
+        return None
+    module, _, name = _CLASSES[kind].partition(":")
+    found: type[ComputeTarget] = getattr(import_module(module), name)
+    return found
 
 
 def _unknown_kind(name: str, kind: str) -> str:

@@ -156,7 +156,7 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def gpus_needed(self, spec: RunSpec) -> int:
+    def gpus_needed(self, spec: RunSpec, settings: Settings) -> int:
         """How many GPUs a run gets, given the target and this machine; 0 where they are optional and absent."""
 
     @abstractmethod

@@ -71,8 +71,11 @@ class LocalBackend(Backend):
                 )
         check_buildable(_recipe(spec), spec.interpreter, offline=settings.packages.offline)
 
-    def gpus_needed(self, spec: RunSpec) -> int:
+    def gpus_needed(self, spec: RunSpec, settings: Settings) -> int:
         """All that were asked for, or none where they are optional and not there."""
+        return self._gpus_of(spec)
+
+    def _gpus_of(self, spec: RunSpec) -> int:
         if spec.gpus and self._gpus_optional() and len(list_gpus()) < spec.gpus:
             return 0
         return spec.gpus
@@ -96,7 +99,7 @@ class LocalBackend(Backend):
             command=command_of(job),
             cwd=str(job.layout.work),
             variables=added_variables(job),
-            gpus=self.gpus_needed(spec),
+            gpus=self._gpus_of(spec),
             limits={"max_seconds": spec.max_run_duration_seconds, "grace_seconds": job.settings.jobs.grace_seconds},
             target=dict(self.settings),
         )
@@ -224,7 +227,7 @@ class LocalBackend(Backend):
         }
 
     def _gpu_warnings(self, spec: RunSpec) -> list[str]:
-        if self.gpus_needed(spec) == spec.gpus:
+        if self._gpus_of(spec) == spec.gpus:
             return []
         devices = len(list_gpus())
         return [

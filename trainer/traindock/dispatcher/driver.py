@@ -267,7 +267,7 @@ class RunDriver(threading.Thread):
             order=record.created,
             nodes=job.spec.node_count,
             max_nodes=lambda: self._present_backend().max_nodes,
-            gpus=backend.gpus_needed(job.spec),
+            gpus=backend.gpus_needed(job.spec, job.settings),
             devices=backend.devices,
             holder={
                 "run_id": job.run_id,

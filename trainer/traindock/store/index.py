@@ -68,6 +68,7 @@ class RunQuery:
         order: "created" (newest first), or the name of a metric.
         descending: for an order by metric, the greatest first.
         top_level: only runs without a parent.
+        ended_after: only runs that ended at this time, in seconds since 1970, or later.
     """
 
     experiment: str | None = None
@@ -85,6 +86,7 @@ class RunQuery:
     order: str = "created"
     descending: bool = True
     top_level: bool = False
+    ended_after: float | None = None
     limit: int | None = None
     offset: int = 0
 
@@ -381,6 +383,8 @@ def _select(query: RunQuery, *, many: bool = False) -> tuple[str, list[Any]]:
             require(f"{column} = ?", value)
     if query.top_level:
         require("parent IS NULL")
+    if query.ended_after is not None:
+        require("ended >= ?", query.ended_after)
     if query.states:
         require(f"state IN ({', '.join('?' * len(query.states))})", *(state.value for state in query.states))
     for name, value in query.tags.items():

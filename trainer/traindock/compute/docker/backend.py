@@ -15,9 +15,11 @@ from traindock.compute.docker.follow import follow
 from traindock.compute.docker.job_variables import planned_variables, with_environment
 from traindock.compute.docker.launching import launch
 from traindock.compute.docker.naming import KEY, RUN, WORKSPACE, container_name, identity, is_own
+from traindock.compute.docker.nodes import Node, node_of
 from traindock.compute.docker.probe import probe
-from traindock.compute.docker.request import PIDS, Mounted, Surroundings, all_mounts, create_request
+from traindock.compute.docker.request import PIDS, SHM_BYTES, Mounted, Surroundings, all_mounts, create_request
 from traindock.compute.job_folder import alone, command_of, with_python
+from traindock.compute.node_shapes import memory_bytes_of
 from traindock.compute.variables import submitters_variables
 from traindock.errors import ComputeTargetException, EnvironmentBuildException, UserErrorException
 from traindock.images import containers as environments
@@ -54,11 +56,17 @@ class DockerBackend(Backend):
                 f"the run asks for {spec.node_count} nodes, and compute target {self.name!r} (docker) runs a script "
                 "on one: use node_count=1"
             )
-        connect(self.url)
+        node = self._node(connect(self.url), settings)
+        most = node.shape.gpus
+        if most is not None and 0 < most < spec.gpus:
+            raise ComputeTargetException(
+                f"the run asks for {spec.gpus} GPUs and a node of compute target {self.name!r} has {most}: ask for "
+                "fewer, or change the target with update(gpus_per_node=…)"
+            )
 
-    def gpus_needed(self, spec: RunSpec) -> int:
-        """All that were asked for."""
-        return spec.gpus
+    def gpus_needed(self, spec: RunSpec, settings: Settings) -> int:
+        """All that were asked for; none where the target's nodes have none."""
+        return 0 if self._node(connect(self.url), settings).shape.gpus == 0 else spec.gpus
 
     def plan(self, job: Job) -> Plan:
         """Return the environment, the command, the variables and the request for the container."""
@@ -81,7 +89,7 @@ class DockerBackend(Backend):
             command=command_of(job),
             cwd=str(job.layout.work),
             variables=planned_variables(job),
-            gpus=self.gpus_needed(job.spec),
+            gpus=self.gpus_needed(job.spec, job.settings),
             limits={"max_seconds": job.spec.max_run_duration_seconds, "grace_seconds": job.settings.jobs.grace_seconds},
             target=dict(self.settings),
         )
@@ -123,7 +131,7 @@ class DockerBackend(Backend):
             **_facts(prepared),
             "seconds": prepared.seconds,
             "packages": list(prepared.packages),
-            "warnings": [*self._limit_warnings(engine), *prepared.warnings],
+            "warnings": [*self._node_warnings(job, engine), *prepared.warnings],
         }
         plan = replace(plan, environment=environment, command=with_python(plan.command, prepared.python))
         return self._with_environment(job, plan, prepared, around)
@@ -181,26 +189,38 @@ class DockerBackend(Backend):
             registry=docker.registry,
         )
 
+    def _node(self, engine: Engine, settings: Settings) -> Node:
+        return node_of(self.name, self.settings, settings.vm_sizes, engine.facts())
+
     def _surroundings(self, job: Job, engine: Engine) -> Surroundings:
         settings, applies = self.settings, engine.facts().applies
+        shape = self._node(engine, job.settings).shape
+        container = _recipe(job).container
         return Surroundings(
-            cpus=settings.get("cpus") if "cpus" in applies else None,
-            memory_bytes=settings.get("memory") if "memory" in applies else None,
+            cpus=shape.cpus if "cpus" in applies else None,
+            memory_bytes=shape.memory_bytes if "memory" in applies else None,
             pids=PIDS if "pids" in applies else None,
+            shm_bytes=memory_bytes_of(container.shm_size) if container and container.shm_size else SHM_BYTES,
             network=settings.get("network"),
             read_only=bool(settings.get("read_only")),
             mounts=tuple(Mounted(*mount) for mount in settings.get("mounts") or ()),
         )
 
-    def _limit_warnings(self, engine: Engine) -> list[str]:
-        facts = engine.facts()
-        ignored = [what for what in ("memory", "cpus") if self.settings.get(what) and what not in facts.applies]
-        if not ignored:
-            return []
-        return [
-            f"the container engine ({facts.kind}) does not limit {' and '.join(ignored)}: the job may use all that the "
-            "machine has"
-        ]
+    def _node_warnings(self, job: Job, engine: Engine) -> list[str]:
+        facts, node = engine.facts(), self._node(engine, job.settings)
+        found = list(node.notices)
+        limits = {"memory": node.shape.memory_bytes, "cpus": node.shape.cpus}
+        if ignored := [what for what, limit in limits.items() if limit and what not in facts.applies]:
+            found.append(
+                f"the container engine ({facts.kind}) does not limit {' and '.join(ignored)}: the job may use all that "
+                "the machine has"
+            )
+        if job.spec.gpus and node.shape.gpus == 0:
+            found.append(
+                f"the run asks for {job.spec.gpus} GPU{'s' if job.spec.gpus > 1 else ''}, and the nodes of compute "
+                f"target {self.name!r} have none by its description: it runs without"
+            )
+        return found
 
     def _with_environment(
         self, job: Job, plan: Plan, found: ContainerPlan | ContainerEnvironment, around: Surroundings

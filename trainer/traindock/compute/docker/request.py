@@ -20,6 +20,8 @@ from traindock.compute.injection import injected_folder
 
 #: Threads count as well: a hundred processes that compute with all cores of a big machine.
 PIDS: Final = 32768
+#: Workers that load data hand their batches on through it; the engine's own 64 MB would end them.
+SHM_BYTES: Final = 2 << 30
 _LOG: Final = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
 #: Programs that are compiled at run time lie in temporary folders: "noexec" would break them.
 _TEMPORARY: Final = "rw,exec,nosuid,nodev,mode=1777"
@@ -72,7 +74,7 @@ class Surroundings:
     cpus: float | None = None
     memory_bytes: int | None = None
     pids: int | None = PIDS
-    shm_bytes: int = 2 << 30
+    shm_bytes: int = SHM_BYTES
     network: str | None = None
     read_only: bool = False
     tmp_writable: bool = True

@@ -1,0 +1,192 @@
+"""A compute target of containers on a real engine: made, asked, changed and deleted, also under runs."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import wait_for
+from tests.docker.jobs import as_it_is, ended, stdout_of
+from tests.trainer.test_compute_target import AZURE_NODE_KEYS, AZURE_STATUS_KEYS
+
+from traindock import (
+    ActivityFailedException,
+    ComputeTarget,
+    ComputeTargetException,
+    DockerCompute,
+    Experiment,
+    Run,
+    ScriptRunConfig,
+    Workspace,
+)
+from traindock.compute.docker.engine import connect
+
+
+@pytest.fixture
+def cluster(workspace: Workspace, engine_url: str) -> DockerCompute:
+    """One node, which counts as there for a minute after a run."""
+    configuration = DockerCompute.provisioning_configuration(
+        engine=engine_url, max_nodes=1, idle_seconds_before_scaledown=60
+    )
+    made = ComputeTarget.create(workspace, "gpucluster", configuration)
+    assert isinstance(made, DockerCompute)
+    return made
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Path]:
+    """A file at whose making the scripts of :func:`waits_for` end."""
+    folder = tmp_path / "gate"
+    folder.mkdir()
+    yield folder / "open"
+    (folder / "open").touch()
+
+
+def submit(workspace: Workspace, tmp_path: Path, script: str, **options: Any) -> Run:
+    source = tmp_path / "source"
+    source.mkdir(exist_ok=True)
+    (source / "train.py").write_text(script)
+    config = ScriptRunConfig(source, "train.py", compute_target="gpucluster", environment=as_it_is(), **options)
+    return Experiment(workspace, "tests").submit(config)
+
+
+def waits_for(gate: Path) -> str:
+    return f"import os, time\nprint('here', flush=True)\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.05)"
+
+
+@pytest.mark.core
+def test_the_usual_block_of_azure_notebooks(
+    workspace: Workspace, engine_url: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for _ in range(2):
+        try:
+            gpu = ComputeTarget(workspace=workspace, name="gpucluster")
+            print("Found existing compute target")
+        except ComputeTargetException:
+            config = DockerCompute.provisioning_configuration(vm_size="STANDARD_D1", max_nodes=4, engine=engine_url)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # where this machine is smaller than that one
+                gpu = ComputeTarget.create(workspace, "gpucluster", config)
+            gpu.wait_for_completion(show_output=True, min_node_count=None, timeout_in_minutes=20)
+    said = capsys.readouterr().out
+    assert "Minimum number of nodes requested have been provisioned" in said
+    assert said.endswith("Found existing compute target\n")
+    status = gpu.get_status().serialize()
+    assert (status["vmSize"], status["currentNodeCount"], status["provisioningState"]) == (
+        "STANDARD_D1",
+        0,
+        "Succeeded",
+    )
+    assert (set(status), set(status["nodeStateCounts"])) == (AZURE_STATUS_KEYS, AZURE_NODE_KEYS)
+    assert stdout_of(ended(submit(workspace, tmp_path, "print('in a container')"))) == "in a container\n"
+
+
+def test_a_node_is_there_for_its_run_and_a_while_after(
+    workspace: Workspace, cluster: DockerCompute, tmp_path: Path, gate: Path
+) -> None:
+    assert cluster.get_status().current_node_count == 0
+    cluster.update(mounts=[f"{gate.parent}:{gate.parent}:ro"])
+    first = submit(workspace, tmp_path, waits_for(gate))
+    wait_for(lambda: stdout_of(first), "the first script to begin")
+    second = submit(workspace, tmp_path, "print('second')")
+    wait_for(lambda: second.get_status() == "Queued", "the second run to wait")
+    assert first.id in second.get_details()["detail"]
+    status = cluster.get_status()
+    assert (status.running_node_count, status.idle_node_count, status.target_node_count) == (1, 0, 1)
+    gate.touch()
+    ended(first)
+    ended(second)
+    counts = cluster.get_status().serialize()["nodeStateCounts"]
+    assert (counts["runningNodeCount"], counts["idleNodeCount"]) == (0, 1)
+    cluster.update(idle_seconds_before_scaledown=0)
+    assert cluster.get_status().current_node_count == 0
+    cluster.update(min_nodes=1)
+    assert cluster.get_status().idle_node_count == 1
+
+
+def test_an_update_concerns_the_next_runs_and_lets_a_waiting_one_go(
+    workspace: Workspace, cluster: DockerCompute, tmp_path: Path, gate: Path, engine_url: str
+) -> None:
+    cluster.update(mounts=[f"{gate.parent}:{gate.parent}:ro"])
+    first = submit(workspace, tmp_path, waits_for(gate))
+    wait_for(lambda: stdout_of(first), "the first script to begin")
+    second = submit(workspace, tmp_path, waits_for(gate))
+    wait_for(lambda: second.get_status() == "Queued", "the second run to wait")
+    cluster.update(max_nodes=2)
+    wait_for(lambda: stdout_of(second), "the second script to begin")
+    cluster.update(max_nodes=1, network="none")
+    assert cluster.get_status().running_node_count == 1
+    gate.touch()
+    assert [ended(run).get_status() for run in (first, second)] == ["Completed"] * 2
+
+
+def test_a_target_is_deleted_under_its_runs(
+    workspace: Workspace, cluster: DockerCompute, tmp_path: Path, gate: Path
+) -> None:
+    """Who runs goes on to the end; who waits fails, and says why."""
+    cluster.update(mounts=[f"{gate.parent}:{gate.parent}:ro"])
+    first = submit(workspace, tmp_path, waits_for(gate))
+    wait_for(lambda: stdout_of(first), "the first script to begin")
+    second = submit(workspace, tmp_path, "print('never')")
+    wait_for(lambda: second.get_status() == "Queued", "the second run to wait")
+    cluster.delete()
+    with pytest.raises(ActivityFailedException, match="the compute target 'gpucluster' was deleted"):
+        second.wait_for_completion()
+    gate.touch()
+    assert ended(first).get_status() == "Completed"
+    with pytest.raises(ComputeTargetException, match="is gone"):
+        cluster.delete()
+
+
+def test_numbers_that_the_machine_has_not_are_refused_before_it_is_made(workspace: Workspace, engine_url: str) -> None:
+    facts = connect(engine_url).facts()
+    for settings in ({"cpus": facts.cpus + 1}, {"memory": facts.memory_bytes + (1 << 30)}):
+        configuration = DockerCompute.provisioning_configuration(engine=engine_url, **settings)
+        with pytest.raises(
+            ComputeTargetException, match=r"asks for .* for each node and the machine of its engine has"
+        ):
+            ComputeTarget.create(workspace, "huge", configuration)
+    assert list(workspace.compute_targets) == ["local"]
+
+
+def test_an_update_that_cannot_be_leaves_the_target_as_it_was(cluster: DockerCompute) -> None:
+    with pytest.raises(ComputeTargetException, match="asks for"):
+        cluster.update(memory="1000t")
+    assert ComputeTarget(cluster.workspace, "gpucluster").settings["memory"] is None
+
+
+def test_shared_memory_is_what_the_environment_asks_for(
+    workspace: Workspace, cluster: DockerCompute, tmp_path: Path
+) -> None:
+    environment = as_it_is()
+    environment.docker.shm_size = "128m"
+    source = tmp_path / "shm"
+    source.mkdir()
+    (source / "train.py").write_text("import os; s = os.statvfs('/dev/shm'); print(s.f_blocks * s.f_frsize)")
+    config = ScriptRunConfig(source, "train.py", compute_target=cluster, environment=environment)
+    assert stdout_of(ended(Experiment(workspace, "tests").submit(config))).strip() == str(128 << 20)
+
+
+def test_a_name_of_a_greater_machine_is_a_notice_when_it_is_made_and_in_the_run(
+    workspace: Workspace, engine_url: str, tmp_path: Path
+) -> None:
+    configuration = DockerCompute.provisioning_configuration(vm_size="STANDARD_ND96AMSR_A100_V4", engine=engine_url)
+    with pytest.warns(UserWarning, match="the machine has only"):
+        ComputeTarget.create(workspace, "gpucluster", configuration)
+    run = ended(submit(workspace, tmp_path, "pass"))
+    assert any("the machine has only" in text for text in run.warnings)
+
+
+def test_a_node_without_gpus_by_description_runs_what_asks_for_some(
+    workspace: Workspace, engine_url: str, tmp_path: Path
+) -> None:
+    """So that notebooks from machines with GPUs run as they are."""
+    workspace.layout.settings.open("a").write('[vm_sizes]\nSTANDARD_NC6 = { cpus = 1, memory = "512m", gpus = 0 }\n')
+    configuration = DockerCompute.provisioning_configuration(vm_size="STANDARD_NC6", engine=engine_url)
+    ComputeTarget.create(workspace, "gpucluster", configuration)
+    run = ended(submit(workspace, tmp_path, "print('without')", gpus=1))
+    assert stdout_of(run) == "without\n"
+    assert any("it runs without" in text for text in run.warnings)
