@@ -53,6 +53,10 @@ def submit(workspace: Workspace, tmp_path: Path, script: str, **options: Any) ->
     return Experiment(workspace, "tests").submit(config)
 
 
+def warnings_of(run: Run) -> list[str]:
+    return [warning["message"] for warning in run.get_details().get("warnings", ())]
+
+
 def waits_for(gate: Path) -> str:
     return f"import os, time\nprint('here', flush=True)\nwhile not os.path.exists({str(gate)!r}): time.sleep(0.05)"
 
@@ -92,8 +96,9 @@ def test_a_node_is_there_for_its_run_and_a_while_after(
     first = submit(workspace, tmp_path, waits_for(gate))
     wait_for(lambda: stdout_of(first), "the first script to begin")
     second = submit(workspace, tmp_path, "print('second')")
-    wait_for(lambda: second.get_status() == "Queued", "the second run to wait")
-    assert first.id in second.get_details()["detail"]
+    wait_for(
+        lambda: first.id in (second.get_details()["statusDetails"] or ""), "the second run to say whom it waits for"
+    )
     status = cluster.get_status()
     assert (status.running_node_count, status.idle_node_count, status.target_node_count) == (1, 0, 1)
     gate.touch()
@@ -177,7 +182,7 @@ def test_a_name_of_a_greater_machine_is_a_notice_when_it_is_made_and_in_the_run(
     with pytest.warns(UserWarning, match="the machine has only"):
         ComputeTarget.create(workspace, "gpucluster", configuration)
     run = ended(submit(workspace, tmp_path, "pass"))
-    assert any("the machine has only" in text for text in run.warnings)
+    assert any("the machine has only" in text for text in warnings_of(run))
 
 
 def test_a_node_without_gpus_by_description_runs_what_asks_for_some(
@@ -189,4 +194,4 @@ def test_a_node_without_gpus_by_description_runs_what_asks_for_some(
     ComputeTarget.create(workspace, "gpucluster", configuration)
     run = ended(submit(workspace, tmp_path, "print('without')", gpus=1))
     assert stdout_of(run) == "without\n"
-    assert any("it runs without" in text for text in run.warnings)
+    assert any("it runs without" in text for text in warnings_of(run))
