@@ -126,6 +126,7 @@ class TestFromConfig:
             ({"subscription_id": "x", "resource_group": "y"}, "lacks workspace_name"),
             ({**AZURE, "resource_group": None, "workspace_name": 5}, "lacks resource_group, workspace_name"),
             ({**AZURE, "workspace_name": "no/such name"}, "no workspace name"),
+            ({"workspace_name": "ok", "workspace_path": 3}, "workspace_path is a text, .* not 3"),
             ({"workspace_path": "/nowhere/at/all"}, "no workspace in /nowhere/at/all"),
         ],
     )

@@ -72,9 +72,12 @@ class Run(RunOutputs):
 
         Raises:
             RunNotFoundException: there is none.
+            UserErrorException: ``workspace`` is none, such as that of a run outside of a job.
         """
         from traindock.experiment import Experiment
 
+        if not hasattr(workspace, "run_folder"):
+            raise UserErrorException(f"{workspace!r:.80} is no workspace: Run.get(workspace, run_id)")
         document = workspace.run_folder(run_id).document()
         return Run(Experiment._named(workspace, document.get("experiment")), run_id)
 

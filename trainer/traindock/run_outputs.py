@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import builtins
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -126,6 +126,7 @@ class RunOutputs(RunFacts):
         model_framework: str | None = None,
         model_framework_version: str | None = None,
         description: str | None = None,
+        datasets: Iterable[Any] | None = None,
         **ignored: object,
     ) -> Model:
         """Make a file or a folder of this run the next version of a model.
@@ -139,6 +140,7 @@ class RunOutputs(RunFacts):
             model_framework: for example "PyTorch".
             model_framework_version: its version.
             description: free text.
+            datasets: the data it was trained on, for its lineage: names, or (purpose, data set) pairs.
             **ignored: accepted for old notebooks.
 
         Raises:
@@ -157,4 +159,5 @@ class RunOutputs(RunFacts):
                 model_framework=model_framework,
                 model_framework_version=model_framework_version,
                 description=description,
+                datasets=datasets,
             )

@@ -68,6 +68,8 @@ def load(file: Path) -> WorkspaceConfig:
             return WorkspaceConfig(path=absolute(file.parent / Path(path).expanduser()).resolve())
         except (WorkspaceException, RuntimeError) as error:
             raise WorkspaceException(f"{file}: its workspace_path, {path!r:.80}, cannot be used: {error}") from None
+    if path is not None:
+        raise WorkspaceException(f"{file}: workspace_path is a text, the folder of a workspace, not {path!r:.80}")
     lacking = [key for key in _KEYS if not isinstance(document.get(key, _KEYS[key]), str)]
     if lacking:
         raise WorkspaceException(

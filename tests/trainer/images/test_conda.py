@@ -53,6 +53,13 @@ def test_each_change_is_said_and_what_only_conda_has_is_named() -> None:
     assert any("cudatoolkit=10.1 is left out" in notice for notice in found.notices)
 
 
+def test_what_only_ties_condas_own_builds_together_is_left_out() -> None:
+    """As ``conda env export`` lists it first."""
+    found = translate(["_libgcc_mutex=0.1=main", "_openmp_mutex=5.1", "numpy"])
+    assert (found.pip, found.unknown) == (("numpy",), ())
+    assert "conda package _libgcc_mutex=0.1=main is left out: it means something to conda alone" in found.notices
+
+
 def test_the_environment_file_has_everything() -> None:
     recipe = Recipe(
         conda=("gcc=9", "pip"),

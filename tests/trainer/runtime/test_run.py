@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import decimal
 import enum
@@ -728,12 +729,14 @@ class TestRequests:
             return {"ok": True, "result": {"name": request["model_name"], "version": 3, "tags": request["tags"]}}
 
         thread = answering(folder, answer)
-        model = job.register_model("net", "outputs/", tags={"a": 1}, model_framework="PyTorch", datasets=[5])
+        model = job.register_model(
+            "net", "outputs/", tags={"a": 1}, model_framework="PyTorch", datasets=[5, ("training", "ants")]
+        )
         thread.join()
         assert (model.name, model.version, model.id, model.tags) == ("net", 3, "net:3", {"a": "1"})
         (request,) = sent(folder)
         assert request["model_path"] == "outputs/"
-        assert (request["model_framework"], "datasets" in request) == ("PyTorch", False)
+        assert (request["model_framework"], request["datasets"]) == ("PyTorch", ["5", "ants"])
 
     def test_the_path_defaults_to_the_name(self, job: Run, folder: Path) -> None:
         thread = answering(folder, lambda request: {"ok": True, "result": {"version": 1, "id": request["model_path"]}})
@@ -789,6 +792,12 @@ class TestRequests:
         names = os.listdir(folder / "requests")
         assert len(set(names)) == 20
         assert all(name.endswith(".json") and not name.startswith(".") for name in names)
+
+    def test_a_script_that_awaits_its_own_run_goes_on(self, either: Run) -> None:
+        async def wait() -> dict[str, Any]:
+            return await either
+
+        assert asyncio.run(wait())["runId"] == either.id
 
     def test_outside_of_a_job(self, offline: Run, capsys: pytest.CaptureFixture[str]) -> None:
         model = offline.register_model("net", "outputs/", tags={"a": "b"})

@@ -219,6 +219,28 @@ class TestWhatScriptsDo:
         assert (run.outputs / "best.ckpt").read_bytes() == b"weights"
         assert not (run.outputs / "best.ckpt").is_symlink()
 
+    @pytest.mark.parametrize("size", [7, 3_000_000])
+    def test_a_file_that_has_a_name_outside_of_the_run_stays_its_owners(self, run, blobs, tmp_path, size):
+        """A hard link, as data tools make them: the owner can go on writing, and the run keeps what it had."""
+        mine = tmp_path / "mine.bin"
+        write(mine, b"x" * size, 0o664)
+        for name in ("data.bin", "again.bin"):
+            os.link(mine, run.work / "outputs" / name)
+        seal(run, blobs)
+        assert (stat.S_IMODE(mine.stat().st_mode), mine.stat().st_nlink) == (0o664, 1)
+        mine.write_bytes(b"mine alone")
+        for name in ("outputs/data.bin", "outputs/again.bin"):
+            assert verify(run, name) == sha(b"x" * size)
+
+    def test_two_outputs_that_are_one_file_are_stored_once_and_without_a_copy(self, run, blobs, monkeypatch):
+        write(run.work / "outputs/epoch_9.pt", b"weights")
+        os.link(run.work / "outputs/epoch_9.pt", run.work / "outputs/last.pt")
+        inode = (run.work / "outputs/last.pt").stat().st_ino
+        monkeypatch.setattr(BlobStore, "put_descriptor", None)
+        sealed = seal(run, blobs)
+        assert {file.sha256 for file in sealed.files.values()} == {sha(b"weights")}
+        assert {path.stat().st_ino for path in run.outputs.iterdir()} == {inode}
+
     def test_files_and_folders_without_permissions_are_sealed(self, run, blobs):
         write(run.work / "outputs/shut/model.pt", b"weights", 0o000)
         (run.work / "outputs/shut").chmod(0o000)

@@ -161,7 +161,7 @@ class RequestServer:
         return {"name": model.name, "version": model.version, **model.places()}
 
     def _register_model(self, run: Run, request: dict[str, Any]) -> dict[str, Any]:
-        known = ("tags", "properties", "description", "model_framework", "model_framework_version")
+        known = ("tags", "properties", "description", "model_framework", "model_framework_version", "datasets")
         model = Model.register_from_run(
             run,
             request["model_name"],

@@ -166,8 +166,10 @@ def translate(requirements: Iterable[str]) -> Translation:
         conda = parse_conda(text)
         if conda.name == "python":
             python = conda.specifier or None
-        elif conda.name in DROPPED:
-            notices.append(f"conda package {conda.text} is left out: {DROPPED[conda.name]}")
+        elif conda.name in DROPPED or conda.name.startswith("_"):
+            # "conda env export" lists _libgcc_mutex and the like, which only tie conda's own builds together.
+            why = DROPPED.get(conda.name, "it means something to conda alone")
+            notices.append(f"conda package {conda.text} is left out: {why}")
         elif conda.name in NOT_ON_PYPI:
             unknown.append(conda.text)
         else:

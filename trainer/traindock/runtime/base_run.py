@@ -16,7 +16,7 @@ from .files import relative_name, tail
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
-    from typing import Any, Dict, Iterable, Iterator, List, Mapping, Type
+    from typing import Any, Dict, Generator, Iterable, Iterator, List, Mapping, Type
 
     from .records import Experiment, JobEnvironment, RegisteredModel, Workspace
 
@@ -81,6 +81,11 @@ class Run(Outside, Files):
         """Return the details at once: a script cannot wait for its own end, and this says so."""
         say(f"Run {self.id}: a script cannot wait for the end of its own run; going on.")
         return self.get_details()
+
+    def __await__(self) -> Generator[Any, None, Dict[str, Any]]:
+        """As :meth:`wait_for_completion`: a script that awaits its own run goes on."""
+        return self.wait_for_completion()
+        yield  # what can be awaited is a generator
 
     def __enter__(self) -> Run:
         return self
@@ -278,6 +283,7 @@ class Run(Outside, Files):
         model_framework: str | None = None,
         model_framework_version: str | None = None,
         description: str | None = None,
+        datasets: Any = None,
         timeout_seconds: float = 600,
         **more: Any,
     ) -> RegisteredModel:
@@ -291,6 +297,7 @@ class Run(Outside, Files):
             model_framework: for instance "PyTorch".
             model_framework_version: for instance "2.6".
             description: a text for people.
+            datasets: the data it was trained on, for its lineage: names, or (purpose, data set) pairs.
             timeout_seconds: how long to wait for the dispatcher.
             more: accepted for old scripts.
 
@@ -310,6 +317,7 @@ class Run(Outside, Files):
             "model_framework": model_framework,
             "model_framework_version": model_framework_version,
             "description": description,
+            "datasets": [_data_name(entry) for entry in datasets or ()],
         }
         return self._register(fields, timeout_seconds)
 
@@ -397,6 +405,11 @@ def _texts(what: str, given: Dict[str, Any]) -> Dict[str, str]:
     if not isinstance(given, dict) or not all(isinstance(key, str) and key for key in given):
         raise UserErrorException(f"{what} keys must be strings: {values.shown(given)}")
     return {key: "" if value is None else str(value) for key, value in given.items()}
+
+
+def _data_name(entry: Any) -> str:
+    data = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
+    return str(getattr(data, "id", None) or getattr(data, "name", None) or data)
 
 
 def _has(own: Dict[str, str], wanted: str | Mapping[str, str] | None) -> bool:

@@ -2,10 +2,10 @@
 
 ``outputs`` and ``logs`` move out of the job's working directory into the run's folder and the rest of that
 directory is dropped. Then each file of ``outputs/`` and ``uploads/`` is hashed and becomes a read-only link into
-the content store; no byte is copied, except of a file that somebody still has open for writing. Links from one
-output to another become what they mean. All others are never followed; they, FIFOs, sockets and devices are left
-where they are and named. ``sealed.json`` is written last: a run that has it is sealed, and sealing one that was
-interrupted anywhere, again, gives the same.
+the content store; no byte is copied, except of a file that somebody still has open for writing, or has under a name
+outside of the run (a hard link). Links from one output to another become what they mean. All others are never
+followed; they, FIFOs, sockets and devices are left where they are and named. ``sealed.json`` is written last: a run
+that has it is sealed, and sealing one that was interrupted anywhere, again, gives the same.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import shutil
 import signal
 import stat
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -159,6 +160,8 @@ class _Sealing:
         self._left_out: dict[str, str] = {}
         # What sealing itself makes unknowable is noted on disk first, for the case that it is interrupted.
         self._noted = _read_notes(run)
+        # Hashes of files in the store by device and inode: two outputs may be one file.
+        self._stored: dict[tuple[int, int], str] = {}
 
     def perform(self) -> SealedFiles:
         moved = [self._move_out(name) for name in ("outputs", "logs")]
@@ -168,11 +171,12 @@ class _Sealing:
         self._resolve_inner_links()
         names = dict(self._regular_files())
         self._note(executable=[name for name, path in names.items() if path.lstat().st_mode & stat.S_IXUSR])
+        own_links = Counter(_identity(path) for path in names.values())
         hashes = {}
         for name, path in names.items():
             self._reached(f"store {name}")
             try:
-                hashes[name] = self._store(path)
+                hashes[name] = self._store(path, own_links)
             except OSError as error:
                 self._left_out[name] = f"it cannot be read: {error.strerror}"
         self._reached("sync")
@@ -329,7 +333,19 @@ class _Sealing:
                         found.append(entry)
             yield from found
 
-    def _store(self, path: Path) -> str:
+    def _store(self, path: Path, own_links: Counter[tuple[int, int]]) -> str:
+        file = _identity(path)
+        sha256 = self._stored.get(file) or self._store_first(path, own_links[file])
+        if _identity(path) == file:
+            self._stored[file] = sha256
+        else:  # a link to a copy now, which other links to the file are not
+            own_links[file] -= 1
+        return sha256
+
+    def _store_first(self, path: Path, own_links: int) -> str:
+        if path.lstat().st_nlink > own_links:
+            # Somebody else's file as well, under a name outside of the run: theirs stays as it is.
+            return self._blobs.adopt(path, exclusive=False, durable=False)
         try:
             path.chmod(0o444)  # from here on, only who has it open already can write to it
         except PermissionError:  # somebody else's, such as a container's root: it cannot be made read-only
@@ -430,6 +446,11 @@ def _has_writer_in_proc(file: os.stat_result) -> bool:
             if int(flags, 8) & os.O_ACCMODE != os.O_RDONLY:
                 return True
     return False
+
+
+def _identity(path: Path) -> tuple[int, int]:
+    found = path.lstat()
+    return found.st_dev, found.st_ino
 
 
 def _kind(path: Path) -> int | None:
