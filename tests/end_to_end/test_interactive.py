@@ -240,7 +240,8 @@ class TestARunOfThisProcess:
         Path("outputs/model.pt").write_text("weights")
         with experiment.start_logging() as run:
             pass
-        assert run.register_model("net", "outputs/model.pt").version == 1
+        model = run.register_model("net", "outputs/model.pt", datasets=["ants"])
+        assert (model.version, model.lineage.datasets) == (1, ("ants",))
 
 
 @pytest.mark.slow
