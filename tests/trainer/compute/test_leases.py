@@ -433,3 +433,185 @@ def test_a_full_disk_does_not_keep_a_device_from_being_leased(leases: Leases, mo
     assert leases.holders() == {"fake-0": {}}
     lease.release()
     assert json.dumps(leases.holders()) == '{"fake-0": null}'
+
+
+# --------------------------------------------------------- launchers that cannot inherit, as those in containers
+
+
+class Sharing:
+    """Launches a job, by its launcher's own hand, on a lease that is handed over by path and token."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.leases = Leases(folder / "leases")
+        (folder / "job.py").write_text("import sys, time\nprint('ran', flush=True)\ntime.sleep(float(sys.argv[1]))\n")
+        self.launchers: list[subprocess.Popen[bytes]] = []
+
+    def lease(self, run_id: str) -> Lease:
+        lease = wait_for(lambda: self.leases.try_acquire(1, ["fake-0"], {"run_id": run_id}), "the device")
+        assert isinstance(lease, Lease)
+        return lease
+
+    def launch(self, job: str, lease: Lease, seconds: float = 0.0, token: str = "") -> subprocess.Popen[bytes]:
+        place = self.folder / job
+        place.mkdir()
+        names = {name: str(place / name) for name in ("stdout", "lock", "started", "exit")}
+        request = {
+            "run_id": job,
+            "attempt": 1,
+            "argv": [sys.executable, "-S", str(self.folder / "job.py"), str(seconds)],
+            "cwd": str(place),
+            "env": {},
+            "grace_seconds": 2.0,
+            "held_fds": [],
+            "leases": [[str(file), token or lease.token] for file in lease.files],
+            **names,
+        }
+        (place / "launch.json").write_text(json.dumps(request))
+        command = [sys.executable, "-I", "-S", str(LAUNCHER), str(place / "launch.json")]
+        self.launchers.append(subprocess.Popen(command, stderr=subprocess.PIPE))
+        return self.launchers[-1]
+
+    def ran(self, job: str) -> bool:
+        file = self.folder / job / "stdout"
+        return file.exists() and "ran" in file.read_text()
+
+    def is_free(self) -> bool:
+        return self.leases.are_free(1, ["fake-0"])
+
+
+@pytest.fixture
+def sharing(tmp_path: Path) -> Iterator[Sharing]:
+    yield (made := Sharing(tmp_path))
+    for launcher in made.launchers:
+        launcher.kill()
+        launcher.wait(10)
+        assert launcher.stderr is not None
+        launcher.stderr.close()
+
+
+def test_a_launcher_holds_a_shared_lease_beside_its_dispatcher_and_after_it(sharing: Sharing) -> None:
+    lease = sharing.lease("r_1")
+    lease.share()
+    lease.share()
+    assert not sharing.is_free()
+    launcher = sharing.launch("r_1", lease, 600)
+    wait_for(lambda: sharing.ran("r_1"), "the job")
+    assert not sharing.is_free()
+    assert (sharing.leases.holders()["fake-0"] or {})["run_id"] == "r_1"
+    lease.release()
+    assert not sharing.is_free(), "the launcher has it"
+    launcher.terminate()
+    launcher.wait(30)
+    assert sharing.is_free()
+
+
+def test_a_lock_file_that_can_only_be_read_is_enough_for_a_launcher(sharing: Sharing) -> None:
+    lease = sharing.lease("r_1")
+    lease.share()
+    lease.files[0].chmod(0o444)
+    assert sharing.launch("r_1", lease).wait(60) == 0
+    assert sharing.ran("r_1")
+    lease.release()
+
+
+def test_a_lease_that_is_not_shared_keeps_a_launcher_from_its_job(sharing: Sharing) -> None:
+    lease = sharing.lease("r_1")
+    launcher = sharing.launch("r_1", lease)
+    assert launcher.wait(60) == supervisor.LEASE_LOST
+    assert b"somebody else has it" in launcher.communicate()[1]
+    assert not (sharing.folder / "r_1" / "started").exists()
+    lease.release()
+
+
+@pytest.mark.parametrize("shared", [True, False], ids=["in-a-container", "on-the-machine"])
+def test_a_launcher_that_comes_late_leaves_the_device_to_who_has_it_now(sharing: Sharing, shared: bool) -> None:
+    """Its dispatcher has died before it looked for its lease, and another one, which may be anybody's, has got it."""
+    late = sharing.lease("late")
+    late.share()
+    late.release()
+    present = sharing.lease("present")
+    if shared:
+        present.share()
+    assert sharing.launch("late", late).wait(60) == supervisor.LEASE_LOST
+    assert not sharing.ran("late")
+    present.release()
+    # And so it is when that one is over.
+    again = sharing.launch("later", late)
+    assert again.wait(60) == supervisor.LEASE_LOST
+    assert b"leased to somebody else since" in again.communicate()[1]
+
+
+def test_a_launcher_that_comes_late_takes_a_device_that_nobody_has_leased_since(sharing: Sharing) -> None:
+    late = sharing.lease("late")
+    late.share()
+    late.release()
+    assert sharing.is_free()
+    launcher = sharing.launch("late", late, 600)
+    wait_for(lambda: sharing.ran("late"), "the job")
+    assert not sharing.is_free()
+    launcher.terminate()
+    launcher.wait(30)
+
+
+def test_a_launcher_is_not_kept_from_its_lease_by_those_who_only_look(sharing: Sharing) -> None:
+    stop = threading.Event()
+
+    def look() -> None:
+        while not stop.is_set():
+            sharing.leases.holders()
+
+    watchers = [threading.Thread(target=look) for _ in range(2)]
+    for watcher in watchers:
+        watcher.start()
+    try:
+        for number in range(5):
+            lease = sharing.lease(f"r_{number}")
+            lease.share()
+            assert sharing.launch(f"r_{number}", lease).wait(60) == 0
+            lease.release()
+    finally:
+        stop.set()
+        for watcher in watchers:
+            watcher.join(30)
+
+
+def test_a_shared_lease_ends_with_the_launcher_whatever_the_job_leaves_behind(sharing: Sharing) -> None:
+    lease = sharing.lease("r_1")
+    lease.share()
+    launcher = sharing.launch("r_1", lease, 600)
+    wait_for(lambda: sharing.ran("r_1"), "the job")
+    started = processes.read_started(sharing.folder / "r_1" / "started")
+    assert started is not None
+    assert started.child is not None
+    held = {file.readlink() for file in Path(f"/proc/{started.child.pid}/fd").iterdir()}
+    assert lease.files[0] not in held
+    lease.release()
+    launcher.kill()
+    launcher.wait(30)
+    assert sharing.is_free()
+
+
+def test_a_lease_is_not_shared_that_no_launcher_could_tell_from_another(
+    leases: Leases, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> int:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "pwrite", refuse)
+    lease = taken(leases, 1, run_id="r")
+    monkeypatch.undo()
+    with pytest.raises(StoreException, match=r"fake-0\.lock cannot be written to"):
+        lease.share()
+    lease.release()
+
+
+@pytest.mark.parametrize("again", [True, False])
+def test_a_lease_is_not_shared_whose_file_was_tidied_away(leases: Leases, again: bool) -> None:
+    lease = taken(leases, 1)
+    lease.files[0].unlink()
+    if again:
+        lease.files[0].touch()
+    with pytest.raises(StoreException, match=r"fake-0\.lock.*tidy up"):
+        lease.share()
+    lease.release()

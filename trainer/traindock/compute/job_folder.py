@@ -102,7 +102,13 @@ def lay_out(job: Job) -> None:
 
 
 def write_launch_request(
-    job: Job, plan: Plan, environment: Mapping[str, str], *, held_fds: Sequence[int] = (), own_group: bool = False
+    job: Job,
+    plan: Plan,
+    environment: Mapping[str, str],
+    *,
+    held_fds: Sequence[int] = (),
+    leases: Sequence[tuple[str, str]] = (),
+    own_group: bool = False,
 ) -> None:
     """Write ``launch.json``: what ``runtime.launcher`` is to do.
 
@@ -111,6 +117,7 @@ def write_launch_request(
         plan: with the environment's interpreter in its command.
         environment: all variables of the job.
         held_fds: descriptors that the launcher inherits and keeps.
+        leases: lock files of GPUs with their tokens, for a launcher that cannot inherit.
         own_group: whether the job has its control group for itself.
     """
     layout = job.layout
@@ -132,6 +139,7 @@ def write_launch_request(
             "max_seconds": plan.limits["max_seconds"],
             "held_fds": list(held_fds),
             "own_group": own_group,
+            "leases": [list(lease) for lease in leases],
         },
     )
 

@@ -6,6 +6,13 @@ it, its job's launcher inherits the descriptor, and the device is free once the 
 however it died. Nobody has to clean up, and a file's content, which says who holds it, means nothing while its lock
 is free. Lock files are never removed: two processes could then each lock a file of the same name.
 
+A launcher in a container inherits no descriptor, and opens the file anew. So that it can take the lock while the
+dispatcher still has it, the dispatcher makes its own a shared one (:meth:`Lease.share`), and the launcher takes a
+second shared one: whoever looks for a free device wants an exclusive lock, which any of the two keeps from them. That
+alone would let a launcher in that comes late, when its dispatcher has died and somebody else has leased the device
+and shares it in turn. Each lease has therefore a token of its own in the file, written under the exclusive lock: a
+launcher that finds another one than its own has come too late, and executes nothing.
+
 The folder is ``TRAINDOCK_LEASE_DIR`` if set, else ``/var/lock/traindock``, else ``/tmp/traindock-leases`` where
 ``/var/lock`` is not open to everybody; all users of a machine must agree on it. Anybody can write there (mode 1777,
 files 0666), so nothing in it is trusted: links are not followed, files with a second name are refused, and what a
@@ -19,6 +26,7 @@ import errno
 import fcntl
 import json
 import os
+import secrets
 import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -47,11 +55,42 @@ class Lease:
         fds: their open lock files, in the same order; empty after :meth:`release`. Give them to the launcher
             (``pass_fds`` of ``subprocess.Popen``, ``held_fds`` of ``launch.json``), which then holds the devices
             as well. They are not inheritable otherwise.
+        files: paths of the lock files, in the same order.
+        token: what tells this lease from every other one; it is in the files.
     """
 
-    def __init__(self, uuids: Sequence[str], fds: Sequence[int]) -> None:
+    def __init__(self, uuids: Sequence[str], fds: Sequence[int], files: Sequence[Path], token: str) -> None:
         self.uuids = tuple(uuids)
         self.fds = tuple(fds)
+        self.files = tuple(files)
+        self.token = token
+
+    def share(self) -> None:
+        """Let a launcher that cannot inherit the descriptors hold the devices as well, by :attr:`files` and token.
+
+        Nobody else can lease them before both have let go. May be called again.
+
+        Raises:
+            StoreException: a file does not have the token, or is not the one that was locked any more.
+        """
+        for fd, file in zip(self.fds, self.files, strict=True):
+            try:
+                if self.token.encode() not in os.pread(fd, _MAX_HOLDER, 0):
+                    raise StoreException(
+                        f"{file} cannot be written to, so that no container can hold the GPU: its mode should be 666, "
+                        "and its disk not full"
+                    )
+                if not os.path.samestat(os.fstat(fd), os.lstat(file)):
+                    raise FileNotFoundError(errno.ENOENT, "another file was put in its place")
+                # Kernels before Linux 4 may let go of the one lock before they take the other.
+                fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise StoreException(f"somebody else has taken the lock of {file} in between: submit again") from None
+            except OSError as error:
+                raise StoreException(
+                    f"{file}, by which the GPU is leased, was removed or cannot be read: {error}; have nothing tidy up "
+                    f"in {file.parent}"
+                ) from error
 
     def release(self) -> None:
         """Let go of this process's hold. A launcher that inherited the descriptors keeps the devices."""
@@ -91,12 +130,14 @@ class Leases:
         taken = self._take_all(count, candidates)
         if taken is None:
             return None
-        text = json.dumps({"user": _user(), "pid": os.getpid(), "since": time.time(), **holder}).encode()
+        token = secrets.token_hex(16)  # first in the file, of which only a bounded part is ever read
+        said = {"token": token, "user": _user(), "pid": os.getpid(), "since": time.time(), **holder}
+        text = json.dumps(said).encode()
         for fd in taken.values():
             with suppress(OSError):  # a full disk, or a file that only its owner may write
                 os.pwrite(fd, text, 0)
                 os.ftruncate(fd, len(text))
-        return Lease(tuple(taken), tuple(taken.values()))
+        return Lease(tuple(taken), tuple(taken.values()), [self.folder / _name(uuid) for uuid in taken], token)
 
     def are_free(self, count: int, candidates: Iterable[str]) -> bool:
         """Whether :meth:`try_acquire` would give a lease now."""
@@ -143,7 +184,7 @@ class Leases:
 
     def _take(self, uuid: str) -> int | None:
         """Lock a device's file; returns its descriptor, or None where somebody has it."""
-        name = quote(uuid, safe="") + _SUFFIX
+        name = _name(uuid)
         while True:
             try:
                 fd = self._open(name)
@@ -247,6 +288,10 @@ def _make_folder(folder: Path) -> None:
             f"the folder of this machine's GPU leases, {folder}, cannot be used: {error}; make it with mode "
             f"1777, or name another one by {VARIABLE}"
         ) from error
+
+
+def _name(uuid: str) -> str:
+    return quote(uuid, safe="") + _SUFFIX
 
 
 def _close(fds: Iterable[int]) -> None:

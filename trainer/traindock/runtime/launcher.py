@@ -7,7 +7,7 @@ for the script and for everything the script left behind; and it records the end
 or later. This file is only the way in, since Python compiles it anew for each job; the work is done by
 ``supervisor`` (the records) and ``job_process`` (the job's processes), which come from the bytecode cache.
 
-``launch.json`` (an object; all keys but the last three are required)::
+``launch.json`` (an object; all keys but the last four are required)::
 
     run_id, attempt       for the records
     argv, cwd, env        the job's full command, working directory and complete environment
@@ -18,6 +18,9 @@ or later. This file is only the way in, since Python compiles it anew for each j
     held_fds              inherited descriptors to keep open for life and from the job (GPU leases)
     error, lost           files for bootstrap.py's ``--error`` and ``--lost``, made here before the disk can fill up
     own_group             whether the job has its control group for itself, as in a container
+    leases                GPU leases that cannot be inherited, as in a container: pairs of a lock file, which may be
+                          read-only, and a token. Each gets a shared ``flock``, which is kept for life and from the
+                          job, and has to contain the token: else the device is another job's by now
 
 ``started`` holds run_id, attempt, pid, pid_started, host, boot_id, time and, once the job executes, child_pid and
 child_started. ``pid_started`` tells a process from a later one with the same number: clock ticks since boot on
@@ -45,7 +48,8 @@ after the grace time. What a script leaves running when it ends is ended the sam
 finish by itself. If the launcher itself is killed, the kernel kills the script's process with it (Linux).
 
 Exit codes: 0 the end of the job is recorded; 64 launch.json is wrong; 74 the records cannot be written (disk full);
-75 another launcher holds the lock; 76 this attempt has been started before. With all but 0 nothing was executed.
+75 another launcher holds the lock; 76 this attempt has been started before; 77 a GPU of ``leases`` is not the job's.
+With all but 0 nothing was executed.
 """
 
 import sys

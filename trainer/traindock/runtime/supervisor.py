@@ -17,12 +17,14 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict
 
-BAD_REQUEST, CANNOT_RECORD, LOCK_TAKEN, STARTED_BEFORE = 64, 74, 75, 76
+BAD_REQUEST, CANNOT_RECORD, LOCK_TAKEN, STARTED_BEFORE, LEASE_LOST = 64, 74, 75, 76, 77
 
 #: Bytes set aside for the exit record, and for bootstrap.py's error record.
 RESERVED = 16384
-#: Seconds a dispatcher that only looks whether the lock is held may delay the launcher that takes it.
+#: Seconds a process that only looks whether a lock is held may delay the launcher that takes it.
 LOCK_PATIENCE = 0.25
+#: Bytes of a lease that are read: its token is among the first.
+LEASE_BYTES = 4096
 
 
 def main(request_path: str) -> int:
@@ -38,6 +40,11 @@ def main(request_path: str) -> int:
     _reached("launcher.locked")
     if os.path.lexists(request["started"]):
         return _refuse(STARTED_BEFORE, f"{request['started']} is there: started before")
+    for path, token in request.get("leases") or ():
+        why = _take_lease(path, token)
+        if why:
+            return _refuse(LEASE_LOST, f"the GPU of the lease {path} is not this job's, nothing was started: {why}")
+    _reached("launcher.leased")
     try:
         output = os.open(request["stdout"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
         exit_file = _reserve(request["exit"], b" " * RESERVED)
@@ -94,16 +101,36 @@ def _read_request(path: str) -> Dict[str, Any]:
 
 def _take_lock(path: str) -> int | None:
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o644)
+    return fd if _lock(fd, fcntl.LOCK_EX) else None
+
+
+def _take_lease(path: str, token: str) -> str:
+    """Hold a GPU until this process ends, beside the dispatcher that leased it; returns why not, "" where it does.
+
+    The lock alone does not say for whom the device is leased: the token does, which whoever leases it writes.
+    """
+    try:
+        fd = os.open(path, os.O_RDONLY | os.O_NOFOLLOW)  # for life, and not the job's
+        if not _lock(fd, fcntl.LOCK_SH):
+            return "somebody else has it"
+        if token.encode() not in os.pread(fd, LEASE_BYTES, 0):
+            return "it was leased to somebody else since"
+    except OSError as error:
+        return str(error)
+    return ""
+
+
+def _lock(fd: int, kind: int) -> bool:
     deadline = time.monotonic() + LOCK_PATIENCE
     while True:
         try:
-            fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            return fd
+            fcntl.flock(fd, kind | fcntl.LOCK_NB)
+            return True
         except OSError as error:
             if error.errno not in (errno.EWOULDBLOCK, errno.EACCES):
                 raise
         if time.monotonic() > deadline:
-            return None
+            return False
         time.sleep(0.005)
 
 
