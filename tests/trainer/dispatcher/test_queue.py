@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.conftest import wait_for
@@ -19,7 +20,7 @@ class Waiter(threading.Thread):
     """One run that waits in the queue."""
 
     def __init__(
-        self, queue: NodeQueue, run_id: str, order: float, max_nodes: Callable[[], int], gpus: int = 0
+        self, queue: NodeQueue, run_id: str, order: float, max_nodes: Callable[[], int], gpus: int = 0, **more: Any
     ) -> None:
         super().__init__(daemon=True)
         self.queue, self.run_id = queue, run_id
@@ -28,7 +29,7 @@ class Waiter(threading.Thread):
         self.withdrawn = threading.Event()
         self.result: Lease | Exception | None = None
         self.demand = Demand(
-            run_id, "target", order, 1, max_nodes, gpus, lambda: ["gpu-0", "gpu-1"], {"run_id": run_id}
+            run_id, "target", order, 1, max_nodes, gpus, lambda: ["gpu-0", "gpu-1"], {"run_id": run_id}, **more
         )
         waiters.append(self)
         self.start()
@@ -312,3 +313,45 @@ def test_devices_are_asked_for_without_being_kept(tmp_path: Path) -> None:
     assert leases.are_free(1, ["gpu-0", "gpu-1"])
     assert not leases.are_free(2, ["gpu-0", "gpu-1"])
     lease.release()
+
+
+def test_a_gpu_that_somebody_uses_without_a_lease_is_left_to_them(tmp_path: Path) -> None:
+    """Such as a container whose launcher was killed, until it has ended."""
+    using = {"gpu-0": "a container"}
+    queue = NodeQueue(lambda: Leases(tmp_path / "leases"))
+    occupied = lambda devices: {device: who for device, who in using.items() if device in devices}  # noqa: E731
+    first = Waiter(queue, "first", 1.0, lambda: 9, gpus=1, occupied=occupied)
+    wait_for(lambda: started(first), "the first to get the other one")
+    assert isinstance(first.result, Lease)
+    assert first.result.uuids == ("gpu-1",)
+    second = Waiter(queue, "second", 2.0, lambda: 9, gpus=1, occupied=occupied)
+    wait_for(lambda: second.told, "the second to wait")
+    assert second.told == ["waiting for 1 of 2 GPUs; held: gpu-1 by run first of " + user() + "; gpu-0 by a container"]
+    without = Waiter(queue, "without", 3.0, lambda: 9)
+    wait_for(lambda: started(without), "a run without GPUs to go first")
+    using.clear()
+    wait_for(lambda: started(second), "the second to start")
+    assert isinstance(second.result, Lease)
+    assert second.result.uuids == ("gpu-0",)
+    first.result.release()
+    second.result.release()
+    assert Leases(tmp_path / "leases").are_free(2, ["gpu-0", "gpu-1"])
+
+
+def test_where_it_cannot_be_told_who_uses_the_gpus_nothing_is_kept(tmp_path: Path) -> None:
+    def refuse(_: object) -> dict[str, str]:
+        raise LaunchError("the engine is gone")
+
+    queue = NodeQueue(lambda: Leases(tmp_path / "leases"))
+    waiter = Waiter(queue, "waiter", 1.0, lambda: 1, gpus=2, occupied=refuse)
+    wait_for(lambda: started(waiter), "the error")
+    assert isinstance(waiter.result, LaunchError)
+    assert Leases(tmp_path / "leases").are_free(2, ["gpu-0", "gpu-1"])
+    later = Waiter(queue, "later", 2.0, lambda: 1)
+    wait_for(lambda: started(later), "the node to be free")
+
+
+def user() -> str:
+    import getpass
+
+    return getpass.getuser()

@@ -11,7 +11,7 @@ import bisect
 import math
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -45,6 +45,7 @@ class Demand:
         gpus: how many GPUs.
         devices: returns the UUIDs to choose from.
         holder: what to tell others who find a GPU taken.
+        occupied: returns which of some GPUs are used though their leases are free, and by whom; may take long.
     """
 
     run_id: str
@@ -55,6 +56,7 @@ class Demand:
     gpus: int
     devices: Callable[[], list[str]]
     holder: dict[str, Any]
+    occupied: Callable[[Collection[str]], dict[str, str]] = lambda devices: {}
 
     @property
     def rank(self) -> tuple[float, str]:
@@ -69,6 +71,13 @@ class _Waiter:
     told: str = ""
     # When that was last seen to be so.
     told_at: float = -math.inf
+    # GPUs that were used, when it last looked, though their leases were free, and by whom.
+    occupied: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def candidates(self) -> list[str]:
+        """The GPUs that are worth trying."""
+        return [device for device in self.demand.devices() if device not in self.occupied]
 
 
 @dataclass(slots=True)
@@ -141,14 +150,20 @@ class NodeQueue:
                 with self._lock:
                     if withdrawn():
                         raise Withdrawn
-                    why, lease = self._try(target, demand)
+                    why, lease = self._try(target, waiter)
                     if not why:
                         target.holders[demand.run_id] = demand.nodes
-                        return lease
-                    if not self._is_due(target, waiter, why):
+                    elif not self._is_due(target, waiter, why):
                         waiter.news.wait(self._patience(target, waiter))
+                        waiter.occupied = {}
                         continue
-                tell(why)  # outside of the lock: it writes to the disk
+                # Outside of the lock: the one writes to the disk, the other asks an engine.
+                if why:
+                    tell(why)
+                elif lease is None or self._is_unused(waiter, lease):
+                    return lease
+                else:
+                    self.release(demand.target, demand.run_id)
         finally:
             with self._lock:
                 target.waiting.remove(waiter)
@@ -169,6 +184,19 @@ class NodeQueue:
                 for waiter in target.waiting:
                     if run_id in (None, waiter.demand.run_id):
                         waiter.news.notify()
+
+    def _is_unused(self, waiter: _Waiter, lease: Lease) -> bool:
+        """Return whether nobody uses the devices of a lease; else it is released, and they are remembered."""
+        try:
+            occupied = waiter.demand.occupied(lease.uuids)
+        except BaseException:
+            lease.release()
+            self.release(waiter.demand.target, waiter.demand.run_id)
+            raise
+        if occupied:
+            lease.release()
+            waiter.occupied = {**waiter.occupied, **occupied}
+        return not occupied
 
     def _moved(self, target: _Target) -> None:
         """Wake who may start now, and who has not looked for a while at what it waits for."""
@@ -196,8 +224,9 @@ class NodeQueue:
     def _of(self, target: str) -> _Target:
         return self._targets.setdefault(target, _Target())
 
-    def _try(self, target: _Target, demand: Demand) -> tuple[str, Lease | None]:
+    def _try(self, target: _Target, waiter: _Waiter) -> tuple[str, Lease | None]:
         """Return what stands in the way, and the lease if nothing does."""
+        demand = waiter.demand
         limit = demand.max_nodes()
         if demand.nodes > limit:
             raise LaunchError(
@@ -211,7 +240,7 @@ class NodeQueue:
         used = sum(others.values())
         ahead = self._ahead(target, demand, limit - used)
         if used + demand.nodes > limit:
-            if demand.gpus and self._gpus_free(demand):
+            if demand.gpus and self._gpus_free(waiter):
                 target.overtaken.add(demand.run_id)
             holders = ", ".join(others) or "nobody"
             behind = f", {_after(ahead)}" if ahead else ""
@@ -227,18 +256,19 @@ class NodeQueue:
         if len(devices) < demand.gpus:
             needs = _counted(demand.gpus, "GPU")
             raise LaunchError(f"the run needs {needs} and this machine has {len(devices)}", reason="no_gpu")
-        lease = self._leases().try_acquire(demand.gpus, devices, demand.holder)
+        lease = self._leases().try_acquire(demand.gpus, waiter.candidates, demand.holder)
         if lease is None:
-            return self._held(demand, devices), None
+            return self._held(waiter, devices), None
         return "", lease
 
     def _ahead(self, target: _Target, demand: Demand, free: int) -> list[tuple[float, str]]:
         """Return the ranks of the runs that go first, given so many free nodes."""
         ahead = [(order, run_id) for run_id, (order, _) in target.expected.items() if (order, run_id) < demand.rank]
-        for waiting in (waiter.demand for waiter in target.waiting):
+        for waiter in target.waiting:
+            waiting = waiter.demand
             if waiting.rank >= demand.rank:
                 break
-            if waiting.gpus and not demand.gpus and not self._gpus_free(waiting):
+            if waiting.gpus and not demand.gpus and not self._gpus_free(waiter):
                 if waiting.run_id not in target.overtaken:
                     continue
                 if free >= waiting.nodes + demand.nodes:
@@ -247,19 +277,20 @@ class NodeQueue:
             ahead.append(waiting.rank)
         return ahead
 
-    def _gpus_free(self, demand: Demand) -> bool:
+    def _gpus_free(self, waiter: _Waiter) -> bool:
         try:
-            return self._leases().are_free(demand.gpus, demand.devices())
+            return self._leases().are_free(waiter.demand.gpus, waiter.candidates)
         except (LaunchError, StoreException):
             return False  # the run itself is told
 
-    def _held(self, demand: Demand, devices: list[str]) -> str:
-        holders = self._leases().holders()
+    def _held(self, waiter: _Waiter, devices: list[str]) -> str:
+        demand, holders = waiter.demand, self._leases().holders()
         held = [
             f"{device} by run {holder.get('run_id', '?')} of {holder.get('user', '?')}"
             for device, holder in holders.items()
             if holder is not None and device in devices
         ]
+        held += [f"{device} by {who}" for device, who in waiter.occupied.items() if holders.get(device) is None]
         return f"waiting for {demand.gpus} of {len(devices)} GPUs; held: {'; '.join(held) or 'by others'}"
 
     def _leases(self) -> Leases:
