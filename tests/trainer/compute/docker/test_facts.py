@@ -110,3 +110,17 @@ def test_an_engine_that_says_next_to_nothing_is_taken_for_one_that_has_nothing()
     assert facts.kind is EngineKind.ROOTFUL
     assert facts.applies == frozenset()
     assert (facts.cpus, facts.memory_bytes, facts.runtimes) == (0, 0, ())
+
+
+@pytest.mark.parametrize(("version", "cdi"), [("4.9.3", False), ("5.3.1", False), ("5.4.0-rc1", True), ("6.0", True)])
+def test_podman_passes_over_requests_for_devices_before_its_version_5_4(version: str, cdi: bool) -> None:
+    assert facts_of({**PODMAN, "CDISpecDirs": []}, {**PODMAN_VERSION, "Version": version}).cdi is cdi
+
+
+def test_docker_says_whether_it_gives_devices_by_cdi_and_lately_which() -> None:
+    directories = {**DOCKER, "CDISpecDirs": ["/etc/cdi", "/var/run/cdi"]}
+    assert facts_of(directories, DOCKER_VERSION).cdi
+    assert facts_of(directories, DOCKER_VERSION).cdi_devices is None
+    listed = {**directories, "DiscoveredDevices": [{"Source": "cdi", "ID": "nvidia.com/gpu=GPU-1"}]}
+    assert facts_of(listed, DOCKER_VERSION).cdi_devices == ("nvidia.com/gpu=GPU-1",)
+    assert not facts_of({**DOCKER, "CDISpecDirs": []}, DOCKER_VERSION).cdi

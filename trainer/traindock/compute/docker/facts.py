@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from enum import Enum
@@ -31,6 +32,8 @@ class EngineKind(str, Enum):
 #: Which entries of ``/info`` have to be true for a limit to be applied.
 _LIMITS: Final = {"memory": ("MemoryLimit",), "pids": ("PidsLimit",), "cpus": ("CpuCfsPeriod", "CpuCfsQuota")}
 _CONTROLLERS: Final = {"memory": "memory", "pids": "pids", "cpu": "cpus"}
+#: The first Podman whose Docker interface has device requests (https://github.com/containers/podman/pull/25171).
+_PODMAN_CDI: Final = (5, 4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +48,9 @@ class EngineFacts:
         cgroup_version: "1" or "2"; "" where it does not say.
         applies: which limits it enforces: "memory", "pids", "cpus"; others are ignored by it.
         runtimes: names of its OCI runtimes, such as "runc", "nvidia".
-        cdi: whether it gives out devices by the Container Device Interface.
+        cdi: whether it gives out devices by the Container Device Interface, when it is asked by a device request.
+        cdi_devices: the names of those that it has found, such as "nvidia.com/gpu=0"; None where it does not say, as
+            before Docker 28.2.
         cpus: processors of the machine it runs on.
         memory_bytes: that machine's memory.
         root_dir: where it keeps images and volumes.
@@ -64,6 +69,7 @@ class EngineFacts:
     applies: frozenset[str]
     runtimes: tuple[str, ...]
     cdi: bool
+    cdi_devices: tuple[str, ...] | None
     cpus: int
     memory_bytes: int
     root_dir: str
@@ -94,6 +100,7 @@ def facts_of(
         applies=_applied(info, controllers),
         runtimes=tuple(sorted(info.get("Runtimes") or ())),
         cdi=_has_cdi(info, version, kind),
+        cdi_devices=_cdi_devices(info),
         cpus=int(info.get("NCPU") or 0),
         memory_bytes=int(info.get("MemTotal") or 0),
         root_dir=str(info.get("DockerRootDir") or ""),
@@ -144,6 +151,19 @@ def _id(info: Mapping[str, Any], kind: EngineKind) -> str:
 
 
 def _has_cdi(info: Mapping[str, Any], version: Mapping[str, Any], kind: EngineKind) -> bool:
-    if kind.is_podman:
-        return int(str(version.get("Version", "0")).partition(".")[0]) >= 4
+    if kind.is_podman:  # which before that passed over device requests without a word
+        return numbers(str(version.get("Version", ""))) >= _PODMAN_CDI
     return bool(info.get("CDISpecDirs"))
+
+
+def _cdi_devices(info: Mapping[str, Any]) -> tuple[str, ...] | None:
+    found = info.get("DiscoveredDevices")
+    if not isinstance(found, list):
+        return None
+    return tuple(str(device["ID"]) for device in found if isinstance(device, dict) and "ID" in device)
+
+
+def numbers(version: str) -> tuple[int, ...]:
+    """Return the leading numbers of a version such as "5.4.0-rc1", to compare it by."""
+    found = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, found[0].split("."))) if found else ()
