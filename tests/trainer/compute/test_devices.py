@@ -81,3 +81,13 @@ def test_the_real_library_of_this_machine_does_not_raise() -> None:
     begin = time.monotonic()
     assert all(gpu.uuid and gpu.name for gpu in list_gpus())
     assert time.monotonic() - begin < 20
+
+
+def test_a_device_that_the_driver_has_lost_takes_no_other_with_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def handle(index: int) -> int:
+        if index == 1:
+            raise NVMLError("GPU is lost")
+        return index
+
+    monkeypatch.setitem(sys.modules, "pynvml", driver(3, nvmlDeviceGetHandleByIndex=handle))
+    assert [gpu.uuid for gpu in list_gpus()] == ["GPU-0", "GPU-2"]

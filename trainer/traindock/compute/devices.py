@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -51,6 +53,21 @@ def list_gpus() -> list[Gpu]:
     return list(chosen.values())
 
 
+def described_gpus() -> list[dict[str, Any]]:
+    """Return the GPUs of :func:`list_gpus` as a compute target describes them: "uuid" and "name" of each."""
+    return [{"uuid": gpu.uuid, "name": gpu.name} for gpu in list_gpus()]
+
+
+def vanished(uuids: Sequence[str]) -> str:
+    """Return that GPUs of a run are gone, in a sentence with what to do."""
+    one = len(uuids) == 1
+    return (
+        f"the GPU{'' if one else 's'} {', '.join(uuids)}, which the run was leased, {'is' if one else 'are'} not there "
+        f"any more: the driver does not list {'it' if one else 'them'}. Look at `nvidia-smi -L`, and for Xid in "
+        "`sudo dmesg`; a restart of the machine may help"
+    )
+
+
 def _ask_driver() -> list[Gpu]:
     try:
         import pynvml
@@ -59,7 +76,12 @@ def _ask_driver() -> list[Gpu]:
     except Exception:  # noqa: BLE001 -- no library, no driver, a driver of another version: no GPU either way
         return []
     try:
-        return [_describe(pynvml, index) for index in range(pynvml.nvmlDeviceGetCount())]
+        found = []
+        for index in range(pynvml.nvmlDeviceGetCount()):
+            # One that fell off the bus, or that this user may not use, says nothing of the others.
+            with suppress(pynvml.NVMLError):
+                found.append(_describe(pynvml, index))
+        return found
     except pynvml.NVMLError:
         return []
     finally:
