@@ -32,7 +32,9 @@ class EngineFailed(Exception):
     """An engine could not be started or stopped; the text ends with its last words."""
 
 
-class _Unix(http.client.HTTPConnection):
+class UnixConnection(http.client.HTTPConnection):
+    """A connection to a socket of this machine."""
+
     def __init__(self, path: str, timeout: float) -> None:
         super().__init__("localhost", timeout=timeout)
         self._path = path
@@ -48,7 +50,7 @@ def answers(url: str, timeout: float = 5.0) -> bool:
     scheme, _, rest = url.partition("://")
     connection: http.client.HTTPConnection
     if scheme == "unix":
-        connection = _Unix(rest, timeout)
+        connection = UnixConnection(rest, timeout)
     elif scheme in ("tcp", "http"):
         connection = http.client.HTTPConnection(rest, timeout=timeout)
     else:

@@ -266,7 +266,8 @@ class ComputeTarget:
 
     def serialize(self) -> dict[str, Any]:
         """Return the target as plain values."""
-        return {"name": self.name, "kind": self.kind, "settings": self.settings, **self.backend().describe()}
+        described = self.backend().describe(self.workspace.settings)
+        return {"name": self.name, "kind": self.kind, "settings": self.settings, **described}
 
     @staticmethod
     def provisioning_configuration(**settings: Any) -> ProvisioningConfiguration:

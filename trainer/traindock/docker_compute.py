@@ -172,10 +172,13 @@ class DockerCompute(ComputeTarget):
             EngineException: its engine cannot be used; the text says why.
             ComputeTargetException: the machine has less than the target asks for in numbers.
         """
+        from traindock.compute.docker.gpus import notices
         from traindock.compute.docker.nodes import node_of
 
         facts = self._engine().facts()
-        return node_of(self.name, self.settings, self.workspace.settings.vm_sizes, facts).notices
+        node = node_of(self.name, self.settings, self.workspace.settings.vm_sizes, facts)
+        optional = self.settings.get("gpu") == "optional"
+        return (*node.notices, *notices(self.name, node.shape.gpus, facts, optional=optional))
 
     def _engine(self) -> Engine:
         from traindock.compute.docker.engine import connect

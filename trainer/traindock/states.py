@@ -48,6 +48,10 @@ class Reason(str, Enum):
     ENVIRONMENT_FAILED = "environment_failed"  # the environment could not be built
     LAUNCH_FAILED = "launch_failed"  # the job could not be started on its compute target
     NO_GPU = "no_gpu"  # the GPUs asked for are not there (any more)
+    NO_GPU_TOOLKIT = "no_gpu_toolkit"  # the container engine cannot give GPUs to containers
+    GPU_DRIVER_TOO_OLD = "gpu_driver_too_old"  # for the CUDA that the image was made with
+    GPU_DRIVER_UNUSABLE = "gpu_driver_unusable"  # the driver does not answer to the container toolkit
+    GPU_VANISHED = "gpu_vanished"  # a GPU of the run is not there any more
     LEASES_UNUSABLE = "leases_unusable"  # who has which GPU of the machine cannot be read or written
     ENGINE_RESTARTED = "engine_restarted"  # the container engine was restarted, which ended the job
     ENGINE_LOST = "engine_lost"  # the container engine is gone, and with it what it knew of the job's end
@@ -71,6 +75,10 @@ _OUTCOMES: Final = MappingProxyType(
         Reason.ENVIRONMENT_FAILED: State.FAILED,
         Reason.LAUNCH_FAILED: State.FAILED,
         Reason.NO_GPU: State.FAILED,
+        Reason.NO_GPU_TOOLKIT: State.FAILED,
+        Reason.GPU_DRIVER_TOO_OLD: State.FAILED,
+        Reason.GPU_DRIVER_UNUSABLE: State.FAILED,
+        Reason.GPU_VANISHED: State.FAILED,
         Reason.LEASES_UNUSABLE: State.FAILED,
         Reason.ENGINE_RESTARTED: State.FAILED,
         Reason.ENGINE_LOST: State.FAILED,

@@ -18,11 +18,12 @@ To add a kind: subclass :class:`Backend`, name it in ``compute.kinds``, and run 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
 from traindock.compute.devices import list_gpus
+from traindock.compute.leases import Lease
 from traindock.images.uv import masked
 from traindock.settings import Settings
 from traindock.spec import RunSpec
@@ -175,13 +176,14 @@ class Backend(ABC):
         """
 
     @abstractmethod
-    def launch(self, job: Job, plan: Plan, lease_fds: Sequence[int] = ()) -> None:
+    def launch(self, job: Job, plan: Plan, lease: Lease | None = None) -> None:
         """Start the job and return when it is certain to have started or to have failed to.
 
         Args:
             job: the run.
             plan: with the devices it was leased.
-            lease_fds: open files whose locks the job's launcher must hold for as long as the job lives.
+            lease: of these devices, which the job's launcher must hold by its own for as long as the job lives. The
+                caller releases its part of it afterwards. None for no device.
 
         Raises:
             LaunchError: it could not be started; the text says why.
@@ -209,6 +211,16 @@ class Backend(ABC):
         """Return the UUIDs of the GPUs that runs can be leased, the preferred first; by default this machine's."""
         return [gpu.uuid for gpu in list_gpus()]
 
+    def occupied(self, devices: Collection[str]) -> dict[str, str]:
+        """Return which of these GPUs are used though their leases are free, and by whom, in words.
+
+        By default none: a lease is held for as long as a job lives.
+
+        Raises:
+            ComputeTargetException: it cannot be found out.
+        """
+        return {}
+
     def clean(self, job: Job) -> None:
         """Remove what the target keeps of a run that has ended and is sealed; may be called more than once.
 
@@ -226,8 +238,12 @@ class Backend(ABC):
         return
 
     @abstractmethod
-    def describe(self) -> dict[str, Any]:
-        """Return what the target is and has, for people: kind, nodes, devices."""
+    def describe(self, settings: Settings | None = None) -> dict[str, Any]:
+        """Return what the target is and has, for people: nodes, devices; what cannot be found out now is said so.
+
+        Args:
+            settings: the workspace's settings; None for those that hold where nothing is set.
+        """
 
 
 class LaunchError(Exception):

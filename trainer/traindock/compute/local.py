@@ -17,8 +17,9 @@ from traindock.compute import processes
 from traindock.compute.base import Backend, Job, LaunchError, Outcome, Plan
 from traindock.compute.build_settings import build_settings
 from traindock.compute.caches import stand_ins
-from traindock.compute.devices import list_gpus
+from traindock.compute.devices import described_gpus, list_gpus
 from traindock.compute.job_folder import alone, command_of, lay_out, with_python, write_launch_request
+from traindock.compute.leases import Lease
 from traindock.compute.leftovers import Leftovers
 from traindock.compute.variables import added_variables, job_environment, submitters_variables
 from traindock.errors import (
@@ -40,8 +41,6 @@ from traindock.store.watch import Watcher
 _START_SECONDS = 60.0
 _TICK_SECONDS = 0.2
 _POLL_SECONDS = 0.005
-# How the launcher ends where the disk does not take the records that it needs; see ``runtime.launcher``.
-_CANNOT_RECORD = 74
 
 
 class LocalBackend(Backend):
@@ -145,13 +144,13 @@ class LocalBackend(Backend):
         command = with_python(plan.command, prepared.python)
         return replace(plan, environment=environment, command=command, variables=variables)
 
-    def launch(self, job: Job, plan: Plan, lease_fds: Sequence[int] = ()) -> None:
+    def launch(self, job: Job, plan: Plan, lease: Lease | None = None) -> None:
         """Lay out the working directory and start the launcher, which records its own start."""
         # The launcher sees to it that no script runs twice; this, that nobody takes its folder away meanwhile.
         with alone(job.layout.driver):
             if not self.started(job) and not processes.lock_is_held(job.layout.launch_lock):
                 lay_out(job)
-                self._start(job, plan, lease_fds)
+                self._start(job, plan, lease.fds if lease is not None else ())
 
     def _start(self, job: Job, plan: Plan, lease_fds: Sequence[int]) -> None:
         layout = job.layout
@@ -218,12 +217,12 @@ class LocalBackend(Backend):
         if not processes.signal_launcher(started.launcher) and job.run_id in _children:
             _children[job.run_id].terminate()  # the mark was damaged since, or names another boot's process
 
-    def describe(self) -> dict[str, Any]:
+    def describe(self, settings: Settings | None = None) -> dict[str, Any]:
         """Return nodes and devices."""
         return {
             "max_nodes": self.max_nodes,
             "gpu": self.settings.get("gpu", "required"),
-            "devices": [{"uuid": gpu.uuid, "name": gpu.name} for gpu in list_gpus()],
+            "devices": described_gpus(),
         }
 
     def _gpu_warnings(self, spec: RunSpec) -> list[str]:
@@ -245,10 +244,8 @@ class LocalBackend(Backend):
             if code is not None and not self.started(job):
                 if processes.lock_is_held(job.layout.launch_lock):
                     return  # another launcher, of a dispatcher that died, has the job
-                if code == _CANNOT_RECORD:
-                    raise StoreException(f"the job was not started: {_errors_of(process)}")
                 if code == CANNOT_RECORD:
-                    raise StoreException(f"the launcher cannot record the start: {_errors_of(process)}")
+                    raise StoreException(f"the job was not started: {_errors_of(process)}")
                 raise LaunchError(f"the launcher ended with code {code} at once: {_errors_of(process)}")
             if time.monotonic() > deadline:
                 process.kill()

@@ -62,10 +62,16 @@ def submitters_variables(job: Job) -> dict[str, str]:
         raise LaunchError(str(error)) from error
 
 
-def job_environment(inherited: Mapping[str, str], plan: Plan) -> dict[str, str]:
-    """Return all variables of a job: the submitter's, with what the plan says."""
+def job_environment(inherited: Mapping[str, str], plan: Plan, visible: str | None = None) -> dict[str, str]:
+    """Return all variables of a job.
+
+    Args:
+        inherited: the submitter's, or those of its image.
+        plan: what it says goes first.
+        visible: what CUDA is to see; by default the devices of the plan.
+    """
     # A run that was given no device must not take one that another run holds.
-    devices = {"CUDA_VISIBLE_DEVICES": ",".join(plan.devices)}
+    devices = {"CUDA_VISIBLE_DEVICES": ",".join(plan.devices) if visible is None else visible}
     return {**inherited, **plan.variables, **devices}
 
 

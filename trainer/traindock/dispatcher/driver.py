@@ -21,7 +21,7 @@ from traindock.compute.held import follow as follow_held
 from traindock.compute.held import logged_bytes
 from traindock.compute.kinds import backend as make_backend
 from traindock.dispatcher.children import Children
-from traindock.dispatcher.endings import Ending, ending_of
+from traindock.dispatcher.endings import Ending, ending_of, with_lost_gpus
 from traindock.dispatcher.finish import finish
 from traindock.dispatcher.held import ending_of_held
 from traindock.dispatcher.place import Place
@@ -170,7 +170,17 @@ class RunDriver(threading.Thread):
         requests = RequestServer(self._workspace, self.folder)
         outcome = backend.follow(job, lambda: self._tick(requests), self._tell)
         requests.serve()
-        return ending_of(outcome, self.folder.load(), job.layout)
+        ending = ending_of(outcome, self.folder.load(), job.layout)
+        return ending if ending.state is not State.FAILED else with_lost_gpus(ending, self._lost_gpus(backend, job))
+
+    def _lost_gpus(self, backend: Backend, job: Job) -> list[str]:
+        """Return devices that the job was leased and that are not there any more."""
+        leased: list[str] = []
+        if job.spec.gpus:
+            with contextlib.suppress(OSError, StoreException, AttributeError):
+                leased = list(read_json(job.layout.plan_json).get("devices") or ())
+        there = backend.devices() if leased else []
+        return [device for device in leased if device not in there]
 
     def _accompany(self) -> Ending:
         """Take a run through its states whose process was there before, and is not ours to start or to end."""
@@ -214,12 +224,12 @@ class RunDriver(threading.Thread):
             check_writable(self._workspace.layout)
             faultpoints.reached("dispatcher.before-launch")
             try:
-                backend.launch(job, plan, lease.fds if lease else ())
+                backend.launch(job, plan, lease)
             except EnvironmentGone as error:
                 self._tell(f"{error}: preparing it anew")
                 plan = replace(backend.prepare(job, planned, self._withdrawn), devices=plan.devices)
                 self._check_withdrawn()
-                backend.launch(job, plan, lease.fds if lease else ())
+                backend.launch(job, plan, lease)
             faultpoints.reached("dispatcher.after-launch")
         finally:
             # From here on the job's launcher holds the devices, if it was started.
@@ -269,6 +279,7 @@ class RunDriver(threading.Thread):
             max_nodes=lambda: self._present_backend().max_nodes,
             gpus=backend.gpus_needed(job.spec, job.settings),
             devices=backend.devices,
+            occupied=backend.occupied,
             holder={
                 "run_id": job.run_id,
                 "workspace": self._workspace.name,

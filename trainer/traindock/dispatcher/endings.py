@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Final
 
 from traindock.compute.base import Outcome
+from traindock.compute.devices import vanished
 from traindock.states import Reason, State, outcome
 from traindock.store.layout import RunLayout
 from traindock.store.run_records import RunRecord
+
+_MAY_BE_GPUS: Final = frozenset({Reason.EXITED_NONZERO, Reason.KILLED_BY_SIGNAL, Reason.LOST})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +44,18 @@ def ending_of(job: Outcome, record: RunRecord, layout: RunLayout) -> Ending:
         )
     reason, detail = _judge(found, record)
     return Ending(reason, detail, found)
+
+
+def with_lost_gpus(ending: Ending, lost: Sequence[str]) -> Ending:
+    """Return an ending, told by the GPUs that the run has lost where it may have failed for that.
+
+    Args:
+        ending: of :func:`ending_of`.
+        lost: devices that the run was leased and that are not there any more.
+    """
+    if not lost or ending.reason not in _MAY_BE_GPUS:
+        return ending
+    return Ending(Reason.GPU_VANISHED, f"{vanished(lost)} ({ending.detail})", ending.exit)
 
 
 def _judge(found: Mapping[str, Any], record: RunRecord) -> tuple[Reason, str]:

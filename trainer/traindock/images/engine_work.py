@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from traindock.errors import EnvironmentBuildException
-from traindock.images.engines import ContainerEngine, ContainerUser
+from traindock.images.engines import NO_GPUS, ContainerEngine, ContainerUser
 from traindock.images.uv import BuildCanceled, mask
 
 ROLE_LABEL: Final = "traindock.role"
@@ -185,7 +185,7 @@ def _config(engine: ContainerEngine, work: Work) -> dict[str, Any]:
         "Cmd": list(work.command[1:]),
         "User": work.user.user,
         "WorkingDir": "/",
-        "Env": [f"{name}={value}" for name, value in work.variables.items()],
+        "Env": [f"{name}={value}" for name, value in {**NO_GPUS, **work.variables}.items()],
         "Labels": {**work.labels, ROLE_LABEL: work.role},
         "Healthcheck": {"Test": ["NONE"]},
         "HostConfig": host,

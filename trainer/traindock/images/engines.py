@@ -11,6 +11,10 @@ VOLUME_PLACE: Final = "/traindock"
 #: What the base image of a version of Python is called, where nobody says otherwise.
 BASE_IMAGE: Final = "python:{python}-slim"
 
+#: Variables of a container that is to have no GPU, also where NVIDIA's runtime is the engine's default and the image
+#: says "all".
+NO_GPUS: Final = {"NVIDIA_VISIBLE_DEVICES": "void"}
+
 #: Repositories of the images that are made here.
 REPOSITORY: Final = "traindock"
 

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Collection
+from dataclasses import asdict, replace
 from typing import Any, cast
 
 from traindock.compute import processes
 from traindock.compute.base import Backend, Job, Outcome, Plan
 from traindock.compute.build_settings import build_settings
-from traindock.compute.docker import cancelling, containers
+from traindock.compute.devices import described_gpus
+from traindock.compute.docker import cancelling, containers, gpus
 from traindock.compute.docker.engine import Engine, connect
 from traindock.compute.docker.follow import follow
 from traindock.compute.docker.job_variables import planned_variables, with_environment
 from traindock.compute.docker.launching import launch
-from traindock.compute.docker.naming import KEY, RUN, WORKSPACE, container_name, identity, is_own
+from traindock.compute.docker.naming import GPUS, KEY, RUN, USER, WORKSPACE, container_name, identity, is_own
 from traindock.compute.docker.nodes import Node, node_of
 from traindock.compute.docker.probe import probe
 from traindock.compute.docker.request import PIDS, SHM_BYTES, Mounted, Surroundings, all_mounts, create_request
 from traindock.compute.job_folder import alone, command_of, with_python
-from traindock.compute.node_shapes import memory_bytes_of
+from traindock.compute.leases import Lease
+from traindock.compute.node_shapes import NodeShape, memory_bytes_of
 from traindock.compute.variables import submitters_variables
-from traindock.errors import ComputeTargetException, EnvironmentBuildException, UserErrorException
+from traindock.errors import ComputeTargetException, EngineException, EnvironmentBuildException, UserErrorException
 from traindock.images import containers as environments
 from traindock.images import image_pythons
 from traindock.images.containers import ContainerEnvironment, ContainerPlan
@@ -56,17 +58,38 @@ class DockerBackend(Backend):
                 f"the run asks for {spec.node_count} nodes, and compute target {self.name!r} (docker) runs a script "
                 "on one: use node_count=1"
             )
-        node = self._node(connect(self.url), settings)
-        most = node.shape.gpus
+        engine = connect(self.url)
+        most = self._node(engine, settings).shape.gpus
         if most is not None and 0 < most < spec.gpus:
             raise ComputeTargetException(
                 f"the run asks for {spec.gpus} GPUs and a node of compute target {self.name!r} has {most}: ask for "
                 "fewer, or change the target with update(gpus_per_node=…)"
             )
+        if spec.gpus and most != 0 and not self._gpus_optional() and (why := self._lacking(spec, engine)):
+            raise ComputeTargetException(
+                f"the run asks for {_gpus(spec.gpus)} and {why}: submit it without (use_gpu=False, gpus=0, --gpu 0), "
+                "or to a compute target that may do without, made with "
+                "DockerCompute.provisioning_configuration(gpu='optional')"
+            )
 
     def gpus_needed(self, spec: RunSpec, settings: Settings) -> int:
-        """All that were asked for; none where the target's nodes have none."""
-        return 0 if self._node(connect(self.url), settings).shape.gpus == 0 else spec.gpus
+        """All that were asked for; none where the nodes have none, or where they are optional and not there."""
+        if not spec.gpus:
+            return 0
+        engine = connect(self.url)
+        if self._node(engine, settings).shape.gpus == 0 or (self._gpus_optional() and self._lacking(spec, engine)):
+            return 0
+        return spec.gpus
+
+    def _gpus_optional(self) -> bool:
+        return self.settings.get("gpu") == "optional"
+
+    def _lacking(self, spec: RunSpec, engine: Engine) -> str:
+        """Return why a run can never have its GPUs here; "" where it can, or may for all that is known."""
+        devices = self.devices()
+        if spec.gpus > len(devices):
+            return f"this machine has {len(devices)}"
+        return "" if gpus.ways_of(engine.facts(), devices) else gpus.cannot(engine.facts())
 
     def plan(self, job: Job) -> Plan:
         """Return the environment, the command, the variables and the request for the container."""
@@ -136,12 +159,12 @@ class DockerBackend(Backend):
         plan = replace(plan, environment=environment, command=with_python(plan.command, prepared.python))
         return self._with_environment(job, plan, prepared, around)
 
-    def launch(self, job: Job, plan: Plan, lease_fds: Sequence[int] = ()) -> None:
+    def launch(self, job: Job, plan: Plan, lease: Lease | None = None) -> None:
         """Lay out the working directory, and make and start the container, whose launcher records its own start."""
         # The launcher sees to it that no script runs twice; this, that nobody takes its folder away meanwhile.
         with alone(job.layout.driver):
             if not self.started(job):
-                launch(connect(self.url), job, plan)
+                launch(connect(self.url), job, plan, lease)
 
     def started(self, job: Job) -> bool:
         """Whether the launcher's mark is there, or its container runs and may be about to make it."""
@@ -177,9 +200,41 @@ class DockerBackend(Backend):
             if run_id and ended(run_id):
                 containers.remove(engine, one["Id"], force=True)
 
-    def describe(self) -> dict[str, Any]:
-        """Return nodes and engine."""
-        return {"max_nodes": self.max_nodes, "engine": self.url, "gpu": self.settings.get("gpu", "required")}
+    def occupied(self, devices: Collection[str]) -> dict[str, str]:
+        """Look which GPUs the engine's containers have, whosever they are, also where their launcher is gone."""
+        engine = connect(self.url)
+        with engine.translated("list the containers that have GPUs"):
+            running = engine.api.containers(filters={"label": [GPUS]})
+        found = {}
+        for container in running:
+            labels = container.get("Labels") or {}
+            for device in set(devices) & set(labels.get(GPUS, "").split(",")):
+                who = f"run {labels.get(RUN, '?')} of {labels.get(USER, '?')}"
+                found[device] = f"the container of {who}, which has not ended yet"
+        return found
+
+    def describe(self, settings: Settings | None = None) -> dict[str, Any]:
+        """Return nodes, their shape, their devices, and the engine, or why it does not answer."""
+        facts, trouble = None, ""
+        try:
+            facts = connect(self.url).facts()
+        except EngineException as error:
+            trouble = str(error)
+        shape = NodeShape()
+        try:
+            shape = node_of(self.name, self.settings, settings.vm_sizes if settings is not None else {}, facts).shape
+        except ComputeTargetException as error:
+            trouble = trouble or str(error)
+        return {
+            "max_nodes": self.max_nodes,
+            "gpu": self.settings.get("gpu", "required"),
+            "devices": [] if shape.gpus == 0 else described_gpus(),
+            "node": asdict(shape),
+            "engine": self.url,
+            "engine_kind": str(facts.kind) if facts is not None else None,
+            "engine_version": facts.version if facts is not None else None,
+            "trouble": trouble,
+        }
 
     def _wishes(self, job: Job) -> DockerWishes:
         docker = job.settings.docker
@@ -217,8 +272,13 @@ class DockerBackend(Backend):
             )
         if job.spec.gpus and node.shape.gpus == 0:
             found.append(
-                f"the run asks for {job.spec.gpus} GPU{'s' if job.spec.gpus > 1 else ''}, and the nodes of compute "
-                f"target {self.name!r} have none by its description: it runs without"
+                f"the run asks for {_gpus(job.spec.gpus)}, and the nodes of compute target {self.name!r} have none by "
+                "its description: it runs without"
+            )
+        elif job.spec.gpus and self._gpus_optional() and (why := self._lacking(job.spec, engine)):
+            found.append(
+                f"the run asks for {_gpus(job.spec.gpus)} and {why}: it runs without, as compute target {self.name!r} "
+                "allows (gpu='optional')"
             )
         return found
 
@@ -237,6 +297,10 @@ class DockerBackend(Backend):
             request=create_request(job, around),
             mounts={mount.source: mount.target for mount in all_mounts(job, around)},
         )
+
+
+def _gpus(count: int) -> str:
+    return f"{count} GPU{'' if count == 1 else 's'}"
 
 
 def _facts(found: ContainerPlan | ContainerEnvironment) -> dict[str, Any]:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
 from traindock import faultpoints
 from traindock.compute.base import EnvironmentGone, Job, LaunchError, Plan
-from traindock.compute.docker import cancelling, containers
+from traindock.compute.devices import list_gpus
+from traindock.compute.docker import cancelling, containers, gpus
 from traindock.compute.docker.engine import Engine
-from traindock.compute.docker.job_variables import make_home, of_image
+from traindock.compute.docker.job_variables import make_home
+from traindock.compute.docker.job_variables import of_image as image_variables
 from traindock.compute.docker.naming import is_own
 from traindock.compute.docker.request import Devices, own_folders, with_devices
 from traindock.compute.job_folder import lay_out, write_launch_request
+from traindock.compute.leases import VARIABLE as LEASE_FOLDER
+from traindock.compute.leases import Lease
 from traindock.compute.variables import job_environment
 from traindock.errors import EngineException, EngineRefusedException, StoreException
 from traindock.images import containers as environments
-from traindock.runtime.supervisor import CANNOT_RECORD
+from traindock.runtime.supervisor import CANNOT_RECORD, LEASE_LOST
 from traindock.states import Reason
 from traindock.store.copying import storage_error
 from traindock.store.files import write_json
@@ -35,27 +40,63 @@ _MISSING_SOURCE: Final = re.compile(r"bind source path does not exist: (\S.*)|st
 _FULL: Final = "no space left on device"
 
 
-def launch(engine: Engine, job: Job, plan: Plan) -> None:
+def launch(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -> None:
     """See :meth:`traindock.compute.base.Backend.launch`; nobody else launches the job meanwhile."""
     cancelling.begin(job)
     name = str(plan.request["name"])
     if _cleared(engine, job, name):
         lay_out(job)
         _make_folders(job)
-        plan = replace(plan, request=with_devices(plan.request, Devices(uuids=plan.devices)))
-        variables = job_environment(of_image(_image(engine, plan)), plan)
-        write_launch_request(job, plan, variables, own_group="Memory" in plan.request["body"]["HostConfig"])
-        write_json(job.layout.plan_json, plan.to_json())
-        try:
-            _start(engine, job, plan, _created(engine, job, plan))
-        except EngineRefusedException as error:
-            raise _explained(error, job, plan) from error
-        except EngineException as error:
-            _after_break(engine, job, plan, error)
+        if lease is not None:
+            _share(lease)
+        _launch_somehow(engine, job, plan, lease)
     else:
         _await_mark(engine, job, plan, name)
     if (found := containers.find(engine, name)) and (main := containers.main_process(found)):
         cancelling.mains[cancelling.key_of(job)] = main
+
+
+def _share(lease: Lease) -> None:
+    try:
+        lease.share()
+    except StoreException as error:
+        raise LaunchError(str(error), Reason.LEASES_UNUSABLE) from error
+
+
+def _launch_somehow(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -> None:
+    """Launch with the job's GPUs in the first of the ways that the engine turns out to have."""
+    of_image = image_variables(_image(engine, plan))
+    refused: list[EngineRefusedException] = []
+    for devices in _devices(engine, plan, lease, of_image):
+        found = replace(plan, request=with_devices(plan.request, devices))
+        variables = job_environment({**of_image, **devices.variables}, found, gpus.visible_in_container(found.devices))
+        leases = [(file, lease.token) for file in devices.leases] if lease is not None else []
+        limited = "Memory" in found.request["body"]["HostConfig"]
+        write_launch_request(job, found, variables, leases=leases, own_group=limited)
+        write_json(job.layout.plan_json, found.to_json())
+        try:
+            _start(engine, job, found, _created(engine, job, found))
+            return
+        except EngineRefusedException as error:
+            refused.append(error)
+            if not (plan.devices and gpus.is_no_such_way(error.explanation)):
+                break
+        except EngineException as error:
+            _after_break(engine, job, found, error)
+            return
+    raise _explained(engine, refused, job, plan, lease) from refused[-1]
+
+
+def _devices(engine: Engine, plan: Plan, lease: Lease | None, of_image: Mapping[str, str]) -> list[Devices]:
+    """Return the ways to try, as what the request says in each."""
+    if not plan.devices:
+        return [gpus.none_given()]
+    facts = engine.facts()
+    files = [str(file) for file in lease.files] if lease is not None else []
+    ways = gpus.ways_of(facts, plan.devices)
+    if not ways:
+        raise LaunchError(gpus.cannot(facts), Reason.NO_GPU_TOOLKIT)
+    return [gpus.given(way, plan.devices, files, of_image) for way in ways]
 
 
 def _cleared(engine: Engine, job: Job, name: str) -> bool:
@@ -145,6 +186,8 @@ def _fail(engine: Engine, job: Job, plan: Plan, found: dict[str, Any] | None) ->
     python = plan.environment["python"]
     if code == CANNOT_RECORD:
         raise StoreException(f"the job was not started: {words}")
+    if code == LEASE_LOST:
+        raise LaunchError(f"the job was not started: {words}", Reason.LEASES_UNUSABLE)
     if code in _NO_PROGRAM and plan.environment["volume"] is not None:
         environments.forget(job.workspace.environments, engine, plan.environment["key"])
         raise EnvironmentGone(f"the environment's Python {python} is not in the volume {plan.environment['volume']}")
@@ -156,13 +199,27 @@ def _fail(engine: Engine, job: Job, plan: Plan, found: dict[str, Any] | None) ->
     raise LaunchError(f"the launcher ended with code {code} at once: {words}")
 
 
-def _explained(error: EngineRefusedException, job: Job, plan: Plan) -> Exception:
-    """Return what an engine's refusal to make or start a container means."""
+def _explained(
+    engine: Engine, refused: Sequence[EngineRefusedException], job: Job, plan: Plan, lease: Lease | None
+) -> Exception:
+    """Return what an engine's refusals to make or start a container mean."""
+    error = refused[-1]
     text = error.explanation
+    if plan.devices:
+        texts = [one.explanation for one in refused]
+        found_gpus = gpus.refusal(texts, plan.devices, engine.facts(), lambda: {gpu.uuid for gpu in list_gpus()})
+        if found_gpus is not None:
+            return found_gpus
     if error.status == 404 and "image" in text.lower():
         return EnvironmentGone(f"the image {plan.request['body']['Image']} was removed from the container engine")
     if found := _MISSING_SOURCE.search(text):
         source = found[1] or found[2]
+        if lease is not None and source in map(str, lease.files):
+            return LaunchError(
+                f"the container engine does not see {source}, by which the GPU is leased: name a folder that all users "
+                f"and the engine have in common by {LEASE_FOLDER}",
+                Reason.LEASES_UNUSABLE,
+            )
         if source.startswith(str(job.workspace.root)):
             return LaunchError(f"{source}, which the job needs, is gone")
         return LaunchError(

@@ -24,7 +24,9 @@ class Node:
     notices: tuple[str, ...] = ()
 
 
-def node_of(target: str, settings: Mapping[str, Any], vm_sizes: Mapping[str, NodeShape], facts: EngineFacts) -> Node:
+def node_of(
+    target: str, settings: Mapping[str, Any], vm_sizes: Mapping[str, NodeShape], facts: EngineFacts | None
+) -> Node:
     """Return what each node of a target has.
 
     Numbers that its owner gave have to fit the machine. What a name of Azure ML's means is cut down to the machine:
@@ -34,19 +36,19 @@ def node_of(target: str, settings: Mapping[str, Any], vm_sizes: Mapping[str, Nod
         target: its name.
         settings: its settings: ``vm_size``, ``cpus``, ``memory`` (bytes), ``gpus_per_node``.
         vm_sizes: what the workspace's settings say that names of machines mean.
-        facts: the engine's.
+        facts: the engine's; None where they cannot be had: then nothing is compared with the machine.
 
     Raises:
         ComputeTargetException: the machine has less than was asked for in numbers; the text has both.
     """
     named, notices = _named(target, settings, vm_sizes, facts)
     cpus, memory, gpus = settings.get("cpus"), settings.get("memory"), settings.get("gpus_per_node")
-    if cpus is not None and facts.cpus and cpus > facts.cpus:
+    if cpus is not None and facts is not None and facts.cpus and cpus > facts.cpus:
         raise ComputeTargetException(
             f"compute target {target!r} asks for {cpus:g} cpus for each node and the machine of its engine has "
             f"{facts.cpus}: use cpus={facts.cpus}, or fewer"
         )
-    if memory is not None and facts.memory_bytes and memory > facts.memory_bytes:
+    if memory is not None and facts is not None and facts.memory_bytes and memory > facts.memory_bytes:
         raise ComputeTargetException(
             f"compute target {target!r} asks for {memory_text(memory)} of memory for each node and the machine of its "
             f'engine has {memory_text(facts.memory_bytes)}: use memory="{facts.memory_bytes >> 20}m", or less'
@@ -60,7 +62,7 @@ def node_of(target: str, settings: Mapping[str, Any], vm_sizes: Mapping[str, Nod
 
 
 def _named(
-    target: str, settings: Mapping[str, Any], vm_sizes: Mapping[str, NodeShape], facts: EngineFacts
+    target: str, settings: Mapping[str, Any], vm_sizes: Mapping[str, NodeShape], facts: EngineFacts | None
 ) -> tuple[NodeShape, tuple[str, ...]]:
     label = settings.get("vm_size") or ""
     if not label:
@@ -71,11 +73,13 @@ def _named(
             f"nothing is known of the vm_size {label!r} of compute target {target!r}: its nodes have all that the "
             f'machine has. Say what it means in settings.toml: [vm_sizes] {label} = {{ cpus = 4, memory = "16g" }}',
         )
+    if facts is None:
+        return found, ()
     cpus, memory, less = found.cpus, found.memory_bytes, []
-    if cpus is not None and facts.cpus and cpus > facts.cpus:
+    if cpus is not None and facts is not None and facts.cpus and cpus > facts.cpus:
         less.append(f"{facts.cpus} of its {cpus:g} cpus")
         cpus = float(facts.cpus)
-    if memory is not None and facts.memory_bytes and memory > facts.memory_bytes:
+    if memory is not None and facts is not None and facts.memory_bytes and memory > facts.memory_bytes:
         less.append(f"{memory_text(facts.memory_bytes)} of its {memory_text(memory)} of memory")
         memory = facts.memory_bytes
     notices = (f"the machine has only {' and '.join(less)} for a node of the vm_size {label!r}",) if less else ()

@@ -30,6 +30,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from traindock.compute.docker.facts import EngineFacts, EngineKind
 from traindock.errors import EngineException, EngineRefusedException, EngineUnfitException, StoreException
+from traindock.images.engines import NO_GPUS
 from traindock.store.copying import storage_error
 from traindock.store.files import read_json, write_json
 from traindock.store.layout import WorkspaceLayout
@@ -255,6 +256,7 @@ def _container(
                 name=f"traindock-probe-{secrets.token_hex(6)}",
                 user=wanted.user,
                 working_dir="/",
+                environment=NO_GPUS,
                 labels={**labels, ROLE_LABEL: "probe"},
                 host_config=host_config,
             )["Id"]
