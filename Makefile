@@ -8,8 +8,8 @@ SOURCES := trainer widgets jupyter_ext notebooks benchmarks tests
 # How the notebook is executed as a test: quickly, with nothing downloaded, and nothing of the user's touched; caches
 # (XDG_CACHE_HOME) are shared.
 TRIED := $(CURDIR)/out/notebook-test
-QUICK := TUTORIAL_DATA=drawn TUTORIAL_MODEL=tiny TUTORIAL_EPOCHS=8 TUTORIAL_MINIMUM_ACCURACY=0.9 \
-	TUTORIAL_FOLDER=$(TRIED) TRAINDOCK_WORKSPACE=$(TRIED)/workspace \
+QUICK := TUTORIAL_COMPUTE=local TUTORIAL_GPU=no TUTORIAL_DATA=drawn TUTORIAL_MODEL=tiny TUTORIAL_EPOCHS=8 \
+	TUTORIAL_MINIMUM_ACCURACY=0.9 TUTORIAL_FOLDER=$(TRIED) TRAINDOCK_WORKSPACE=$(TRIED)/workspace \
 	XDG_DATA_HOME=$(TRIED)/home/data XDG_CONFIG_HOME=$(TRIED)/home/config XDG_STATE_HOME=$(TRIED)/home/state
 
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
@@ -19,6 +19,7 @@ export PYTHONDONTWRITEBYTECODE :=
 
 help:
 	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
+	@echo '                TUTORIAL_COMPUTE=docker make tutorial: the same in a container'
 	@echo 'make test       lint, types, all tests, and the notebook'
 	@echo 'make containers of these, the tests in containers alone: they need an engine, see CONTRIBUTING.md'
 	@echo 'make check      lint and the quick tests, in under two minutes on two cores'

@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import wait_for
 from tests.docker.jobs import Submit, add_target, as_it_is, container_of, ended, stdout_of, submitter
 
-from traindock import Model, State, Workspace
+from traindock import ActivityFailedException, Model, State, Workspace
 from traindock.states import Reason
 
 
@@ -342,3 +342,12 @@ def test_files_are_the_submitters(submit: Submit) -> None:
     run = ended(submit("open('outputs/x', 'w').write('x'); open('logs/y', 'w').write('y')"))
     owners = {path.lstat().st_uid for path in run.path.rglob("*")}
     assert owners == {os.getuid()}
+
+
+def test_a_file_of_this_machine_that_is_not_mounted_is_told_with_the_way_to_mount_it(
+    submit: Submit, tmp_path: Path
+) -> None:
+    (tmp_path / "data.csv").write_text("1")
+    run = submit("import sys; open(sys.argv[1])", tmp_path / "data.csv")
+    with pytest.raises(ActivityFailedException, match=r"update\(mounts=\[\"/data:/data:ro\"\]\)"):
+        run.wait_for_completion()

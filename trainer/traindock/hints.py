@@ -33,6 +33,11 @@ _BY_ERROR: Final[Mapping[str, str]] = {
     "FileNotFoundError": "Only the source folder is copied to where the script runs: put the file into it, or give an "
     "absolute path, and submit again.",
 }
+#: What to do about a file that is missing in a container.
+_NOT_MOUNTED: Final = (
+    "Of this machine a container has only the source folder and what its compute target mounts: put the file into that "
+    'folder, or have the target mount it (update(mounts=["/data:/data:ro"])), and submit again.'
+)
 #: What argparse, and most who understand a command line, leave with where they do not.
 _NOT_UNDERSTOOD: Final = 2
 
@@ -44,6 +49,8 @@ def hint(record: RunRecord) -> str:
     if record.reason is Reason.EXITED_NONZERO:
         error = record.exit.get("error")
         kind = str(error.get("type") or "") if isinstance(error, Mapping) else ""
+        if kind == "FileNotFoundError" and record.environment.get("image"):
+            return _NOT_MOUNTED
         if kind in _BY_ERROR:
             return _BY_ERROR[kind]
         if record.exit.get("exit_code") == _NOT_UNDERSTOOD:

@@ -68,6 +68,8 @@ class BuildSettings:
         env.update({"UV_NO_PROGRESS": "1", "UV_NO_WRAP": "1", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"})
         # Another build may be compiling the same package for a long while.
         env.setdefault("UV_LOCK_TIMEOUT", "900")
+        # Of some gigabytes that are fetched side by side, one file may get nothing for longer than uv's own 30 s.
+        env.setdefault("UV_HTTP_TIMEOUT", "300")
         if index := recipe_index or self.index_url:
             env["UV_DEFAULT_INDEX"] = index
             env.pop("UV_INDEX_URL", None)
