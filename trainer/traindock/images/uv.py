@@ -68,8 +68,10 @@ class BuildSettings:
         env.update({"UV_NO_PROGRESS": "1", "UV_NO_WRAP": "1", "NO_COLOR": "1", "PYTHONUNBUFFERED": "1"})
         # Another build may be compiling the same package for a long while.
         env.setdefault("UV_LOCK_TIMEOUT", "900")
-        # Of some gigabytes that are fetched side by side, one file may get nothing for longer than uv's own 30 s.
+        # Gigabytes are fetched side by side and unpacked meanwhile: on a busy machine one file may get no byte, and a
+        # new connection no answer, for longer than the 30 and 10 seconds after which uv by itself gives up.
         env.setdefault("UV_HTTP_TIMEOUT", "300")
+        env.setdefault("UV_HTTP_CONNECT_TIMEOUT", "60")
         if index := recipe_index or self.index_url:
             env["UV_DEFAULT_INDEX"] = index
             env.pop("UV_INDEX_URL", None)
