@@ -180,7 +180,10 @@ def test_a_name_of_a_greater_machine_is_a_notice_when_it_is_made_and_in_the_run(
 ) -> None:
     configuration = DockerCompute.provisioning_configuration(vm_size="STANDARD_ND96AMSR_A100_V4", engine=engine_url)
     with pytest.warns(UserWarning, match="the machine has only"):
-        ComputeTarget.create(workspace, "gpucluster", configuration)
+        target = ComputeTarget.create(workspace, "gpucluster", configuration)
+    with pytest.warns(UserWarning, match="the machine has only") as caught:
+        target.update(max_nodes=2)
+    assert caught[0].filename == __file__, "the line that asked for it"
     run = ended(submit(workspace, tmp_path, "pass"))
     assert any("the machine has only" in text for text in warnings_of(run))
 

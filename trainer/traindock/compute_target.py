@@ -251,7 +251,7 @@ class ComputeTarget:
             changed = type(self)._made(configuration.settings, self._created)
             changed.__init__(self.workspace, self.name)  # type: ignore[misc]  # as Python does with what __new__ returns
             for notice in changed.check():
-                warnings.warn(notice, stacklevel=4)
+                warnings.warn(notice, stacklevel=6)
             self._settings = record["settings"] = dict(configuration.settings)
 
         self._edit("changed", apply)
