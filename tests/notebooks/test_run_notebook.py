@@ -63,17 +63,27 @@ def test_a_notebook_that_leaves_with_a_text_is_ended_by_that_text_alone(executio
     assert "Traceback" not in err
 
 
-@pytest.mark.parametrize("value", ["two", "0", "2.5"])
-def test_a_wrong_setting_of_the_tutorial_is_named_before_anything_is_done(tmp_path: Path, value: str) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "told"),
+    [
+        ("EPOCHS", "two", "a whole number from 1 on"),
+        ("EPOCHS", "0", "a whole number from 1 on"),
+        ("EPOCHS", "2.5", "a whole number from 1 on"),
+        ("GPU", "perhaps", "auto, yes, no"),
+    ],
+)
+def test_a_wrong_setting_of_the_tutorial_is_named_before_anything_is_done(
+    tmp_path: Path, name: str, value: str, told: str
+) -> None:
     notebook = REPOSITORY / "notebooks/train_and_register_pytorch.ipynb"
     done = subprocess.run(
         [sys.executable, REPOSITORY / "notebooks/run_notebook.py", notebook],
-        env={**os.environ, "TUTORIAL_FOLDER": str(tmp_path / "kept"), "TUTORIAL_EPOCHS": value},
+        env={**os.environ, "TUTORIAL_FOLDER": str(tmp_path / "kept"), f"TUTORIAL_{name}": value},
         capture_output=True,
         text=True,
     )
     assert done.returncode == 1
-    assert f"\nTUTORIAL_EPOCHS={value} is wrong: it may be a whole number from 1 on" in done.stderr
+    assert f"\nTUTORIAL_{name}={value} is wrong: it may be {told}" in done.stderr
     assert "ValueError" not in done.stdout + done.stderr
 
 
