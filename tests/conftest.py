@@ -107,6 +107,20 @@ def _read(path: Path) -> Any:
         return None
 
 
+@pytest.fixture
+def synced(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, int]]:
+    """The number and size of each file that this process has synced, as it was then."""
+    found: list[tuple[int, int]] = []
+    really = os.fsync
+
+    def fsync(fd: int) -> None:
+        really(fd)
+        found.append((os.fstat(fd).st_ino, os.fstat(fd).st_size))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    return found
+
+
 Submit = Callable[..., "Run"]
 
 

@@ -631,6 +631,11 @@ class TestRecord:
         Model.register(ws, file, "net")
         assert order == ["flush", "record"]
 
+    def test_the_record_itself_is_synced(self, ws, file, synced):
+        Model.register(ws, file, "net")
+        record = ws.layout.model_events("net").stat()
+        assert (record.st_ino, record.st_size) in synced
+
 
 def kill_at_rename(number: int) -> None:
     """Have this process killed instead of renaming for the ``number``-th time, counted from 0."""

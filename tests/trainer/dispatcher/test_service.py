@@ -8,18 +8,19 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import cast
 
 import pytest
 from tests.conftest import dispatcher_of, end_everything_in, make_workspace, submitter, wait_for
 
-from traindock import ActivityFailedException, Workspace, waiting
+from traindock import ActivityFailedException, Run, Workspace, waiting
 from traindock.cli import logs
 from traindock.cli.main import main
 from traindock.dispatcher import service, start
 from traindock.dispatcher.driver import RunDriver
+from traindock.store.changes import Changes
 from traindock.store.layout import WorkspaceLayout
 
 
@@ -44,6 +45,25 @@ def test_no_submit_is_missed_by_a_dispatcher_that_is_just_leaving(hasty: Workspa
         run = submit("pass")
         # Not waited for with run.wait_for_completion(), which would start a dispatcher if none were there.
         wait_for(lambda run=run: run.record.state.terminal, "the run to end by itself")
+
+
+def test_one_that_is_about_to_leave_looks_again_and_stays_for_what_has_come(
+    hasty: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    really, runs = Changes.unless_changed, list[Run]()
+
+    def submit_just_before(changes: Changes, offset: int, leave: Callable[[], None]) -> bool:
+        if not runs:
+            # Its lock is still held: whoever submits leaves the run to it.
+            runs.append(submitter(hasty, tmp_path)("pass"))
+            assert not [each for each in start._started if each.root == hasty.layout.root]
+        return really(changes, offset, leave)
+
+    monkeypatch.setattr(Changes, "unless_changed", submit_just_before)
+    monkeypatch.setattr(service.Service, "_stop_on_signals", lambda _: None)
+    assert service.Service(hasty.layout.root).serve() == 0
+    assert [run.get_status() for run in runs] == ["Completed"]
+    assert not start.is_running(hasty.layout)
 
 
 @pytest.mark.slow

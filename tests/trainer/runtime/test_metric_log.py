@@ -10,6 +10,7 @@ import subprocess
 import sys
 import textwrap
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -318,6 +319,21 @@ class TestFiles:
         listing = "import os; print([os.readlink(f'/dev/fd/{n}') for n in os.listdir('/dev/fd') if n != '3'])"
         done = subprocess.run([sys.executable, "-c", listing], capture_output=True, text=True, close_fds=False)
         assert "metrics" not in done.stdout
+
+    def test_each_point_has_the_time_at_which_it_was_logged(self, run: JobRun, metrics: Path) -> None:
+        before = time.time()
+        for value in (0.5, 1.5):  # the second one goes the quick road
+            run.log("loss", value)
+            run.log("acc", value, step=1)
+        run.log("epoch", 1)
+        run.log("note", "x")
+        after = time.time()
+        reader = MetricReader(metrics)
+        times = [moment for name in ("loss", "acc", "epoch") for moment in reader.points(name).times]
+        times += [record.time for record in reader.since()[0].records]
+        assert len(times) == 6
+        # It goes on by the other clock from when this process began, and the two may have drifted apart since.
+        assert before - 60 < min(times) <= max(times) < after + 60
 
     def test_the_clock_set_back_changes_nothing(
         self, run: JobRun, metrics: Path, monkeypatch: pytest.MonkeyPatch

@@ -27,6 +27,18 @@ def test_what_is_appended_is_read_back_in_order(tmp_path: Path) -> None:
     assert events.read(path, offset) == ([], offset)
 
 
+def test_what_is_to_last_is_synced_once_it_is_written_and_before_the_call_returns(
+    tmp_path: Path, synced: list[tuple[int, int]]
+) -> None:
+    path = tmp_path / "events.jsonl"
+    events.append(path, {"type": "a"})
+    assert not synced, "each sync costs milliseconds"
+    for _ in range(2):
+        events.append(path, {"type": "b"}, durable=True)
+        assert synced.pop() == (path.stat().st_ino, path.stat().st_size)
+        assert not synced
+
+
 def test_several_processes_append_at_once_without_losing_or_mixing_lines(tmp_path: Path) -> None:
     path = tmp_path / "events.jsonl"
     context = multiprocessing.get_context("fork")
