@@ -102,7 +102,7 @@ def fill(workspace: Workspace, count: int, plain_file: Path) -> None:
             folder = workspace.layout.runs / run
             folder.mkdir(exist_ok=True)
             (folder / workspace.layout.run(run).run_json.name).touch()
-            values = {**fields, "id": run, "number": number, "created": 1.0 + number}
+            values = {**fields, "id": run, "number": number, "created": 1.0 + number, "turn": 1.0 + number}
             connection.execute(f"INSERT INTO runs VALUES ({', '.join('?' * len(columns))})", list(values.values()))
             for metric in range(10):
                 value = generator.random()

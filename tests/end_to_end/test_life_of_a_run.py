@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import time
 from pathlib import Path
 
 import pytest
@@ -239,6 +240,33 @@ def test_runs_wait_for_a_node_and_say_who_holds_it(submit: Submit, workspace: Wo
     assert second.record.ended is not None
     assert third.record.started is not None
     assert second.record.ended <= third.record.started, "first come, first served, one at a time"
+
+
+def test_runs_start_in_the_order_of_their_submission_though_the_clock_was_set_back(
+    submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from traindock import ComputeTarget, LocalCompute
+
+    ComputeTarget.create(workspace, "single", LocalCompute.provisioning_configuration(max_nodes=1))
+    first = submit("import time; print('started'); time.sleep(600)", compute_target="single")
+    wait_for(lambda: "started" in stdout(first), "the first run")
+    second = submit("pass", compute_target="single")
+    yesterday = time.time() - 86_400
+    with monkeypatch.context() as clock:
+        clock.setattr(time, "time", lambda: yesterday)
+        third = submit("pass", compute_target="single")
+    assert third.record.created == yesterday
+    for run in (second, third):
+        wait_for(lambda run=run: run.get_status() == "Queued", "the run to queue")
+    wait_for(
+        lambda: f"after {second.id}" in str(third.get_detailed_status()["details"]), "the third to let it go first"
+    )
+    first.cancel()
+    third.wait_for_completion()
+    assert second.record.ended is not None
+    assert third.record.started is not None
+    assert second.record.ended <= third.record.started
+    assert [found.id for found in Run.list(workspace)] == [third.id, second.id, first.id]
 
 
 def test_a_cancelled_run_in_the_queue_never_starts(submit: Submit, workspace: Workspace) -> None:

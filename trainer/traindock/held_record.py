@@ -70,6 +70,7 @@ def publish_held(
             experiment=experiment.name,
             number=run_records.take_number(workspace.layout, experiment.name),
             created=created,
+            turn=run_records.take_turn(workspace.layout),
             user=run_details.user_name(),
             parent=parent,
             properties={},

@@ -111,6 +111,7 @@ def submit(
         experiment=experiment.name,
         number=run_records.take_number(workspace.layout, experiment.name),
         created=created,
+        turn=run_records.take_turn(workspace.layout),
         user=run_details.user_name(),
         parent=parent,
         properties=properties,

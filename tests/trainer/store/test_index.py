@@ -153,7 +153,7 @@ def test_with_many_left_by_a_bound_the_order_is_walked_along(
     with workspace.index._writing() as connection:
         rows = [(f"x{number}", 0.5) for number in range(index._MANY)]
         connection.executemany("INSERT INTO run_metrics VALUES (?, 'loss', ?2, ?2, ?2, 1)", rows)
-        for above, first in ((0.0, "runs_by_time" if order == "created" else "SEARCH o"), (0.5, "SEARCH m")):
+        for above, first in ((0.0, "runs_by_turn" if order == "created" else "SEARCH o"), (0.5, "SEARCH m")):
             query = RunQuery(metric="loss", above=above, order=order, limit=50)
             sql, values = index._select(query, many=index._bounds_leave_many(connection, query))
             assert first in str(connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchone())

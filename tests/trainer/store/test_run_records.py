@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +84,13 @@ def test_events_that_make_no_sense_are_left_out(folder: run_records.RunFolder, e
     assert folder.load() == before
 
 
+def test_a_property_keeps_the_value_it_was_given_first(workspace: Workspace) -> None:
+    folder = publish(workspace, "exp_1", properties={"commit": "1"})
+    events.append(folder.layout.events, {"type": "properties", "add": {"commit": "2", "data": "a"}})
+    events.append(folder.layout.events, {"type": "properties", "add": {"data": "b"}})
+    assert folder.load().properties == {"commit": "1", "data": "a"}
+
+
 def test_a_changed_submission_is_no_longer_signed_and_cannot_be_changed_further(
     folder: run_records.RunFolder,
 ) -> None:
@@ -155,3 +164,64 @@ def test_a_signing_key_that_cannot_be_made_is_said_where_and_why(
     monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "a-file"))
     with pytest.raises(StoreException, match=r"signing\.key, which .*, cannot be made: .*XDG_CONFIG_HOME"):
         signing.sign({})
+
+
+def test_of_those_that_submit_in_the_same_moment_one_after_the_other_takes_its_turn(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    others_tried = []
+
+    def now() -> float:
+        with open(workspace.layout.last_turn, "rb") as file, pytest.raises(BlockingIOError):
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        others_tried.append("in vain")
+        return 1000.0
+
+    monkeypatch.setattr(time, "time", now)
+    turns = [run_records.take_turn(workspace.layout) for _ in range(50)]
+    assert turns == sorted(set(turns))
+    assert 1000.0 == turns[0] < turns[-1] < 1000.001
+    assert others_tried == ["in vain"] * 50
+
+
+def test_a_turn_is_the_time_but_where_the_clock_was_set_back(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    turns = []
+    for clock in (5000.5, 1000.0, 1000.0, 5000.75):
+        monkeypatch.setattr(time, "time", lambda clock=clock: clock)
+        turns.append(run_records.take_turn(workspace.layout))
+    assert turns == sorted(set(turns))
+    assert turns[0] == 5000.5
+    assert turns[2] == pytest.approx(5000.5, abs=1e-6)
+    assert turns[3] == 5000.75
+
+
+@pytest.mark.parametrize("damage", [b"", b"garbage", b"\xff" * 25, b"nan", b"inf", b"-inf\n"])
+def test_where_the_last_turn_is_lost_the_clock_decides(
+    workspace: Workspace, monkeypatch: pytest.MonkeyPatch, damage: bytes
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1000.0)
+    workspace.layout.last_turn.write_bytes(damage)
+    assert run_records.take_turn(workspace.layout) == 1000.0
+    assert run_records.take_turn(workspace.layout) > 1000.0
+
+
+def test_a_run_that_has_no_turn_goes_by_its_time(folder: run_records.RunFolder) -> None:
+    assert folder.load().turn == 1000.0
+
+
+def test_a_turn_that_cannot_be_kept_is_said_so(workspace: Workspace) -> None:
+    workspace.layout.last_turn.mkdir()
+    with pytest.raises(StoreException, match=r"last_turn.*directory"):
+        run_records.take_turn(workspace.layout)
+
+
+def test_a_state_is_on_the_disk_before_the_run_counts_as_being_in_it(
+    workspace: Workspace, synced: list[tuple[int, int]]
+) -> None:
+    folder = publish(workspace, "exp_1")
+    events_file = folder.layout.events.stat()
+    assert (events_file.st_ino, events_file.st_size) in synced, "the first one"
+    folder.advance(State.PREPARING)
+    assert synced[-1] == (events_file.st_ino, folder.layout.events.stat().st_size)

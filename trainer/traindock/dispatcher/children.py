@@ -196,6 +196,7 @@ class Children:
             experiment=parent.experiment,
             number=run_records.take_number(workspace.layout, parent.experiment),
             created=time.time(),
+            turn=run_records.take_turn(workspace.layout),
             user=parent.user,
             parent=parent.id,
             display_name=name,

@@ -274,7 +274,7 @@ class RunDriver(threading.Thread):
         return Demand(
             run_id=job.run_id,
             target=self._target,
-            order=record.created,
+            order=record.turn,
             nodes=job.spec.node_count,
             max_nodes=lambda: self._present_backend().max_nodes,
             gpus=backend.gpus_needed(job.spec, job.settings),

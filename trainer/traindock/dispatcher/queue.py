@@ -39,7 +39,7 @@ class Demand:
     Attributes:
         run_id: the run.
         target: name of its compute target.
-        order: when it was submitted; the earlier goes first.
+        order: its turn among the runs of the workspace; the earlier goes first.
         nodes: how many nodes.
         max_nodes: returns how many the target has now; raises if it is gone.
         gpus: how many GPUs.

@@ -213,7 +213,7 @@ class Service:
                 self._children.add(run_id)
                 notice_child(self._workspace, record)
                 return
-            self._queue.expect(record.spec.compute_target, run_id, record.created)
+            self._queue.expect(record.spec.compute_target, run_id, record.turn)
             driver = RunDriver(self._workspace, self._place, run_id, self._queue, self._watcher.wake)
             self._drivers[run_id] = driver
             driver.start()

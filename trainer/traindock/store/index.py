@@ -65,7 +65,7 @@ class RunQuery:
         above: its ``statistic`` is at least this.
         below: its ``statistic`` is at most this.
         statistic: "last", "min" or "max".
-        order: "created" (newest first), or the name of a metric.
+        order: "created" (the last submitted first, whatever was done to the clock), or the name of a metric.
         descending: for an order by metric, the greatest first.
         top_level: only runs without a parent.
         ended_after: only runs that ended at this time, in seconds since 1970, or later.
@@ -104,7 +104,7 @@ _NAN = float("nan")
 # A walk along an order finds 50 runs among 10,000 about as soon as these many can be sorted.
 _MANY = 500
 _UNSTORABLE = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, OverflowError)
-_INSERT_RUN = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 18)})"  # noqa: S608 (no value from outside)
+_INSERT_RUN = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 19)})"  # noqa: S608 (no value from outside)
 
 
 class Index:
@@ -133,7 +133,7 @@ class Index:
 
     def unfinished(self) -> list[str]:
         """Return the ids of this user's runs that have no terminal state, oldest first."""
-        sql = "SELECT id FROM runs WHERE unfinished AND signed ORDER BY created, id"
+        sql = "SELECT id FROM runs WHERE unfinished AND signed ORDER BY turn, id"
         return self._ask(lambda connection: [row[0] for row in connection.execute(sql)])
 
     def metric_names(self) -> list[str]:
@@ -323,6 +323,7 @@ def _values(record: RunRecord) -> list[Any]:
         int(ours and not record.state.terminal),
         json.dumps(record.tags),
         json.dumps(record.properties),
+        record.turn,
     ]
     return [_storable(value) if isinstance(value, str) else value for value in values]
 
@@ -374,7 +375,7 @@ def _select(query: RunQuery, *, many: bool = False) -> tuple[str, list[Any]]:
             require(f"m.{statistic} >= ?", query.above)
         if query.below is not None:
             require(f"m.{statistic} <= ?", query.below)
-    order = "created DESC, runs.id"
+    order = "turn DESC, runs.id"
     if query.order != "created":
         # NaN, which SQLite keeps as NULL, is neither the least nor the greatest.
         order = f"o.{statistic} {'DESC' if query.descending else 'ASC NULLS LAST'}, runs.id"

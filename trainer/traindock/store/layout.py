@@ -175,6 +175,11 @@ class WorkspaceLayout:
         return self.root / "changes.log"
 
     @property
+    def last_turn(self) -> Path:
+        """The turn of the run that was submitted last, see ``store.run_records.take_turn``."""
+        return self.root / "last_turn"
+
+    @property
     def dispatcher_lock(self) -> Path:
         return self._machine / "dispatcher.lock"
 

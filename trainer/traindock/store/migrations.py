@@ -46,6 +46,19 @@ STEPS: Final[tuple[str, ...]] = (
     CREATE INDEX run_metrics_by_max ON run_metrics (name, max, run);
     """,
     "CREATE INDEX runs_by_number ON runs (experiment, number, created DESC, id);",
+    # Runs go by their turns, since a clock that was set back makes later ones seem older.
+    """
+    ALTER TABLE runs ADD COLUMN turn REAL NOT NULL DEFAULT 0;
+    UPDATE runs SET turn = created;
+    DROP INDEX runs_by_time;
+    DROP INDEX runs_by_experiment;
+    DROP INDEX runs_by_parent;
+    DROP INDEX runs_by_number;
+    CREATE INDEX runs_by_turn ON runs (turn DESC, id);
+    CREATE INDEX runs_by_experiment ON runs (experiment, turn DESC, id);
+    CREATE INDEX runs_by_parent ON runs (parent, turn DESC) WHERE parent IS NOT NULL;
+    CREATE INDEX runs_by_number ON runs (experiment, number, turn DESC, id);
+    """,
 )
 
 

@@ -7,8 +7,11 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import math
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -28,6 +31,8 @@ from traindock.store.layout import RunLayout, WorkspaceLayout
 from traindock.store.ownership import check_writable
 
 FORMAT = 1
+# What any float takes at most as text, with the end of its line.
+_TURN_BYTES = 25
 
 
 def _later() -> dict[State, frozenset[State]]:
@@ -58,12 +63,18 @@ class StateChange:
 
 @dataclass(slots=True)
 class RunRecord:
-    """Everything the record says about a run; times are seconds since 1970."""
+    """Everything the record says about a run; times are seconds since 1970.
+
+    Attributes:
+        created: when it was submitted, by the clock as it was then.
+        turn: its place among the workspace's runs, see :func:`take_turn`.
+    """
 
     id: str
     experiment: str
     number: int
     created: float
+    turn: float
     user: str
     spec: RunSpec
     signature: signing.Signature
@@ -212,6 +223,7 @@ def fold(document: dict[str, Any], happened: list[Event], identity: WorkspaceRec
             experiment=document["experiment"],
             number=int(document["number"]),
             created=float(document["created"]),
+            turn=float(document.get("turn", document["created"])),
             user=str(document.get("user", "")),
             spec=RunSpec.from_json(document["spec"]),
             signature=signing.check(document, identity.id, identity.previous_ids),
@@ -360,6 +372,40 @@ def take_number(workspace: WorkspaceLayout, experiment: str) -> int:
     except OSError as error:
         raise StoreException(f"cannot number the run in {folder}: {error.strerror}") from error
     return last + 1
+
+
+def take_turn(workspace: WorkspaceLayout) -> float:
+    """Return a run's place among the runs of its workspace: greater than that of all that were submitted before.
+
+    It is the time, in seconds since 1970, or the next number after the last turn where the clock was set back since.
+    Runs that are submitted in the same moment have an order, too.
+
+    Raises:
+        WorkspaceReadOnlyException: another host has the workspace.
+        StoreException: the disk is full or refuses.
+    """
+    check_writable(workspace)
+    try:
+        fd = os.open(workspace.last_turn, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            turn = max(time.time(), _after(os.pread(fd, _TURN_BYTES, 0)))
+            # In place, and not synced: where it is lost, the clock alone decides, which is seldom set back.
+            os.pwrite(fd, f"{turn!r}\n".rjust(_TURN_BYTES).encode(), 0)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise StoreException(f"cannot write {workspace.last_turn}: {error.strerror}") from error
+    return turn
+
+
+def _after(last: bytes) -> float:
+    """Return the next number after a turn that was written; what is no turn comes before all."""
+    try:
+        turn = float(last)
+    except ValueError:
+        return -math.inf
+    return math.nextafter(turn, math.inf) if math.isfinite(turn) else -math.inf
 
 
 def _highest_number(workspace: WorkspaceLayout, experiment: str) -> int:
