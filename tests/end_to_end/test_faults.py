@@ -551,6 +551,26 @@ def test_an_index_that_is_damaged_under_a_running_dispatcher_is_made_anew(
     assert dispatcher_of(workspace).pid == own.pid, "the dispatcher went on"
 
 
+@pytest.mark.parametrize("verb", ["rebuild-index", "runs"])
+def test_an_index_that_was_emptied_under_a_dispatcher_is_made_anew_by_whoever_comes(
+    submit: Submit, workspace: Workspace, verb: str
+) -> None:
+    run = submit("pass")
+    run.wait_for_completion()
+    own = dispatcher_of(workspace)
+    workspace.index.close()
+    cut(workspace.layout.index)
+    command = [sys.executable, "-m", "traindock", "--workspace", str(workspace.layout.root), verb]
+    asked = subprocess.run(command, capture_output=True, text=True)
+    assert (asked.returncode, own.is_running()) == (0, True), asked.stderr
+    assert "was damaged (the file is empty) and is rebuilt" in asked.stderr
+    assert (run.id if verb == "runs" else "1 runs in") in asked.stdout.replace("1 run in", "1 runs in")
+    later = submit("pass")
+    later.wait_for_completion()
+    assert [found.id for found in Run.list(workspace)] == [later.id, run.id]
+    assert dispatcher_of(workspace).pid == own.pid, "the dispatcher went on"
+
+
 def test_a_run_folder_deleted_by_hand_ends_its_job_and_leaves_the_list(submit: Submit, workspace: Workspace) -> None:
     import shutil
 

@@ -22,10 +22,10 @@ from tests.conftest import wait_for
 from traindock.errors import StoreException
 from traindock.runtime.metric_log import MetricLog
 from traindock.states import Reason, State
-from traindock.store import index, run_records
+from traindock.store import index, index_file, run_records
 from traindock.store.index import Index, RunQuery
 from traindock.store.index_file import IndexFile
-from traindock.store.migrations import STEPS
+from traindock.store.migrations import STEPS, migrate
 from traindock.workspace import Workspace
 
 Publish = Callable[..., str]
@@ -226,6 +226,20 @@ def test_a_damaged_index_is_set_aside_and_rebuilt(workspace: Workspace, publish:
     assert list(workspace.layout.root.glob("index.damaged-*")), "the damaged file is kept for whoever wants to know"
 
 
+def test_an_index_that_was_emptied_is_made_anew_though_another_process_has_it_open(
+    workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(index_file, "_PATIENCE_SECONDS", 1.0)  # of SQLite, were it to wait for the other one
+    for ask in (Index.rebuild, Index.count):
+        publish(f"before-{ask.__name__}")
+        found = len(ids(workspace))
+        os.truncate(workspace.layout.index, 0)
+        with pytest.warns(UserWarning, match=r"was damaged \(the file is empty\) and is rebuilt"):
+            assert ask(Index(workspace.layout, workspace.record)) == found
+        publish(f"after-{ask.__name__}")
+        assert len(ids(workspace)) == found + 1, "whoever had it open takes up the new one"
+
+
 def test_an_index_of_a_newer_version_is_left_alone_and_said_so(workspace: Workspace, publish: Publish) -> None:
     publish("a")
     assert ids(workspace) == ["a"]
@@ -240,6 +254,18 @@ def test_an_index_of_a_newer_version_is_left_alone_and_said_so(workspace: Worksp
     newer.execute(f"PRAGMA user_version = {len(STEPS)}")
     newer.close()
     assert older.count() == 1
+
+
+def test_in_an_index_made_before_there_were_turns_runs_go_by_their_time(tmp_path: Path) -> None:
+    connection = sqlite3.connect(tmp_path / "index.sqlite", isolation_level=None)
+    for statement in ";".join(STEPS[:2]).split(";"):
+        connection.execute(statement)
+    connection.execute("PRAGMA user_version = 2")
+    values = ("exp", 1, "", "job", "NotStarted", None, "", "local", "me", None, 1000.5, None, None, 1, 1, "{}", "{}")
+    connection.execute(f"INSERT INTO runs VALUES ('a', {', '.join('?' * len(values))})", values)
+    migrate(connection)
+    assert connection.execute("SELECT id, turn FROM runs").fetchall() == [("a", 1000.5)]
+    connection.close()
 
 
 def test_of_damaged_files_only_the_last_is_kept(workspace: Workspace, publish: Publish) -> None:

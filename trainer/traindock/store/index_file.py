@@ -69,6 +69,15 @@ class IndexFile:
                 self.close()
                 raise StoreException(f"the index {self._path} cannot be used: {error}") from error
 
+    def check(self) -> None:
+        """Check that the file can be used; raises as :meth:`perform` does."""
+
+        def look() -> None:
+            with self.reading():
+                pass
+
+        self.perform(look)
+
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
         """Give the database as it is now: what others write meanwhile is not seen."""
@@ -124,6 +133,9 @@ class IndexFile:
             self._inode = self._present()
             if self._inode == 0:
                 return None
+            if self._path.stat().st_size == 0:
+                # SQLite would make a database of it, and wait for that until nobody has the one open that it was.
+                raise sqlite3.DatabaseError("the file is empty")
             connection = _connect(self._path)
             try:
                 migrate(connection)
