@@ -31,9 +31,13 @@ class Disk:
         self.root = root
         self._filler = root / "filler"
 
-    def fill(self) -> None:
-        """Take all that is free, down to the last byte."""
+    def fill(self, leave: int = 0) -> None:
+        """Take all that is free, down to the last byte, or to so many."""
         with open(self._filler, "ab", buffering=0) as file, contextlib.suppress(OSError):
+            if leave:
+                disk = os.statvfs(self.root)
+                file.write(bytes(max(0, disk.f_bavail * disk.f_frsize - leave)))
+                return
             while True:
                 try:
                     file.write(b"\0" * 4096)
@@ -158,6 +162,37 @@ def test_a_disk_that_is_full_at_submit_leaves_nothing_behind(
     run = Experiment(small, "tests").submit(config)
     run.wait_for_completion()
     assert stdout(run) == "new\n"
+
+
+@pytest.mark.parametrize("way", ["submit", "start_logging"])
+def test_with_little_room_left_a_run_is_either_there_or_refused(
+    disk: Disk, small: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    small.index.close()
+    monkeypatch.setattr(start, "ensure", lambda _: None)
+    outcomes = set()
+    for kilobytes in range(0, 128, 8):
+        (source / "train.py").write_text(f"print({kilobytes})")
+        before = set(run_records.run_ids(small.layout))
+        experiment = Experiment(Workspace(small.layout.root), "tests")  # it has not opened the index yet
+        disk.fill(leave=kilobytes * 1024)
+        try:
+            if way == "submit":
+                began = {experiment.submit(ScriptRunConfig(source, "train.py")).id}
+            else:
+                run = experiment.start_logging(snapshot_directory=None)
+                run._hold.drop()
+                began = {run.id}
+        except StoreException:
+            began = set()
+        finally:
+            experiment.workspace.index.close()
+            disk.free()
+        assert set(run_records.run_ids(small.layout)) - before == began, f"with {kilobytes} KB"
+        outcomes.add(bool(began))
+    assert outcomes == {True, False}
 
 
 def test_a_state_that_the_disk_does_not_take_is_recorded_once_it_does(

@@ -17,6 +17,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from traindock import publishing
 from traindock.compute.held import Hold
 from traindock.errors import RunCanceledException, StoreException, UserErrorException
 from traindock.held_record import publish_held, take_snapshot
@@ -389,16 +390,15 @@ def _child(
 
 def _start(experiment: Experiment, *, outputs: PathLike | bool | None, **facts: Any) -> InteractiveRun:
     """Publish a run that this process holds, and have a dispatcher look after it."""
-    from traindock.dispatcher import start
-
+    publishing.check(experiment.workspace)
+    folder = _folder(outputs)
     run_id, hold = publish_held(experiment, **facts)
     try:
-        run = InteractiveRun(experiment, run_id, hold, _folder(outputs))
-    except BaseException:
+        run = InteractiveRun(experiment, run_id, hold, folder)
+        publishing.follow_up(experiment.workspace, run_id)
+    except BaseException:  # such as an interrupt: a run that nobody has in hand does not go on
         hold.drop()
         raise
-    experiment.workspace.index.catch_up()
-    start.ensure(experiment.workspace.layout)
     return run
 
 

@@ -14,7 +14,7 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from traindock import faultpoints, run_details, snapshot
+from traindock import faultpoints, publishing, run_details, snapshot
 from traindock.compute.kinds import backend
 from traindock.compute_target import ComputeTarget
 from traindock.errors import ExperimentExecutionException, UserErrorException
@@ -22,7 +22,8 @@ from traindock.git_facts import GitFacts
 from traindock.names import check_strings, check_text, readable
 from traindock.snapshot_checks import check_layout, check_script
 from traindock.spec import RunSpec
-from traindock.store import run_records, submitter
+from traindock.store import events, run_records, submitter
+from traindock.store.layout import RunLayout
 from traindock.store.locations import absolute
 
 if TYPE_CHECKING:
@@ -79,7 +80,6 @@ def submit(
     **options: Any,
 ) -> Run:
     """Publish a run and start the dispatcher; see :meth:`Experiment.submit`."""
-    from traindock.dispatcher import start
     from traindock.run import Run
 
     if not callable(getattr(config, "to_request", None)):
@@ -92,6 +92,7 @@ def submit(
     spec = checked_spec(request, target.name)
     facts = {"display_name": check_text("display_name", display_name, 256), "tags": check_strings("tag", tags or {})}
     backend(target.name, target.kind, target.settings).check(spec, workspace.settings)
+    publishing.check(workspace)
     source = Path(request.source_directory)
     with GitFacts(source) as git:
         taken = snapshot.take(source, layout=workspace.layout, limits=workspace.settings.snapshot)
@@ -103,10 +104,17 @@ def submit(
     created = time.time()
     run_id = f"{experiment.name}_{int(created)}_{secrets.token_hex(4)}"
     check_layout(taken, workspace.layout.run(run_id).work)
-    folder = run_records.publish(
+    for text in taken.warnings:
+        print(f"Warning: {text}")  # noqa: T201
+
+    def fill(layout: RunLayout) -> None:
+        submitter.write(layout, submitted_by)
+        events.append(layout.events, *({"type": "warning", "text": text} for text in taken.warnings))
+
+    run_records.publish(
         workspace.layout,
         workspace.record,
-        lambda layout: submitter.write(layout, submitted_by),
+        fill,
         run_id=run_id,
         experiment=experiment.name,
         number=run_records.take_number(workspace.layout, experiment.name),
@@ -118,14 +126,7 @@ def submit(
         spec={**spec.to_json(), "snapshot": taken.id, "submitter": submitter_hash},
         **facts,
     )
-    faultpoints.reached("submit.after-publish")
-    workspace.index.catch_up()
-    faultpoints.reached("submit.after-index")
-    if taken.warnings:
-        folder.append(*({"type": "warning", "text": text} for text in taken.warnings))
-        for text in taken.warnings:
-            print(f"Warning: {text}")  # noqa: T201
-    start.ensure(workspace.layout)
+    publishing.follow_up(workspace, run_id)
     return Run(experiment, run_id)
 
 

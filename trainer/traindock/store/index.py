@@ -186,6 +186,14 @@ class Index:
 
         self._file.perform(put)
 
+    def check(self) -> None:
+        """Check that questions can be put to the database; makes it where it lacks.
+
+        Raises:
+            StoreException: the disk is full or refuses, or the database is of a newer version of Traindock.
+        """
+        self._file.check()
+
     def catch_up(self) -> list[str]:
         """Take over what was announced since the last time, and return the subjects.
 

@@ -14,7 +14,6 @@ import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from traindock import faultpoints
@@ -307,6 +306,13 @@ def publish(
     document["signature"] = signing.sign(document)
     check_writable(workspace)
     layout = workspace.run(f".new-{run_id}")
+    published = False
+
+    def rename() -> None:
+        nonlocal published
+        os.rename(layout.root, workspace.runs / run_id)  # noqa: PTH104 (fails where there is a run of this id)
+        published = True
+
     try:
         layout.root.mkdir(mode=0o700)
         for folder in (layout.driver, layout.metrics, layout.requests, layout.uploads):
@@ -316,18 +322,17 @@ def publish(
         fill(layout)
         sync_folder(layout.root)
         faultpoints.reached("submit.after-event")
-        Changes(workspace).publish(f"run/{run_id}", lambda: _rename(layout.root, workspace.runs / run_id))
+        Changes(workspace).publish(f"run/{run_id}", rename)
         sync_folder(workspace.runs)
     except BaseException as error:
+        if published and isinstance(error, OSError):
+            # It may have been launched already. All that is amiss is that a power cut could take it.
+            return RunFolder(workspace, identity, run_id)
         shutil.rmtree(layout.root, ignore_errors=True)
         if isinstance(error, OSError):
             raise StoreException(f"cannot record the run in {workspace.runs}: {error.strerror}") from error
         raise
     return RunFolder(workspace, identity, run_id)
-
-
-def _rename(source: Path, target: Path) -> None:
-    os.rename(source, target)  # noqa: PTH104 (fails where a run of this id exists, unlike replace on files)
 
 
 def run_ids(workspace: WorkspaceLayout) -> list[str]:
