@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import hashlib
 import io
+import json
 import os
 import platform
 import re
@@ -148,7 +149,9 @@ def base_image(client: Any, lock: Path) -> tuple[str, str]:
             start = f"{own}:{version}-root-{_hash(tar.name, stat.st_size, stat.st_mtime_ns)}"
             if not _there(client, start):
                 tag = start.rpartition(":")[2]
-                client.api.import_image_from_file(str(tar), repository=own, tag=tag)
+                told = client.api.import_image_from_file(str(tar), repository=own, tag=tag)
+                if not _there(client, start):  # Podman 4 forgets the tag
+                    client.api.tag(json.loads(told.splitlines()[-1])["status"], own, tag)
         else:
             start = f"python:{version}-slim"
             if not _there(client, start):

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from traindock.compute.processes import Identity
 
 if TYPE_CHECKING:
+    from docker.errors import APIError
+
     from traindock.compute.docker.engine import Engine
 
 _ESCAPES: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
@@ -21,13 +23,15 @@ def find(engine: Engine, name: str) -> dict[str, Any] | None:
     Raises:
         EngineException: the engine does not answer.
     """
-    from docker.errors import NotFound
+    from docker.errors import APIError
 
     with engine.translated(f"look at the container {name}"):
         try:
             found: dict[str, Any] = engine.api.inspect_container(name)
-        except NotFound:
-            return None
+        except APIError as error:
+            if _is_gone(error):
+                return None
+            raise
     return found
 
 
@@ -50,16 +54,13 @@ def remove(engine: Engine, container_id: str, *, force: bool) -> bool:
     Raises:
         EngineException: the engine refuses, or does not answer.
     """
-    from docker.errors import APIError, NotFound
+    from docker.errors import APIError
 
     with engine.translated(f"remove the container {container_id[:12]}"):
         try:
             engine.patient.api.remove_container(container_id, v=True, force=force)
-        except NotFound:
-            return True
         except APIError as error:
-            text = str(error.explanation or "")
-            if "already in progress" in text:
+            if _is_gone(error) or "already in progress" in str(error.explanation or ""):
                 return True
             if error.status_code == 409 and not force:
                 return False
@@ -76,15 +77,13 @@ def send_signal(engine: Engine, container_id: str, signal: str) -> bool:
     Raises:
         EngineException: the engine does not answer.
     """
-    from docker.errors import APIError, NotFound
+    from docker.errors import APIError
 
     with engine.translated(f"send {signal} to the container {container_id[:12]}"):
         try:
             engine.api.kill(container_id, signal)
-        except NotFound:
-            return False
         except APIError as error:
-            if error.status_code == 409 or "is not running" in str(error.explanation or ""):
+            if _is_gone(error) or error.status_code == 409 or "is not running" in str(error.explanation or ""):
                 return False
             raise
     return True
@@ -97,13 +96,15 @@ def await_end(engine: Engine, container_id: str, seconds: float) -> bool:
         EngineException: the engine does not answer.
     """
     import requests
-    from docker.errors import NotFound
+    from docker.errors import APIError
 
     with engine.translated(f"wait for the container {container_id[:12]}"):
         try:
             engine.api.wait(container_id, timeout=math.ceil(seconds))
-        except NotFound:
-            return True
+        except APIError as error:
+            if _is_gone(error):
+                return True
+            raise
         except (requests.ReadTimeout, requests.ConnectionError) as error:
             if isinstance(error, requests.ReadTimeout) or "Read timed out" in str(error):
                 return False
@@ -142,3 +143,8 @@ def main_process(container: dict[str, Any]) -> Identity | None:
     except OSError:
         return None
     return identity if str(container.get("Id")) in groups else None
+
+
+def _is_gone(error: APIError) -> bool:
+    """Whether an engine refuses because there is no such container; Podman calls it a fault of its own in a race."""
+    return error.status_code == 404 or "no such container" in str(error.explanation or "").lower()
