@@ -50,6 +50,7 @@ class LogFiles(dict[str, str]):
 def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
     """Return what :meth:`Run.get_details` returns."""
     from traindock.images.uv import masked
+    from traindock.masking import masked_spec
 
     record, layout = run.record, run.workspace.layout.run(run.id)
     logs = log_files(layout)
@@ -66,7 +67,7 @@ def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
         "tags": dict(record.tags),
         "inputDatasets": [],
         "outputDatasets": [],
-        "runDefinition": record.spec.to_json() | {"environment": masked(record.spec.environment)},
+        "runDefinition": masked_spec(record.spec.to_json()),
         "environment": masked(record.environment),
         "exit": dict(record.exit),
         "lostMetricPoints": metrics.lost(),
@@ -96,14 +97,18 @@ def log_files(layout: RunLayout) -> dict[str, Path]:
 
 
 def failure_log(record: RunRecord, layout: RunLayout) -> tuple[Path, list[str]]:
-    """Return the log that explains a failure, and its last lines."""
+    """Return the log that explains a failure, and its last lines, without secrets of the run's variables."""
+    from traindock.masking import Veil
+
     building = record.reason is Reason.ENVIRONMENT_FAILED
     path = layout.build_log if building else layout.stdout
     lines = tail_text(path, _TAIL_BYTES).splitlines() if path.exists() else []
     if building:  # what came before the last command went well
         commands = [number for number, line in enumerate(lines) if line.startswith("$ ")]
         lines = lines[commands[-1] + 1 :] if commands else lines
-    return path, [line[:2000] for line in lines[-_TAIL_LINES:]]
+    # Notebooks keep what they show, and are passed on.
+    tail: list[str] = Veil(record.spec.environment_variables).over(lines[-_TAIL_LINES:])
+    return path, [line[:2000] for line in tail]
 
 
 def tail_text(path: Path, limit: int) -> str:

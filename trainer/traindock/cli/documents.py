@@ -49,6 +49,7 @@ def run_document(run: Run) -> dict[str, Any]:
     from traindock import run_details
     from traindock.hints import hint
     from traindock.images.uv import masked
+    from traindock.masking import masked_spec
     from traindock.store.signing import Signature
 
     record, layout = run.record, run.workspace.layout.run(run.id)
@@ -79,7 +80,7 @@ def run_document(run: Run) -> dict[str, Any]:
         "folder": str(run.path),
         "tags": record.tags,
         "properties": record.properties,
-        "spec": record.spec.to_json() | {"environment": masked(record.spec.environment)},
+        "spec": masked_spec(record.spec.to_json()),
         "environment": masked(record.environment),
         "exit": record.exit,
         "warnings": [warning["message"] for warning in run.get_details().get("warnings", [])],

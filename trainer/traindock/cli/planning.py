@@ -27,7 +27,7 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
     from traindock.compute.base import Job
     from traindock.compute.kinds import backend
     from traindock.compute_target import ComputeTarget
-    from traindock.images.uv import masked
+    from traindock.masking import masked_spec
     from traindock.source_tree import Scanner
     from traindock.submit import checked_spec
 
@@ -59,6 +59,7 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
             "properties": {},
         },
     )
+    recipe = masked_spec({"environment": request.recipe.to_json()})["environment"]
     return {
         "experiment": experiment,
         "compute_target": target.name,
@@ -68,7 +69,7 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
             "bytes": sum(file.status.st_size for file in tree.files.values()),
             "warnings": tree.warnings,
         },
-        "recipe": {name: masked(value) for name, value in request.recipe.to_json().items() if value},
+        "recipe": {name: value for name, value in recipe.items() if value},
         "plan": kind.plan(job).to_json(),
     }
 

@@ -104,13 +104,16 @@ def _history(record: RunRecord) -> list[str]:
 
 
 def _request(record: RunRecord) -> list[str]:
+    from traindock.masking import masked_variables
+
     spec, environment, ended = record.spec, record.environment, record.exit
+    variables = masked_variables(spec.environment_variables)
     words = [spec.script, *spec.arguments] if spec.script is not None else list(spec.command)
     facts: list[tuple[str, object]] = [
         ("Command" if spec.script is None else "Script", shlex.join(words)),
         ("Compute target", spec.compute_target),
         ("GPUs", spec.gpus or ""),
-        ("Variables", shlex.join(f"{name}={value}" for name, value in spec.environment_variables.items())),
+        ("Variables", shlex.join(f"{name}={value}" for name, value in variables.items())),
         ("At most", duration(spec.max_run_duration_seconds)),
         ("Snapshot", spec.snapshot[:12]),
         ("Environment", " ".join(filter(None, (spec.environment_name, str(environment.get("action") or ""))))),

@@ -25,6 +25,7 @@ from typing import Any, ClassVar
 from traindock.compute.devices import list_gpus
 from traindock.compute.leases import Lease
 from traindock.images.uv import masked
+from traindock.masking import masked_variables
 from traindock.settings import Settings
 from traindock.spec import RunSpec
 from traindock.store.layout import RunLayout, WorkspaceLayout
@@ -85,9 +86,8 @@ class Plan:
     request: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as plain JSON values, without the passwords in its addresses."""
-        found: dict[str, Any] = masked(asdict(self))
-        return found
+        """Return the plan as plain JSON values, without passwords in addresses and values of secret variables."""
+        return {**masked(asdict(self)), "variables": masked_variables(self.variables)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -35,6 +35,7 @@ from traindock.errors import (
     TraindockError,
     WorkspaceReadOnlyException,
 )
+from traindock.masking import Veil
 from traindock.run_types import WITHOUT_JOB
 from traindock.states import Reason, State
 from traindock.store import computes
@@ -65,6 +66,7 @@ class RunDriver(threading.Thread):
 
     Attributes:
         ended: whether the run has its terminal state; False in the end if it was left as it is.
+        unclean: whether its compute target still keeps something of it.
     """
 
     def __init__(
@@ -73,6 +75,7 @@ class RunDriver(threading.Thread):
         super().__init__(name=f"run {run_id}", daemon=True)
         self.folder = workspace.run_folder(run_id)
         self.ended = False
+        self.unclean = False
         self._workspace = workspace
         self._place = place
         self._queue = queue
@@ -81,7 +84,9 @@ class RunDriver(threading.Thread):
         self._leaving = threading.Event()
         self._backend: Backend | None = None
         self._job: Job | None = None
-        self._target = self.folder.load().spec.compute_target
+        spec = self.folder.load().spec
+        self._target = spec.compute_target
+        self._veil = Veil(spec.environment_variables)
         self._metrics_indexed = 0.0
         self._metrics_bytes = 0
         self._waits_for = ""
@@ -211,8 +216,8 @@ class RunDriver(threading.Thread):
         self._check_withdrawn()
         environment = dict(plan.environment)
         self.folder.append(
-            *({"type": "warning", "text": text} for text in environment.pop("warnings", ())),
-            {"type": "environment", "value": environment},
+            *({"type": "warning", "text": self._veil.over(text)} for text in environment.pop("warnings", ())),
+            {"type": "environment", "value": self._veil.over(environment)},
         )
         self._advance(State.QUEUED, since=(State.PREPARING,))
         demand = self._demand(backend, job, record)
@@ -246,14 +251,18 @@ class RunDriver(threading.Thread):
         """End the children that the job made and did not end, then the run itself."""
         if self.folder.load().state is State.CANCEL_REQUESTED and ending.reason is Reason.LOST:
             ending = Ending(Reason.CANCELED_BY_USER, "canceled; its launcher had to be killed", ending.exit)
+        # What a script or an engine says of an error may well name the proxy with its password.
+        ending = replace(ending, detail=self._veil.over(ending.detail), exit=self._veil.over(ending.exit))
         self._queue.release(self._target, self.folder.id)  # nothing runs any more, whatever the disk says to the rest
         Children(self._workspace, self.folder).end_all(ending)
         finish(self._workspace.layout, self.folder, ending)
         log.info("%s: %s (%s)", self.folder.id, ending.state, ending.reason)
+        faultpoints.reached("dispatcher.before-clean")
         if self._backend is not None and self._job is not None:
             try:
                 self._backend.clean(self._job)
             except TraindockError as error:
+                self.unclean = True
                 log.warning("what is left of %s is removed later: %s", self.folder.id, error)
 
     def _backend_of(self) -> Backend:
@@ -318,7 +327,7 @@ class RunDriver(threading.Thread):
             self.folder.transact(decide, durable=True)
 
     def _tell(self, detail: str) -> None:
-        self.folder.append({"type": "detail", "detail": detail})
+        self.folder.append({"type": "detail", "detail": self._veil.over(detail)})
 
     def _withdrawn(self) -> bool:
         return self._cancel.is_set() or self._leaving.is_set()

@@ -1,0 +1,66 @@
+"""What is left out of records and of what people are shown: passwords in addresses, and what a variable keeps secret.
+
+The run's signed request (``run.json``) and what its launcher reads have the true values: without them no job could be
+started. Both are readable by their owner alone. What a script prints is kept as it is, also while it is followed.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from traindock.images.uv import mask, masked
+
+_MASK: Final = "***"
+#: Words of a variable's name that say that its value is to be kept secret; TOKENIZERS_PARALLELISM has none.
+_SECRET: Final = re.compile(
+    r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|KEY|APIKEY|CREDENTIALS?|AUTH|SAS|CONNECTION_?STRING)(?:$|_|\d)",
+    re.IGNORECASE,
+)
+#: Values that are shorter may stand in any text by chance.
+_SHORTEST: Final = 6
+
+
+def is_secret(name: str) -> bool:
+    """Whether a variable's value is to be kept secret, by its name, such as ``WANDB_API_KEY``."""
+    return _SECRET.search(name) is not None
+
+
+def masked_variables(variables: Mapping[str, str]) -> dict[str, str]:
+    """Return environment variables as people may see them."""
+    return {name: _MASK if value and is_secret(name) else mask(value) for name, value in variables.items()}
+
+
+def masked_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a run's request (``RunSpec.to_json()``) as people may see it."""
+    environment = dict(masked(spec.get("environment") or {}))
+    if environment.get("environment_variables"):
+        environment["environment_variables"] = masked_variables(environment["environment_variables"])
+    return {
+        **spec,
+        "environment": environment,
+        "environment_variables": masked_variables(spec.get("environment_variables") or {}),
+    }
+
+
+class Veil:
+    """Hides what the variables of a job keep secret in texts about it, such as the error that ended its script.
+
+    Args:
+        variables: the job's, with their true values.
+    """
+
+    def __init__(self, variables: Mapping[str, str]) -> None:
+        secrets = {value for name, value in variables.items() if is_secret(name) and len(value) >= _SHORTEST}
+        self._secrets = sorted(secrets, key=len, reverse=True)
+
+    def over(self, value: Any) -> Any:
+        """Return a JSON value without the secrets, and without the passwords of its addresses."""
+        if isinstance(value, str):
+            for secret in self._secrets:
+                value = value.replace(secret, _MASK)
+            return mask(value)
+        if isinstance(value, Mapping):
+            return {key: self.over(item) for key, item in value.items()}
+        return [self.over(item) for item in value] if isinstance(value, list | tuple) else value
