@@ -13,6 +13,7 @@ from tests.conftest import wait_for
 
 from traindock.compute.base import LaunchError
 from traindock.compute.leases import Lease, Leases
+from traindock.dispatcher import queue as queues
 from traindock.dispatcher.queue import Demand, NodeQueue, Withdrawn
 
 
@@ -89,6 +90,19 @@ def test_a_run_keeps_its_turn_for_the_moment_it_needs_to_join(queue: NodeQueue) 
     late = Waiter(queue, "late", 2.0, lambda: 1)
     wait_for(lambda: late.told, "the late one to wait for its turn")
     assert "early" in late.told[0]
+    early = Waiter(queue, "early", 1.0, lambda: 1)
+    wait_for(lambda: started(early), "the early one to start")
+    assert late.is_alive()
+
+
+def test_a_run_that_waited_for_a_dispatcher_that_died_keeps_its_turn_for_longer(
+    queue: NodeQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its environment is there; an engine may take seconds to be asked again."""
+    monkeypatch.setattr(queues, "_EXPECTED_SECONDS", 0.0)
+    queue.expect("target", "early", 1.0, prepared=True)
+    late = Waiter(queue, "late", 2.0, lambda: 1)
+    wait_for(lambda: late.told, "the late one to wait for its turn")
     early = Waiter(queue, "early", 1.0, lambda: 1)
     wait_for(lambda: started(early), "the early one to start")
     assert late.is_alive()

@@ -26,6 +26,8 @@ _TELL_SECONDS = 5.0
 # A run whose environment is there takes milliseconds to join the queue; one whose environment must be
 # built may take minutes, and does not hold up the others.
 _EXPECTED_SECONDS = 1.0
+# One that has waited before has its environment, and is only looked at again, which takes an engine seconds at worst.
+_PREPARED_SECONDS = 30.0
 
 
 class Withdrawn(Exception):
@@ -113,10 +115,18 @@ class NodeQueue:
         self._lock = threading.Lock()
         self._targets: dict[str, _Target] = {}
 
-    def expect(self, target: str, run_id: str, order: float) -> None:
-        """Keep a run's turn for a moment, until it joins the queue: the earlier submitted goes first."""
+    def expect(self, target: str, run_id: str, order: float, *, prepared: bool = False) -> None:
+        """Keep a run's turn for a moment, until it joins the queue: the earlier submitted goes first.
+
+        Args:
+            target: its compute target.
+            run_id: the run.
+            order: when it was submitted.
+            prepared: it waited already for a dispatcher that died, so that it comes soon, and is kept for longer.
+        """
+        seconds = _PREPARED_SECONDS if prepared else _EXPECTED_SECONDS
         with self._lock:
-            self._of(target).expected[run_id] = (order, self._clock() + _EXPECTED_SECONDS)
+            self._of(target).expected[run_id] = (order, self._clock() + seconds)
 
     def occupy(self, target: str, run_id: str, nodes: int) -> None:
         """Count the nodes of a run that is running already, whatever the limit says."""

@@ -16,7 +16,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from traindock._version import __version__
-from traindock.compute.kinds import backend
 from traindock.compute.leases import Leases
 from traindock.compute.processes import Identity
 from traindock.dispatcher.children import notice_child
@@ -25,10 +24,12 @@ from traindock.dispatcher.heartbeat import Heartbeat
 from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
 from traindock.dispatcher.start import LOCK_PATIENCE_SECONDS
-from traindock.errors import RunNotFoundException, StoreException, TraindockError
+from traindock.dispatcher.sweeping import Sweeper
+from traindock.errors import StoreException, TraindockError
 from traindock.run_types import CHILD
 from traindock.settings import DispatcherSettings
-from traindock.store import computes, disks, ownership
+from traindock.states import State
+from traindock.store import disks, ownership
 from traindock.store.changes import Changes
 from traindock.store.files import write_json
 from traindock.store.layout import WorkspaceLayout
@@ -56,6 +57,7 @@ class Service:
         self._layout = self._workspace.layout
         self._changes = Changes(self._layout)
         self._queue = NodeQueue(Leases)
+        self._sweeper = Sweeper(self._workspace)
         self._drivers: dict[str, RunDriver] = {}
         # Unfinished runs without a driver: children, which wait for their parents, and what cannot be driven.
         self._children: set[str] = set()
@@ -159,8 +161,11 @@ class Service:
     def _look(self) -> None:
         """Take in what has changed, and give each new run a driver."""
         for run_id in [run_id for run_id, driver in self._drivers.items() if not driver.is_alive()]:
-            if not self._drivers.pop(run_id).ended:
+            driver = self._drivers.pop(run_id)
+            if not driver.ended:
                 self._left.add(run_id)
+            if driver.unclean:
+                self._sweeper.sweep()
             self._children.clear()  # those of this run may have outlived it
         try:
             subjects, self._offset = self._changes.read(self._offset)
@@ -213,7 +218,8 @@ class Service:
                 self._children.add(run_id)
                 notice_child(self._workspace, record)
                 return
-            self._queue.expect(record.spec.compute_target, run_id, record.turn)
+            waited = record.state is State.QUEUED
+            self._queue.expect(record.spec.compute_target, run_id, record.turn, prepared=waited)
             driver = RunDriver(self._workspace, self._place, run_id, self._queue, self._watcher.wake)
             self._drivers[run_id] = driver
             driver.start()
@@ -231,21 +237,7 @@ class Service:
         self._workspace.index.take_over_unknown()
         for run_id in self._workspace.index.unfinished():
             self._consider(run_id)
-        threading.Thread(target=self._sweep, name="sweep", daemon=True).start()
-
-    def _sweep(self) -> None:
-        """Let each compute target remove what is left of runs that are over; one that does not answer is let be."""
-        for name, found in computes.load(self._layout).items():
-            try:
-                backend(name, found["kind"], found["settings"]).sweep(self._workspace.id, self._is_over)
-            except TraindockError as error:
-                log.warning("compute target %r keeps what may be left of runs: %s", name, error)
-
-    def _is_over(self, run_id: str) -> bool:
-        try:
-            return self._workspace.run_folder(run_id).load().state.terminal
-        except RunNotFoundException:
-            return True
+        self._sweeper.sweep()
 
     def _take_lock(self) -> bool:
         # Another process that only looks whether the lock is free holds it for microseconds; an older dispatcher
@@ -296,6 +288,7 @@ class Service:
     def _leave(self) -> None:
         """Stop driving; jobs go on, and the next dispatcher adopts them."""
         log.info("asked to leave with %d runs unfinished", len(self._drivers))
+        self._sweeper.stop()
         for driver in self._drivers.values():
             driver.stop()
         self._join_drivers(_LEAVE_SECONDS)

@@ -1,0 +1,79 @@
+"""Removing what compute targets keep of runs that are over, again and again where one does not answer."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import Final
+
+from traindock.compute.kinds import backend
+from traindock.errors import RunNotFoundException, TraindockError
+from traindock.store import computes
+from traindock.workspace import Workspace
+
+log = logging.getLogger(__name__)
+
+_AGAIN_SECONDS: Final = 10.0
+
+
+class Sweeper:
+    """Sweeps the compute targets of a workspace, on a thread of its own while there is anything to sweep.
+
+    Args:
+        workspace: whose runs.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+        self._guard = threading.Lock()
+        self._wanted = False
+        self._thread: threading.Thread | None = None
+        self._leaving = threading.Event()
+
+    def sweep(self) -> None:
+        """Sweep soon; returns at once."""
+        with self._guard:
+            self._wanted = True
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="sweep", daemon=True)
+                self._thread.start()
+
+    def stop(self) -> None:
+        """Leave what is not swept to the next dispatcher."""
+        self._leaving.set()
+
+    def _work(self) -> None:
+        told = ""
+        while True:
+            with self._guard:
+                if not self._wanted or self._leaving.is_set():
+                    self._thread = None
+                    return
+                self._wanted = False
+            trouble = self._sweep_all()
+            if trouble and trouble != told:
+                log.warning("what may be left of runs is removed later: %s", trouble)
+            if trouble:
+                self._wanted = True
+                self._leaving.wait(_AGAIN_SECONDS)
+            told = trouble
+
+    def _sweep_all(self) -> str:
+        """Return what kept a target from being swept, or ""."""
+        trouble = []
+        try:
+            targets = computes.load(self._workspace.layout)
+        except TraindockError as error:
+            return str(error)
+        for name, found in targets.items():
+            try:
+                backend(name, found["kind"], found["settings"]).sweep(self._workspace.id, self._is_over)
+            except TraindockError as error:
+                trouble.append(f"compute target {name!r}: {error}")
+        return "; ".join(trouble)
+
+    def _is_over(self, run_id: str) -> bool:
+        try:
+            return self._workspace.run_folder(run_id).load().state.terminal
+        except RunNotFoundException:
+            return True
