@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Final
 
@@ -38,6 +39,18 @@ _NOT_MOUNTED: Final = (
     "Of this machine a container has only the source folder and what its compute target mounts: put the file into that "
     'folder, or have the target mount it (update(mounts=["/data:/data:ro"])), and submit again.'
 )
+#: In the error of a script that wanted to install packages: an environment has no pip, and cannot be written to.
+_INSTALLS: Final = re.compile(
+    r"No such file or directory: '(?:\S*/)?(?:pip[\d.]*|conda|uv)'|\b(?:pip[\d.]*|conda)\b.*\binstall\b", re.DOTALL
+)
+_INSTALL_ERRORS: Final = ("CalledProcessError", "FileNotFoundError")
+_INSTALLED_BY: Final = (
+    "A script cannot install packages: the environment that it runs in is made before, and others share it. Ask for "
+    "them in the environment (pip_packages=[…], conda_packages=[…], --pip), take the installation out of the script, "
+    "and submit again."
+)
+#: What a shell leaves with where there is no such program.
+_NO_PROGRAM: Final = 127
 #: What argparse, and most who understand a command line, leave with where they do not.
 _NOT_UNDERSTOOD: Final = 2
 
@@ -48,7 +61,11 @@ def hint(record: RunRecord) -> str:
         return "Its process ended without saying so: end such a run by run.complete(), or use it in a 'with' block."
     if record.reason is Reason.EXITED_NONZERO:
         error = record.exit.get("error")
-        kind = str(error.get("type") or "") if isinstance(error, Mapping) else ""
+        said = error if isinstance(error, Mapping) else {}
+        kind, message = str(said.get("type") or ""), str(said.get("message") or "")
+        installs = "pip install" in " ".join(record.spec.command) and record.exit.get("exit_code") == _NO_PROGRAM
+        if installs or (kind.rpartition(".")[2] in _INSTALL_ERRORS and _INSTALLS.search(message)):
+            return _INSTALLED_BY
         if kind == "FileNotFoundError" and record.environment.get("image"):
             return _NOT_MOUNTED
         if kind in _BY_ERROR:

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from traindock.cli import check_contents
+from traindock.cli import check_computes, check_contents
 from traindock.cli.finding import command
 from traindock.cli.findings import Finding, some
 from traindock.cli.text import size
@@ -39,6 +39,7 @@ def examine(args: argparse.Namespace, workspace: Workspace) -> Iterator[Finding]
     yield folder
     yield _settings(workspace)
     yield from _disk(workspace)
+    yield from check_computes.examine(workspace)
     index = _index(args, workspace)
     yield index
     if "FAIL" in (folder.level, index.level):

@@ -18,7 +18,16 @@ from traindock.compute.docker.launching import launch
 from traindock.compute.docker.naming import GPUS, KEY, RUN, USER, WORKSPACE, container_name, identity, is_own
 from traindock.compute.docker.nodes import Node, node_of
 from traindock.compute.docker.probe import probe
-from traindock.compute.docker.request import PIDS, SHM_BYTES, Mounted, Surroundings, all_mounts, create_request
+from traindock.compute.docker.request import (
+    PIDS,
+    SHM_BYTES,
+    Mounted,
+    Surroundings,
+    all_mounts,
+    create_request,
+    is_missing,
+    missing_mount,
+)
 from traindock.compute.job_folder import alone, command_of, with_python
 from traindock.compute.leases import Lease
 from traindock.compute.node_shapes import NodeShape, memory_bytes_of
@@ -52,7 +61,7 @@ class DockerBackend(Backend):
         return str(self.settings["engine"])
 
     def check(self, spec: RunSpec, settings: Settings) -> None:
-        """Check nodes, and that the engine answers."""
+        """Check nodes and mounts, and that the engine answers."""
         if spec.node_count > 1:
             raise ComputeTargetException(
                 f"the run asks for {spec.node_count} nodes, and compute target {self.name!r} (docker) runs a script "
@@ -71,6 +80,9 @@ class DockerBackend(Backend):
                 "or to a compute target that may do without, made with "
                 "DockerCompute.provisioning_configuration(gpu='optional')"
             )
+        for source, *_ in self.settings.get("mounts") or ():
+            if is_missing(source):
+                raise ComputeTargetException(missing_mount(source))
 
     def gpus_needed(self, spec: RunSpec, settings: Settings) -> int:
         """All that were asked for; none where the nodes have none, or where they are optional and not there."""

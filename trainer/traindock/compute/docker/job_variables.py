@@ -1,6 +1,8 @@
 """The environment variables of a job in a container: nothing of the submitter's, but the image's and its own.
 
-Home and caches lie in the workspace, so that weights that one run has fetched are there for the next.
+Home and caches lie in the workspace, so that weights that one run has fetched are there for the next. What a script
+installs by ``pip --user`` does not: it lies in the container and goes with it, since a run must not depend on the
+runs before it.
 """
 
 from __future__ import annotations
@@ -15,6 +17,8 @@ from traindock.compute.variables import added_variables
 from traindock.store.copying import storage_error
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY")
+#: In the container alone.
+_USER_BASE = "/tmp/python-user"  # noqa: S108
 _NO_PROXY = "localhost,127.0.0.1,::1"
 
 
@@ -70,6 +74,7 @@ def _home_variables(home: Path) -> dict[str, str]:
         "XDG_CACHE_HOME": str(home / ".cache"),
         "TORCH_HOME": str(home / ".cache" / "torch"),
         "MPLCONFIGDIR": str(home / ".config" / "matplotlib"),
+        "PYTHONUSERBASE": _USER_BASE,
     }
 
 

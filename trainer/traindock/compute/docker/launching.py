@@ -16,13 +16,14 @@ from traindock.compute.docker.engine import Engine
 from traindock.compute.docker.job_variables import make_home
 from traindock.compute.docker.job_variables import of_image as image_variables
 from traindock.compute.docker.naming import is_own
-from traindock.compute.docker.request import Devices, own_folders, with_devices
+from traindock.compute.docker.request import Devices, is_missing, missing_mount, own_folders, with_devices
 from traindock.compute.job_folder import lay_out, write_launch_request
 from traindock.compute.leases import VARIABLE as LEASE_FOLDER
 from traindock.compute.leases import Lease
 from traindock.compute.variables import job_environment
 from traindock.errors import EngineException, EngineRefusedException, StoreException
 from traindock.images import containers as environments
+from traindock.images.engine_work import disk_full
 from traindock.runtime.supervisor import CANNOT_RECORD, LEASE_LOST
 from traindock.states import Reason
 from traindock.store.copying import storage_error
@@ -37,7 +38,6 @@ _ATTEMPTS: Final = 5
 #: How the container's first process ends where the program that it is to start is not there, or is none.
 _NO_PROGRAM: Final = (126, 127)
 _MISSING_SOURCE: Final = re.compile(r"bind source path does not exist: (\S.*)|statfs (\S.*?): no such file")
-_FULL: Final = "no space left on device"
 
 
 def launch(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -> None:
@@ -47,6 +47,7 @@ def launch(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -> None:
     if _cleared(engine, job, name):
         lay_out(job)
         _make_folders(job)
+        _check_sources(job, plan)
         if lease is not None:
             _share(lease)
         _launch_somehow(engine, job, plan, lease)
@@ -220,15 +221,23 @@ def _explained(
                 f"and the engine have in common by {LEASE_FOLDER}",
                 Reason.LEASES_UNUSABLE,
             )
-        if source.startswith(str(job.workspace.root)):
-            return LaunchError(f"{source}, which the job needs, is gone")
-        return LaunchError(
-            f"{source}, which the compute target mounts into its containers, is not there: make it, or update the "
-            "target without it"
-        )
-    if _FULL in text:
-        return StoreException(f"the container engine's disk is full: {text}")
+        return _missing(job, source)
+    if (full := disk_full(engine, text)) is not None:
+        return StoreException(str(full))
     return LaunchError(str(error))
+
+
+def _check_sources(job: Job, plan: Plan) -> None:
+    """Refuse mounts of what is not there: Podman would make an empty folder in its place."""
+    for mount in plan.request["body"]["HostConfig"]["Mounts"]:
+        if mount["Type"] == "bind" and is_missing(mount["Source"]):
+            raise _missing(job, mount["Source"])
+
+
+def _missing(job: Job, source: str) -> LaunchError:
+    if source.startswith(str(job.workspace.root)):
+        return LaunchError(f"{source}, which the job needs, is gone")
+    return LaunchError(missing_mount(source))
 
 
 def _after_break(engine: Engine, job: Job, plan: Plan, error: EngineException) -> None:

@@ -9,6 +9,7 @@ them from a file that only the job's owner can read.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -184,6 +185,25 @@ def all_mounts(job: Job, around: Surroundings) -> list[Mounted]:
         *(Mounted(str(folder), str(folder), read_only=True) for folder in read_only),
         *_checked(around.mounts, workspace.root),
     ]
+
+
+def is_missing(source: str) -> bool:
+    """Whether there is nothing at a path of this machine; the engine may see what this user may not."""
+    try:
+        os.lstat(source)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        pass
+    return False
+
+
+def missing_mount(source: str) -> str:
+    """Return what to say of a mount of the target's owner whose source is not there."""
+    return (
+        f"{source}, which the compute target mounts into its containers, is not there: make it, or update the target "
+        "without it, update(mounts=[…])"
+    )
 
 
 def own_folders(job: Job) -> list[Path]:
