@@ -11,7 +11,8 @@ To check a kind of your own, subclass :class:`BackendContract` in a test file an
             return MyBackend("mine", {"max_nodes": 2})
 
 Each test launches real jobs in a workspace of its own under ``tmp_path``. The numbers in the names are those of the
-promises in :class:`traindock.compute.base.Backend`. The scripts need nothing but Python's standard library; override
+promises in :class:`traindock.compute.base.Backend`; the tests without a number are of what its methods promise each by
+themselves. The scripts need nothing but Python's standard library; override
 :meth:`BackendContract.recipe` where your kind cannot use the interpreter that runs the tests.
 """
 
@@ -26,16 +27,19 @@ import textwrap
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from traindock import snapshot
-from traindock.compute.base import Backend, Job, Outcome, Plan
+from traindock.compute.base import Backend, Job, LaunchError, Outcome, Plan
+from traindock.errors import ComputeTargetException
 from traindock.images.recipe import Recipe
 from traindock.spec import RunSpec
 from traindock.store import run_records
+from traindock.store.metrics import MetricReader
 from traindock.workspace import Workspace
 
 #: Seconds that anything may take here; a job of the suite needs one or two.
@@ -49,7 +53,7 @@ _SLEEPER = "import time; print('started'); time.sleep(600)"
 
 
 class BackendContract:
-    """Tests of the six promises of :class:`~traindock.compute.base.Backend`; see the module's text."""
+    """Tests of what :class:`~traindock.compute.base.Backend` promises; see the module's text."""
 
     @pytest.fixture
     def backend(self) -> Backend:
@@ -75,6 +79,8 @@ class BackendContract:
 
         def make(script: str, **spec: Any) -> Job:
             source = tmp_path / f"source-{len(made)}"
+            if "command" not in spec:
+                spec["script"] = "train.py"
             source.mkdir()
             (source / "train.py").write_text(textwrap.dedent(script), "utf-8")
             folder = run_records.publish(
@@ -90,7 +96,6 @@ class BackendContract:
                     compute_target=backend.name,
                     environment=recipe.to_json(),
                     interpreter=sys.executable,
-                    script="train.py",
                     **spec,
                 ).to_json(),
             )
@@ -258,6 +263,132 @@ class BackendContract:
         end = time.monotonic() + 0.3
         while time.monotonic() < end:
             assert not alive.exists()
+
+    def test_preparing_writes_the_build_log_and_names_the_interpreter(
+        self, backend: Backend, make_job: MakeJob
+    ) -> None:
+        """Whoever waits for an environment reads there what is being done."""
+        job = make_job("pass")
+        plan = _prepared(backend, job)
+        assert job.layout.build_log.read_text("utf-8").strip()
+        assert Path(plan.command[0]).is_absolute(), "the placeholder for the interpreter is still there"
+        assert {"action", "why"} <= set(plan.environment)
+        assert not backend.started(job)
+
+    def test_a_job_finds_its_run_and_the_variables_that_its_user_gave(
+        self, backend: Backend, make_job: MakeJob
+    ) -> None:
+        """It logs by the injected package, and what it writes lies where it is looked for."""
+        job = make_job(
+            """
+            import os
+            from traindock import Run
+            Run.get_context().log("loss", 0.5)
+            open("outputs/x", "w").write(os.environ["GIVEN"])
+            open("logs/y", "w").close()
+            """,
+            environment_variables={"GIVEN": "by its user"},
+        )
+        backend.launch(job, _prepared(backend, job))
+        assert _exit_code(backend.follow(job, lambda: None)) == 0, _stdout(job)
+        assert (job.layout.outputs / "x").read_text() == "by its user"
+        assert (job.layout.logs / "y").exists()
+        assert MetricReader(job.layout.metrics).values("loss") == [0.5]
+
+    def test_what_cannot_be_started_says_why(self, backend: Backend, make_job: MakeJob) -> None:
+        """By ``LaunchError``, or in the exit record; not as a job that vanished."""
+        job = make_job("pass", command=("no-such-program-anywhere",))
+        try:
+            backend.launch(job, _prepared(backend, job))
+        except LaunchError as error:
+            said = str(error)
+        else:
+            outcome = backend.follow(job, lambda: None)
+            assert outcome.exit is not None
+            said = str(outcome.exit["launch_error"])
+        assert "no-such-program-anywhere" in said
+
+    def test_a_job_is_ended_when_its_time_is_up(self, backend: Backend, make_job: MakeJob) -> None:
+        """``max_run_duration_seconds`` holds though nobody follows it."""
+        job = make_job(_SLEEPER, max_run_duration_seconds=1.0)
+        backend.launch(job, _prepared(backend, job))
+        outcome = backend.follow(job, lambda: None)
+        assert outcome.exit is not None
+        assert outcome.exit["timed_out"]
+
+    def test_cancel_lets_every_process_of_the_job_end_in_its_own_way(self, backend: Backend, make_job: MakeJob) -> None:
+        """SIGTERM comes first, to the script's children as well."""
+        job = make_job(
+            """
+            import os, signal, sys, time
+            child = os.fork()
+            name = "child" if child == 0 else "script"
+            def leave(number, frame):
+                open("outputs/" + name, "w").close()
+                sys.exit(0)
+            signal.signal(signal.SIGTERM, leave)
+            open("outputs/ready-" + name, "w").close()
+            while True:
+                time.sleep(0.05)
+            """
+        )
+        backend.launch(job, _prepared(backend, job))
+        for name in ("child", "script"):
+            _wait_for((job.layout.outputs / f"ready-{name}").exists, f"the {name}")
+        backend.cancel(job)
+        backend.follow(job, lambda: None)
+        for name in ("child", "script"):
+            assert (job.layout.outputs / name).exists(), f"the {name} had no time to end"
+
+    def test_clean_may_be_called_more_than_once_and_takes_nothing_of_the_run(
+        self, backend: Backend, make_job: MakeJob
+    ) -> None:
+        """The run's files, and how it ended, stay."""
+        job = make_job("open('outputs/x', 'w').write('kept')")
+        backend.launch(job, _prepared(backend, job))
+        assert _exit_code(backend.follow(job, lambda: None)) == 0
+        for _ in range(2):
+            backend.clean(job)
+        assert (job.layout.outputs / "x").read_text() == "kept"
+        assert backend.started(job), "it would be launched a second time"
+
+    def test_sweeping_ends_nothing_that_goes_on_and_nothing_of_others(
+        self, backend: Backend, make_job: MakeJob
+    ) -> None:
+        """Neither a run that is not over, nor one of another workspace."""
+        job = make_job(
+            """
+            import os, time
+            print("started")
+            while not os.path.exists("outputs/go"):
+                time.sleep(0.01)
+            """
+        )
+        backend.launch(job, _prepared(backend, job))
+        _wait_for(lambda: _stdout(job) == "started\n", "the script")
+        backend.sweep(str(job.facts["workspace_id"]), lambda run_id: False)
+        backend.sweep("another-workspace", lambda run_id: True)
+        (job.layout.outputs / "go").touch()
+        outcome = backend.follow(job, lambda: None)
+        assert outcome.exit
+        assert (outcome.exit["exit_code"], outcome.exit["canceled"]) == (0, False)
+        backend.sweep(str(job.facts["workspace_id"]), lambda run_id: True)
+        assert (job.layout.outputs / "go").exists()
+
+    def test_more_nodes_than_there_can_be_are_refused(self, backend: Backend, make_job: MakeJob) -> None:
+        """At submit, by ``check``, with the number in the text."""
+        job = make_job("pass")
+        backend.check(job.spec, job.settings)
+        with pytest.raises(ComputeTargetException, match=str(backend.max_nodes + 1)):
+            backend.check(replace(job.spec, node_count=backend.max_nodes + 1), job.settings)
+
+    def test_a_run_that_asks_for_no_gpus_gets_none(self, backend: Backend, make_job: MakeJob) -> None:
+        """Others would wait for those that it does not use."""
+        job = make_job("import os; print(repr(os.environ['CUDA_VISIBLE_DEVICES']))")
+        assert backend.gpus_needed(job.spec, job.settings) == backend.plan(job).gpus == 0
+        backend.launch(job, _prepared(backend, job))
+        backend.follow(job, lambda: None)
+        assert _stdout(job) == "''\n"
 
     def test_a_target_describes_itself_as_plain_data(self, backend: Backend) -> None:
         """For people and for the sidebar."""
