@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
 import time
 from collections.abc import Callable
@@ -9,9 +10,12 @@ from pathlib import Path
 from typing import Any
 
 import docker
+import psutil
+import pytest
+from tests.conftest import dispatcher_of, processes_of, wait_for
 
 from traindock import Environment, Experiment, Run, ScriptRunConfig, Workspace
-from traindock.compute.docker.naming import RUN
+from traindock.compute.docker.naming import RUN, WORKSPACE
 from traindock.store import computes
 
 TARGET = "containers"
@@ -52,10 +56,34 @@ def submitter(workspace: Workspace, folder: Path) -> Submit:
     return submit
 
 
+def containers_of(client: docker.DockerClient, label: str) -> list[Any]:
+    """Return the containers with this label as docker-py shows them, running or not."""
+    from docker.errors import APIError
+
+    found = []
+    for one in client.api.containers(all=True, filters={"label": label}):
+        try:
+            found.append(client.containers.get(one["Id"]))
+        except APIError as error:  # removed meanwhile; Podman has two words for that
+            if error.status_code != 404 and "no such container" not in str(error.explanation):
+                raise
+    return found
+
+
 def container_of(client: docker.DockerClient, run: Run) -> Any:
     """Return a run's container as docker-py shows it, or None."""
-    found = client.containers.list(all=True, filters={"label": f"{RUN}={run.id}"}, ignore_removed=True)
+    found = containers_of(client, f"{RUN}={run.id}")
     return found[0] if found else None
+
+
+def check_nothing_is_left(client: docker.DockerClient, workspace: Workspace) -> None:
+    """Check that all runs have ended, and that neither containers nor processes nor files of others stay behind."""
+    assert all(run.record.state.terminal for run in Run.list(workspace))
+    wait_for(lambda: not containers_of(client, f"{WORKSPACE}={workspace.id}"), "the containers to be removed")
+    jobs = [found for found in processes_of(workspace) if "traindock.dispatcher" not in found.info["cmdline"]]
+    assert not [found for found in jobs if found.is_running()]
+    owners = {path.lstat().st_uid for path in (workspace.layout.root, *workspace.layout.root.rglob("*"))}
+    assert owners == {os.getuid()}, "the submitter owns all of it, whoever the engine and its containers are"
 
 
 def stdout_of(run: Run) -> str:
@@ -69,4 +97,16 @@ def stdout_of(run: Run) -> str:
 def ended(run: Run) -> Run:
     """Wait for a run's end and return it."""
     run.wait_for_completion(raise_on_error=False)
+    return run
+
+
+def stopped_before_launch(submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
+    """Submit a run whose dispatcher stops just before it would launch it."""
+    once = tmp_path / "once"
+    monkeypatch.setenv("TRAINDOCK_FAULT", "dispatcher.before-launch:stop")
+    monkeypatch.setenv("TRAINDOCK_FAULT_ONCE", str(once))
+    run = submit("import time; print('up', flush=True); time.sleep(600)")
+    wait_for(once.exists, "the dispatcher to come to the launch")
+    wait_for(lambda: dispatcher_of(run.workspace).status() == psutil.STATUS_STOPPED, "the dispatcher to stop")
+    monkeypatch.delenv("TRAINDOCK_FAULT")
     return run

@@ -10,6 +10,7 @@ from traindock.images.recipe import Recipe
 from traindock.testing.contract import BackendContract
 
 
+@pytest.mark.core
 class TestDocker(BackendContract):
     @pytest.fixture
     def backend(self, engine_url: str) -> Backend:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import wait_for
+from tests.conftest import dispatcher_of, kill, wait_for
 from tests.docker.jobs import as_it_is, ended, stdout_of
 from tests.trainer.test_compute_target import AZURE_NODE_KEYS, AZURE_STATUS_KEYS
 
@@ -23,6 +24,7 @@ from traindock import (
     Workspace,
 )
 from traindock.compute.docker.engine import connect
+from traindock.dispatcher import start
 
 
 @pytest.fixture
@@ -144,6 +146,41 @@ def test_a_target_is_deleted_under_its_runs(
     assert ended(first).get_status() == "Completed"
     with pytest.raises(ComputeTargetException, match="is gone"):
         cluster.delete()
+
+
+def test_runs_go_by_order_of_submit_whatever_happens_meanwhile(
+    workspace: Workspace, cluster: DockerCompute, tmp_path: Path, gate: Path
+) -> None:
+    """One that waits is canceled, the dispatcher is killed, and the target is changed."""
+    cluster.update(mounts=[f"{gate.parent}:{gate.parent}:rw"])
+    order = gate.parent / "order"
+    first = submit(workspace, tmp_path, waits_for(gate))
+    wait_for(lambda: stdout_of(first), "the first script to begin")
+    runs = [submit(workspace, tmp_path, f"open({str(order)!r}, 'a').write('{name}')") for name in "abcd"]
+    for run in runs:
+        wait_for(lambda run=run: run.get_status() == "Queued", "each of them to wait")
+    runs[1].cancel()
+    assert ended(runs[1]).get_status() == "Canceled"
+    kill(dispatcher_of(workspace))
+    cluster.update(idle_seconds_before_scaledown=0)
+    start.ensure(workspace.layout)
+    gate.touch()
+    assert [ended(run).get_status() for run in runs] == ["Completed", "Canceled", "Completed", "Completed"]
+    assert order.read_text() == "acd"
+
+
+def test_a_run_gets_the_target_as_it_is_when_it_is_taken_up(
+    workspace: Workspace, cluster: DockerCompute, tmp_path: Path, gate: Path
+) -> None:
+    """Its plan tells what that was."""
+    cluster.update(mounts=[f"{gate.parent}:{gate.parent}:ro"])
+    first = submit(workspace, tmp_path, waits_for(gate))
+    wait_for(lambda: stdout_of(first), "the first script to begin")
+    cluster.update(network="none")
+    second = submit(workspace, tmp_path, "print([line.split()[0] for line in open('/proc/net/dev')][2:])")
+    gate.touch()
+    assert stdout_of(ended(second)).strip() == "['lo:']"
+    assert json.loads((second.path / "plan.json").read_text())["target"]["network"] == "none"
 
 
 def test_numbers_that_the_machine_has_not_are_refused_before_it_is_made(workspace: Workspace, engine_url: str) -> None:

@@ -9,21 +9,33 @@ from pathlib import Path
 from typing import Any
 
 import docker
-import psutil
 import pytest
-from tests.conftest import dispatcher_of, end_everything_in, kill, make_workspace, wait_for
-from tests.docker.conftest import MakeEngine
-from tests.docker.jobs import Submit, add_target, container_of, ended, stdout_of, submitter
+from tests.conftest import dispatcher_of, kill, wait_for
+from tests.docker.jobs import (
+    Submit,
+    add_target,
+    check_nothing_is_left,
+    container_of,
+    ended,
+    stdout_of,
+    stopped_before_launch,
+    submitter,
+)
 
-from traindock import Run, State, Workspace
+from traindock import ComputeTargetException, Run, State, Workspace
 from traindock.compute.docker.naming import container_name
 from traindock.dispatcher import start
 from traindock.states import Reason
 
-Patient = Callable[..., Submit]
-
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 MEGABYTES = 128
+
+
+@pytest.fixture(autouse=True)
+def nothing_is_left(workspace: Workspace, engine: docker.DockerClient) -> Iterator[None]:
+    """After each of these tests, whatever was done to the run."""
+    yield
+    check_nothing_is_left(engine, workspace)
 
 
 @pytest.fixture
@@ -38,6 +50,7 @@ def started(run: Run) -> Run:
     return run
 
 
+@pytest.mark.core
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
@@ -57,7 +70,6 @@ def test_a_container_that_somebody_else_ends(
     assert (run.record.state, run.record.reason) == (State.FAILED, Reason.KILLED_BY_SIGNAL)
     assert says in run.record.detail
     assert "outputs/x" in run.get_file_names()
-    wait_for(lambda: container_of(engine, run) is None, "the container to be removed")
 
 
 HOG = "b'x' * (1 << 30)"
@@ -90,6 +102,7 @@ def test_memory_that_does_not_suffice(
     assert f"its node has {MEGABYTES} MiB, its peak was {MEGABYTES} MiB" in said
 
 
+@pytest.mark.core
 def test_a_script_that_ignores_sigterm_is_killed_after_its_grace_time(submit: Submit) -> None:
     """By its launcher."""
     run = started(submit("import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN)\n" + SLEEPER))
@@ -97,6 +110,7 @@ def test_a_script_that_ignores_sigterm_is_killed_after_its_grace_time(submit: Su
     assert ended(run).record.reason is Reason.CANCELED_BY_USER
 
 
+@pytest.mark.core
 def test_a_launcher_that_hangs_is_killed_with_its_container(submit: Submit) -> None:
     """It was stopped, so that it hears nothing."""
     run = started(submit("import os, signal; os.kill(os.getppid(), signal.SIGSTOP)\n" + SLEEPER))
@@ -157,34 +171,86 @@ def labelled(engine: docker.DockerClient, base: str, name: str, label: str) -> s
     return str(image.id)
 
 
-def stopped_before_launch(submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Run:
-    """Submit a run whose dispatcher stops just before it would launch it."""
-    once = tmp_path / "once"
-    monkeypatch.setenv("TRAINDOCK_FAULT", "dispatcher.before-launch:stop")
-    monkeypatch.setenv("TRAINDOCK_FAULT_ONCE", str(once))
-    run = submit(SLEEPER)
-    wait_for(once.exists, "the dispatcher to come to the launch")
-    wait_for(lambda: dispatcher_of(run.workspace).status() == psutil.STATUS_STOPPED, "the dispatcher to stop")
-    monkeypatch.delenv("TRAINDOCK_FAULT")
-    return run
+def test_an_image_that_was_removed_and_that_nobody_can_have_again_is_named(
+    workspace: Workspace,
+    engine: docker.DockerClient,
+    engine_url: str,
+    base_image: str,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+) -> None:
+    """It is in no registry."""
+    add_target(workspace, engine_url)
+    name = f"localhost/traindock-test/vanishing:{os.urandom(4).hex()}"
+    image = labelled(engine, base_image, name, "only")
+    text = workspace.layout.settings.read_text().replace(f'"{base_image}"', f'"{name}"')
+    workspace.layout.settings.write_text(text)
+    run = stopped_before_launch(submitter(workspace, tmp_path), monkeypatch, tmp_path)
+    engine.images.remove(image, force=True)
+    dispatcher_of(workspace).send_signal(signal.SIGCONT)
+    ended(run)
+    assert (run.record.state, run.record.reason) == (State.FAILED, Reason.ENVIRONMENT_FAILED), run.get_details()
+    assert name in run.record.detail
 
 
-def test_a_mount_that_is_gone_is_named(workspace: Workspace, engine_url: str, tmp_path: Path) -> None:
+@pytest.mark.core
+def test_a_mount_that_is_gone_is_named_at_submit(workspace: Workspace, engine_url: str, tmp_path: Path) -> None:
     """Nothing is made in its place."""
     source = tmp_path / "data"
     add_target(workspace, engine_url, mounts=[[str(source), "/data", True]])
-    run = ended(submitter(workspace, tmp_path)("pass"))
-    assert run.record.reason is Reason.LAUNCH_FAILED
-    assert str(source) in run.record.detail
+    with pytest.raises(ComputeTargetException, match=f"{source}, which the compute target mounts .* is not there"):
+        submitter(workspace, tmp_path)("pass")
     assert not source.exists()
+
+
+@pytest.mark.core
+def test_a_mount_that_vanishes_before_the_launch_is_named(
+    workspace: Workspace, engine_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Podman would make an empty folder in its place."""
+    source = tmp_path / "data"
+    source.mkdir()
+    add_target(workspace, engine_url, mounts=[[str(source), "/data", True]])
+    run = stopped_before_launch(submitter(workspace, tmp_path), monkeypatch, tmp_path)
+    source.rmdir()
+    dispatcher_of(workspace).send_signal(signal.SIGCONT)
+    ended(run)
+    assert run.record.reason is Reason.LAUNCH_FAILED
+    assert f"{source}, which the compute target mounts" in run.record.detail
+    assert not source.exists()
+
+
+def test_a_mount_that_vanishes_while_the_job_runs_does_not_end_it(
+    workspace: Workspace, engine_url: str, tmp_path: Path
+) -> None:
+    """What is mounted stays, until nobody has it mounted any more."""
+    source = tmp_path / "data"
+    source.mkdir()
+    add_target(workspace, engine_url, mounts=[[str(source), "/data", False]])
+    run = started(
+        submitter(workspace, tmp_path)(
+            """
+            import os, time
+            print("up", flush=True)
+            while not os.path.exists("outputs/go"):
+                time.sleep(0.01)
+            print(os.listdir("/data"))
+            """
+        )
+    )
+    source.rmdir()
+    (run.path / "work" / "outputs" / "go").touch()
+    assert ended(run).record.state is State.COMPLETED, run.get_details()
+    assert stdout_of(run) == "up\n[]\n"
 
 
 POINTS = ["docker.created", "docker.started", "dispatcher.after-launch", "dispatcher.running"]
 
 
+@pytest.mark.core
 @pytest.mark.parametrize("point", POINTS)
 def test_a_dispatcher_that_dies_at_a_step_of_the_launch(
-    submit: Submit, engine: docker.DockerClient, point: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    submit: Submit, point: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """The next one goes on: the script runs once, and no container is left."""
     once = tmp_path / "once"
@@ -204,9 +270,9 @@ def test_a_dispatcher_that_dies_at_a_step_of_the_launch(
     ended(run)
     assert run.record.state is State.COMPLETED, run.get_details()
     assert stdout_of(run).splitlines() == [f"line {number}" for number in range(100)]
-    wait_for(lambda: container_of(engine, run) is None, "the container to be removed")
 
 
+@pytest.mark.core
 def test_a_dispatcher_that_is_killed_while_it_follows_is_succeeded(submit: Submit) -> None:
     """The job does not notice."""
     run = started(
@@ -227,6 +293,27 @@ def test_a_dispatcher_that_is_killed_while_it_follows_is_succeeded(submit: Submi
     assert stdout_of(run) == "up\ndown\n"
 
 
+@pytest.mark.core
+@pytest.mark.parametrize("point", ["dispatcher.before-seal", "dispatcher.after-seal", "dispatcher.before-clean"])
+def test_the_container_stays_until_the_run_is_sealed_and_recorded(
+    submit: Submit, engine: docker.DockerClient, point: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """Whoever dies in between leaves it to the next dispatcher, which may have to ask what became of it."""
+    once = tmp_path / "once"
+    monkeypatch.setenv("TRAINDOCK_FAULT", f"{point}:kill")
+    monkeypatch.setenv("TRAINDOCK_FAULT_ONCE", str(once))
+    run = submit("open('outputs/x', 'w').write('x'); import sys; sys.exit(3)")
+    first = dispatcher_of(run.workspace)
+    wait_for(once.exists, f"the dispatcher to come to {point}")
+    wait_for(lambda: container_of(engine, run).status == "exited", "the container's end")
+    monkeypatch.delenv("TRAINDOCK_FAULT")
+    first.wait(10)
+    assert run.record.state.terminal == (point == "dispatcher.before-clean")
+    start.ensure(run.workspace.layout)
+    assert (ended(run).record.reason, run.record.exit["exit_code"]) == (Reason.EXITED_NONZERO, 3)
+    assert "outputs/x" in run.get_file_names()
+
+
 def test_a_dispatcher_removes_what_its_predecessor_left_of_runs_that_have_ended(
     submit: Submit, engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -239,94 +326,3 @@ def test_a_dispatcher_removes_what_its_predecessor_left_of_runs_that_have_ended(
     container.wait()
     start.ensure(run.workspace.layout)
     assert ended(run).record.state is State.COMPLETED
-    wait_for(lambda: container_of(engine, run) is None, "the container to be removed")
-
-
-# ------------------------------------------------------------------------------------- the engine itself
-
-
-@pytest.fixture
-def patient(tmp_path: Path) -> Iterator[Patient]:
-    """Make a workspace with a target on an engine of the test's own."""
-    made: list[Workspace] = []
-
-    def make(url: str, base_image: str, patience: float = 60.0) -> Submit:
-        workspace = make_workspace(tmp_path / "workspace")
-        made.append(workspace)
-        with workspace.layout.settings.open("a") as file:
-            file.write(f'[docker]\nbase_image = "{base_image}"\npatience_seconds = {patience}\n')
-        add_target(workspace, url, network="none")
-        return submitter(workspace, tmp_path)
-
-    yield make
-    for workspace in made:
-        end_everything_in(workspace)
-
-
-@pytest.mark.own_engine
-@pytest.mark.parametrize("how", ["stop", "kill"])
-def test_an_engine_that_is_restarted_ends_the_run_by_that_name(
-    own_engine: MakeEngine, patient: Patient, how: str
-) -> None:
-    """And not as exit code 137, whichever way it went down."""
-    made = own_engine()
-    run = started(patient(made.url, made.base_image)(SLEEPER))
-    getattr(made, how)()
-    made.start()
-    ended(run)
-    assert (run.record.state, run.record.reason) == (State.FAILED, Reason.ENGINE_RESTARTED), run.get_details()
-    assert "live-restore" in run.record.detail
-
-
-@pytest.mark.own_engine
-def test_with_live_restore_the_run_goes_on(own_engine: MakeEngine, patient: Patient) -> None:
-    """It says that the engine is gone, and when it is back it says nothing more."""
-    made = own_engine("--live-restore")
-    run = started(
-        patient(made.url, made.base_image)(
-            """
-            import os, time
-            print("up", flush=True)
-            while not os.path.exists("outputs/go"):
-                time.sleep(0.01)
-            """
-        )
-    )
-    made.kill()
-    wait_for(lambda: "does not answer" in run.record.detail, "the run to say so")
-    made.start()
-    wait_for(lambda: not run.record.detail, "the run to say no more")
-    (run.path / "work" / "outputs" / "go").touch()
-    assert ended(run).record.state is State.COMPLETED, run.get_details()
-
-
-@pytest.mark.own_engine
-def test_a_job_that_ends_while_the_engine_is_gone_has_its_own_end(own_engine: MakeEngine, patient: Patient) -> None:
-    """Its launcher has recorded it."""
-    made = own_engine("--live-restore")
-    run = started(
-        patient(made.url, made.base_image)("import sys, time; print('up', flush=True); time.sleep(2); sys.exit(3)")
-    )
-    made.kill()
-    ended(run)
-    assert (run.record.reason, run.record.exit["exit_code"]) == (Reason.EXITED_NONZERO, 3)
-
-
-@pytest.mark.own_engine
-def test_a_run_is_canceled_while_the_engine_is_gone(own_engine: MakeEngine, patient: Patient) -> None:
-    """Its container's first process is known."""
-    made = own_engine("--live-restore")
-    run = started(patient(made.url, made.base_image)(SLEEPER))
-    made.kill()
-    run.cancel()
-    assert ended(run).record.reason is Reason.CANCELED_BY_USER
-
-
-@pytest.mark.own_engine
-def test_an_engine_that_does_not_come_back_ends_the_run_after_a_while(own_engine: MakeEngine, patient: Patient) -> None:
-    """It took the job with it, and nobody can say more."""
-    made = own_engine()
-    run = started(patient(made.url, made.base_image, patience=1.0)(SLEEPER))
-    made.stop()
-    ended(run)
-    assert (run.record.state, run.record.reason) == (State.FAILED, Reason.ENGINE_LOST), run.get_details()

@@ -14,7 +14,9 @@ from traindock.states import Reason
 def failed(code: int = 1, kind: str = "", message: str = "", command: tuple[str, ...] = ()) -> Any:
     error = {"type": kind, "message": message} if kind else None
     spec = SimpleNamespace(command=command, type="traindock.scriptrun")
-    return SimpleNamespace(reason=Reason.EXITED_NONZERO, environment={}, exit={"exit_code": code, "error": error}, spec=spec)
+    return SimpleNamespace(
+        reason=Reason.EXITED_NONZERO, environment={}, exit={"exit_code": code, "error": error}, spec=spec
+    )
 
 
 @pytest.mark.parametrize(
