@@ -204,12 +204,14 @@ def test_shared_memory_is_what_the_environment_asks_for(
     workspace: Workspace, cluster: DockerCompute, tmp_path: Path
 ) -> None:
     environment = as_it_is()
-    environment.docker.shm_size = "128m"
+    environment.docker.arguments = ["--shm-size", "128m", "--privileged"]
     source = tmp_path / "shm"
     source.mkdir()
     (source / "train.py").write_text("import os; s = os.statvfs('/dev/shm'); print(s.f_blocks * s.f_frsize)")
     config = ScriptRunConfig(source, "train.py", compute_target=cluster, environment=environment)
-    assert stdout_of(ended(Experiment(workspace, "tests").submit(config))).strip() == str(128 << 20)
+    run = ended(Experiment(workspace, "tests").submit(config))
+    assert stdout_of(run).strip() == str(128 << 20)
+    assert any("not used: --privileged." in text for text in warnings_of(run))
 
 
 def test_a_name_of_a_greater_machine_is_a_notice_when_it_is_made_and_in_the_run(

@@ -132,7 +132,7 @@ class DockerSection:
         apt_packages: packages of Debian or Ubuntu to install in the image first.
         base_image_registry: where ``base_image`` comes from, if not from where the engine looks by itself.
         shm_size: size of the shared memory, such as "2g".
-        arguments: further arguments for the container engine.
+        arguments: as for ``docker run``; of these "--shm-size" is used, and a run's warnings name the others.
         gpu_support: kept for old notebooks; the run decides.
     """
 

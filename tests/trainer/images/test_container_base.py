@@ -151,3 +151,20 @@ class TestEnvironmentsOfImages:
     def test_a_name_that_no_image_can_have_is_refused_at_once(self) -> None:
         with pytest.raises(UserErrorException, match="must be in lower case"):
             Environment.from_docker_image("e", "Me/It")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "shared", "unused"),
+    [
+        ((), None, ()),
+        (("--shm-size", "8g"), "8g", ()),
+        (("--ipc=host", "--shm-size=8g", "-v", "/a:/b"), "8g", ("--ipc=host", "-v", "/a:/b")),
+        (("--shm-size",), "", ()),
+    ],
+)
+def test_of_the_arguments_of_docker_run_the_size_of_shared_memory_is_used(
+    arguments: tuple[str, ...], shared: str | None, unused: tuple[str, ...]
+) -> None:
+    base = ContainerBase(arguments=arguments)
+    assert (base.shared_memory, base.unused_arguments) == (shared, unused)
+    assert ContainerBase(arguments=arguments, shm_size="1g").shared_memory == "1g"

@@ -28,7 +28,7 @@ class ContainerBase:
         apt: packages of Debian or Ubuntu to install first.
         registry: where ``image`` comes from, as "https://user:password@host"; None leaves it to the engine's user.
         shm_size: size of the shared memory, such as "2g"; None leaves it to the compute target.
-        arguments: further arguments for the engine, as for ``docker run``.
+        arguments: as for ``docker run``; of these "--shm-size" is used.
 
     Raises:
         UserErrorException: an image or a package has no valid name, or image and Dockerfile are both given.
@@ -58,6 +58,27 @@ class ContainerBase:
                 raise UserErrorException(
                     f"{package!r} is no apt package: use a name such as 'libgl1' or 'ffmpeg=7:5.1'"
                 )
+
+    @property
+    def shared_memory(self) -> str | None:
+        """Size of the shared memory that is asked for, such as "2g", in whichever of the two ways; None for none."""
+        if self.shm_size is not None:
+            return self.shm_size
+        for argument, after in zip(self.arguments, (*self.arguments[1:], ""), strict=True):
+            if argument == "--shm-size":
+                return after
+            if argument.startswith("--shm-size="):
+                return argument.partition("=")[2]
+        return None
+
+    @property
+    def unused_arguments(self) -> tuple[str, ...]:
+        """The arguments that are not used."""
+        words = [*self.arguments]
+        if "--shm-size" in words:
+            place = words.index("--shm-size")
+            del words[place : place + 2]
+        return tuple(word for word in words if not word.startswith("--shm-size="))
 
     def to_json(self) -> dict[str, Any]:
         """The same as plain JSON values."""

@@ -267,7 +267,7 @@ class DockerBackend(Backend):
             cpus=shape.cpus if "cpus" in applies else None,
             memory_bytes=shape.memory_bytes if "memory" in applies else None,
             pids=PIDS if "pids" in applies else None,
-            shm_bytes=memory_bytes_of(container.shm_size) if container and container.shm_size else SHM_BYTES,
+            shm_bytes=memory_bytes_of(shared) if (shared := container and container.shared_memory) else SHM_BYTES,
             network=settings.get("network"),
             read_only=bool(settings.get("read_only")),
             mounts=tuple(Mounted(*mount) for mount in settings.get("mounts") or ()),
@@ -281,6 +281,11 @@ class DockerBackend(Backend):
             found.append(
                 f"the container engine ({facts.kind}) does not limit {' and '.join(ignored)}: the job may use all that "
                 "the machine has"
+            )
+        if (container := _recipe(job).container) and (unused := container.unused_arguments):
+            found.append(
+                f"docker.arguments of the environment are not used: {' '.join(unused)}. The compute target has "
+                "mounts=…, network=…, cpus=… and memory=…; docker.shm_size and environment_variables are the environment's"
             )
         if job.spec.gpus and node.shape.gpus == 0:
             found.append(
