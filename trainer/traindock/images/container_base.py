@@ -64,9 +64,9 @@ class ContainerBase:
         """Size of the shared memory that is asked for, such as "2g", in whichever of the two ways; None for none."""
         if self.shm_size is not None:
             return self.shm_size
-        for argument, after in zip(self.arguments, (*self.arguments[1:], ""), strict=True):
+        for number, argument in enumerate(self.arguments):
             if argument == "--shm-size":
-                return after
+                return "".join(self.arguments[number + 1 : number + 2])
             if argument.startswith("--shm-size="):
                 return argument.partition("=")[2]
         return None

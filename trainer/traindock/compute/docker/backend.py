@@ -285,7 +285,7 @@ class DockerBackend(Backend):
         if (container := _recipe(job).container) and (unused := container.unused_arguments):
             found.append(
                 f"docker.arguments of the environment are not used: {' '.join(unused)}. The compute target has "
-                "mounts=…, network=…, cpus=… and memory=…; docker.shm_size and environment_variables are the environment's"
+                "mounts=…, network=…, cpus=… and memory=…; an environment has docker.shm_size and environment_variables"
             )
         if job.spec.gpus and node.shape.gpus == 0:
             found.append(
