@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import compileall
 import hashlib
 import os
 import secrets
@@ -33,6 +34,8 @@ def inject(workspace: WorkspaceLayout) -> None:
             (temporary / "traindock").mkdir(parents=True)
             for file in source.glob("*.py"):
                 shutil.copyfile(file, temporary / "traindock" / file.name)
+            # Jobs in containers cannot write here, and each would compile all that it imports, launcher included.
+            compileall.compile_dir(temporary, quiet=2)
             try:
                 os.rename(temporary, target)  # noqa: PTH104 (of several processes one wins; replace() would overwrite)
             except OSError:
