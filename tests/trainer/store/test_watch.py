@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from tests.conftest import wait_for
 
 from traindock.store import watch
 from traindock.store.watch import Watcher
@@ -173,7 +174,7 @@ def test_nothing_stays_open(tmp_path: Path, poll: bool) -> None:
         watcher = Watcher([tmp_path / "x", tmp_path], poll=poll)
         watcher.close()
         watcher.close()
-    assert len(os.listdir("/dev/fd")) <= before
+    wait_for(lambda: len(os.listdir("/dev/fd")) <= before, "the kernel to take the descriptors back")
 
 
 def test_without_a_free_inotify_instance_it_looks_for_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

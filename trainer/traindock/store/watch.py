@@ -11,6 +11,7 @@ import os
 import select
 import stat
 import sys
+import threading
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -92,7 +93,8 @@ class Watcher:
     def close(self) -> None:
         """Give back what the kernel keeps for this watcher. Closing twice does no harm."""
         if self._inotify is not None:
-            self._inotify.close()
+            # The kernel keeps whoever closes it for some 10 ms: the end of a run, and the next one, need not wait.
+            threading.Thread(target=self._inotify.close, name="close inotify", daemon=True).start()
             self._inotify = None
         for descriptor in (self._wake_read, self._wake_write):
             if descriptor >= 0:
