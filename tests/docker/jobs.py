@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import textwrap
 import time
@@ -110,3 +111,10 @@ def stopped_before_launch(submit: Submit, monkeypatch: pytest.MonkeyPatch, tmp_p
     wait_for(lambda: dispatcher_of(run.workspace).status() == psutil.STATUS_STOPPED, "the dispatcher to stop")
     monkeypatch.delenv("TRAINDOCK_FAULT")
     return run
+
+
+def labelled(engine: docker.DockerClient, base: str, name: str, label: str) -> str:
+    """Make an image of its own upon another one; returns its id."""
+    dockerfile = f"FROM {base}\nLABEL traindock.test.which={label}-{name.replace(':', '-')}\n"
+    image, _ = engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=name, rm=True, forcerm=True)
+    return str(image.id)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-import pytest
+import os
+from dataclasses import replace
 
-from traindock.compute.base import Backend
+import docker
+import pytest
+from tests.docker.jobs import labelled
+
+from traindock.compute.base import Backend, EnvironmentGone, Job, Plan
 from traindock.compute.docker.backend import DockerBackend
 from traindock.images.recipe import Recipe
-from traindock.testing.contract import BackendContract
+from traindock.testing.contract import BackendContract, MakeJob
 
 
 @pytest.mark.core
@@ -24,3 +29,23 @@ class TestDocker(BackendContract):
     @pytest.fixture
     def workspace_settings(self, base_image: str) -> str:
         return f'[docker]\nbase_image = "{base_image}"\n'
+
+    def test_an_image_that_is_removed_is_missed_also_by_who_has_used_it(
+        self, backend: Backend, make_job: MakeJob, engine: docker.DockerClient, base_image: str
+    ) -> None:
+        """What is known of it does not stand for it."""
+        image = labelled(engine, base_image, f"traindock-test/vanishing:{os.urandom(4).hex()}", "known")
+
+        def prepared(job: Job) -> Plan:
+            plan = backend.prepare(job, backend.plan(job), lambda: False)
+            return replace(plan, request={**plan.request, "body": {**plan.request["body"], "Image": image}})
+
+        try:
+            first, second = make_job("pass"), make_job("pass")
+            backend.launch(first, prepared(first))
+            assert (backend.follow(first, lambda: None).exit or {})["exit_code"] == 0
+            backend.clean(first)
+        finally:
+            engine.images.remove(image, force=True)
+        with pytest.raises(EnvironmentGone, match=image):
+            backend.launch(second, prepared(second))

@@ -17,6 +17,7 @@ from tests.docker.jobs import (
     check_nothing_is_left,
     container_of,
     ended,
+    labelled,
     stdout_of,
     stopped_before_launch,
     submitter,
@@ -160,15 +161,6 @@ def test_an_image_that_was_removed_before_the_launch_is_looked_for_once_more(
         ended(run)
     finally:
         engine.images.remove(name, force=True)
-
-
-def labelled(engine: docker.DockerClient, base: str, name: str, label: str) -> str:
-    """Make an image of its own upon another one; returns its id."""
-    import io
-
-    dockerfile = f"FROM {base}\nLABEL traindock.test.which={label}-{name.replace(':', '-')}\n"
-    image, _ = engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=name, rm=True, forcerm=True)
-    return str(image.id)
 
 
 def test_an_image_that_was_removed_and_that_nobody_can_have_again_is_named(

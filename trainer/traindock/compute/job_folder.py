@@ -141,6 +141,7 @@ def write_launch_request(
             "own_group": own_group,
             "leases": [list(lease) for lease in leases],
         },
+        durable=False,  # who finds no job after a power failure writes it anew
     )
 
 

@@ -163,7 +163,7 @@ class RunDriver(threading.Thread):
             self._check_withdrawn()
         backend = self._backend = self._backend_of()
         job = self._job = self._workspace.job(record)
-        if not backend.started(job):
+        if self._is_new(record) or not backend.started(job):
             self._launch(backend, job, record)
         else:
             log.info("adopted %s", job.run_id)
@@ -186,6 +186,10 @@ class RunDriver(threading.Thread):
                 leased = list(read_json(job.layout.plan_json).get("devices") or ())
         there = backend.devices() if leased else []
         return [device for device in leased if device not in there]
+
+    def _is_new(self, record: RunRecord) -> bool:
+        """Whether no dispatcher can have launched the job: only its own mark speaks louder than its record."""
+        return record.state is State.NOT_STARTED and not self.folder.layout.started_json.exists()
 
     def _accompany(self) -> Ending:
         """Take a run through its states whose process was there before, and is not ours to start or to end."""
@@ -210,7 +214,7 @@ class RunDriver(threading.Thread):
         self._check_withdrawn()
         backend.check(job.spec, job.settings)
         planned = backend.plan(job)
-        write_json(job.layout.plan_json, planned.to_json())
+        write_json(job.layout.plan_json, planned.to_json(), durable=False)  # it is written again before the launch
         self._advance(State.PREPARING, since=(State.NOT_STARTED,))
         plan = backend.prepare(job, planned, self._withdrawn)
         self._check_withdrawn()

@@ -175,12 +175,12 @@ class DockerBackend(Backend):
         """Lay out the working directory, and make and start the container, whose launcher records its own start."""
         # The launcher sees to it that no script runs twice; this, that nobody takes its folder away meanwhile.
         with alone(job.layout.driver):
-            if not self.started(job):
+            if not _is_marked(job):  # a container that runs, and has not made its mark yet, is found by launch
                 launch(connect(self.url), job, plan, lease)
 
     def started(self, job: Job) -> bool:
         """Whether the launcher's mark is there, or its container runs and may be about to make it."""
-        if job.layout.started_json.exists() or processes.lock_is_held(job.layout.launch_lock):
+        if _is_marked(job):
             return True
         found = containers.find(connect(self.url), container_name(job.run_id, job.attempt))
         return found is not None and is_own(found, job) and containers.is_running(found)
@@ -314,6 +314,10 @@ class DockerBackend(Backend):
             request=create_request(job, around),
             mounts={mount.source: mount.target for mount in all_mounts(job, around)},
         )
+
+
+def _is_marked(job: Job) -> bool:
+    return job.layout.started_json.exists() or processes.lock_is_held(job.layout.launch_lock)
 
 
 def _gpus(count: int) -> str:

@@ -59,6 +59,7 @@ class Engine:
         self.api_version = _spoken(version)
         self._version = version
         self._facts: tuple[float, EngineFacts] | None = None
+        self._image_configs: dict[str, dict[str, Any]] = {}
 
     @cached_property
     def client(self) -> docker.DockerClient:
@@ -89,6 +90,18 @@ class Engine:
                 facts = facts_of(self._info(), self._version, self._controllers())
             self._facts = (time.monotonic(), facts)
         return self._facts[1]
+
+    def image_config(self, image_id: str) -> dict[str, Any]:
+        """Return the configuration of an image, asked once: what an id names never changes, but it may be removed.
+
+        Raises:
+            docker.errors.DockerException: the engine does not have it, or does not answer.
+        """
+        found = self._image_configs.get(image_id)
+        if found is None:
+            found = self.api.inspect_image(image_id)["Config"]  # type: ignore[no-untyped-call]
+            self._image_configs[image_id] = found
+        return found
 
     def _info(self) -> dict[str, Any]:
         """Ask in the engine's own version of the API, which leaves out its devices in those that docker-py knows."""

@@ -42,9 +42,9 @@ _MISSING_SOURCE: Final = re.compile(r"bind source path does not exist: (\S.*)|st
 
 def launch(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -> None:
     """See :meth:`traindock.compute.base.Backend.launch`; nobody else launches the job meanwhile."""
-    cancelling.begin(job)
     name = str(plan.request["name"])
     if _cleared(engine, job, name):
+        cancelling.begin(job)
         lay_out(job)
         _make_folders(job)
         _check_sources(job, plan)
@@ -121,10 +121,9 @@ def _image(engine: Engine, plan: Plan) -> dict[str, Any]:
     image = plan.request["body"]["Image"]
     with engine.translated("look at the image"):
         try:
-            found: dict[str, Any] = engine.api.inspect_image(image)["Config"]  # type: ignore[no-untyped-call]
+            return engine.image_config(image)
         except NotFound:
             raise EnvironmentGone(f"the image {image} was removed from the container engine") from None
-    return found
 
 
 def _created(engine: Engine, job: Job, plan: Plan) -> str:
