@@ -5,12 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
-import zipfile
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 
 from benchmarks.harness import Bench, Result, in_turn, interleaved, median, row, timed
+from benchmarks.packages import wheel
 from benchmarks.peers import mlflow_server, variables
 from benchmarks.workspaces import processes_below, workspace_of
 from traindock import Environment, Experiment, ScriptRunConfig
@@ -118,15 +118,7 @@ def mlflow_run(bench: Bench, project: Path, mark: Path) -> float | None:
 @row
 def prepare_unchanged(bench: Bench) -> Iterator[Result]:
     """Preparing an environment that is there: the caller's own, and one that was built before."""
-    package = bench.folder / "packages" / "bench_package-1.0-py3-none-any.whl"
-    package.parent.mkdir()
-    with zipfile.ZipFile(package, "w") as wheel:
-        wheel.writestr("bench_package.py", "")
-        wheel.writestr(
-            "bench_package-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: bench-package\nVersion: 1.0"
-        )
-        wheel.writestr("bench_package-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\n")
-        wheel.writestr("bench_package-1.0.dist-info/RECORD", "")
+    package = wheel(bench.folder / "packages", "bench-package")
     settings = BuildSettings(find_links=(str(package.parent),), offline=True)
 
     def prepare(package: str) -> str:
