@@ -10,18 +10,20 @@ import json
 import os
 import secrets
 import shutil
-import socket
-import subprocess
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import pytest
-from tests.conftest import end_everything_in, make_workspace, wait_for
-from tests.docker import base_images, engines
+from tests.conftest import end_everything_in, make_workspace
+from tests.docker import base_images, engines, registries
 from tests.docker.engines import OwnEngine
+from tests.docker.places import WORKSPACE_LABEL, Place
 from tests.trainer.images.conftest import Shelf
+
+from traindock.images import engines as engines_asked
+from traindock.images import volumes
 
 if TYPE_CHECKING:
     import docker
@@ -84,6 +86,14 @@ def remove_labelled(client: docker.DockerClient, label: str) -> None:
         _though_gone(network.remove)
     for image in client.images.list(all=True, filters=wanted):
         _though_gone(client.images.remove, image.id, force=True)
+
+
+def remove_images(client: docker.DockerClient, words: str) -> None:
+    """Take away all names of images with ``words`` in them, and with its last name the image."""
+    for image in client.images.list():
+        for tag in image.tags:
+            if words in tag:
+                _though_gone(client.images.remove, tag)
 
 
 def _though_gone(remove: Callable[..., Any], *arguments: Any, **options: Any) -> None:
@@ -165,38 +175,57 @@ def shelf(tmp_path: Path) -> Shelf:
     return Shelf(tmp_path / "shelf")
 
 
-@pytest.fixture
-def registry(tmp_path: Path) -> Iterator[str]:
-    """An empty registry at a port of loopback, which engines may use without TLS; its ``host:port``."""
-    program = shutil.which("docker-registry") or shutil.which("registry")
-    if program is None:
-        lacking("no docker-registry on this machine; Debian and Ubuntu: apt-get install docker-registry")
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        address = f"127.0.0.1:{taken.getsockname()[1]}"
-    configuration = {
-        "version": "0.1",
-        "storage": {"filesystem": {"rootdirectory": str(tmp_path / "registry")}, "delete": {"enabled": True}},
-        "http": {"addr": address},
-        "log": {"level": "warn"},
-    }
-    file = tmp_path / "registry.yml"
-    file.write_text(json.dumps(configuration))  # JSON is YAML
-    with (tmp_path / "registry.log").open("w") as log:
-        process = subprocess.Popen([program, "serve", str(file)], stdout=log, stderr=log)
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[registries.Served]:
+    """A registry at a port of loopback, which engines may use without TLS.
+
+    One for all tests, each with repositories of its own, since the first push of a base image takes half a minute.
+    """
     try:
-        wait_for(lambda: _listens(address, process), f"a registry at {address}")
-        yield address
-    finally:
-        process.kill()
-        process.wait()
+        with registries.serve(tmp_path_factory.mktemp("registry")) as made:
+            yield made
+    except registries.NoRegistry as error:
+        lacking(str(error))
 
 
-def _listens(address: str, process: subprocess.Popen[bytes]) -> bool:
-    assert process.poll() is None, "the registry ended; its log is beside its storage"
-    host, _, port = address.partition(":")
-    with socket.socket() as attempt:
-        return attempt.connect_ex((host, int(port))) == 0
+@pytest.fixture
+def registry(served: registries.Served, engine: docker.DockerClient) -> Iterator[str]:
+    """The address of a registry with a path of the test's own, as in settings.toml."""
+    address = f"{served.address}/{secrets.token_hex(6)}"
+    yield address
+    remove_images(engine, address)
+
+
+@pytest.fixture(scope="session")
+def preloaded(served: registries.Served, engine: docker.DockerClient, base_image: str) -> Iterator[str]:
+    """A path in the registry's storage to whose repositories images upon the base image are pushed within seconds.
+
+    Also through other addresses of the same storage: the engine asks whether a layer of that size is there already.
+    """
+    path = secrets.token_hex(6)
+    for name in ("environment", "base"):
+        registries.push(engine, base_image, f"{served.address}/{path}/traindock-{name}")
+    yield path
+    remove_images(engine, path)
+
+
+@pytest.fixture
+def place(
+    tmp_path: Path,
+    engine: docker.DockerClient,
+    engine_url: str,
+    base_image: str,
+    shelf: Shelf,
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Place]:
+    """A workspace's environments, with a volume of their own; images and containers are removed with it."""
+    name, repository = f"traindock-test-{secrets.token_hex(6)}", f"traindock-test-{secrets.token_hex(6)}"
+    monkeypatch.setattr(volumes, "volume_name", lambda: name)
+    monkeypatch.setattr(engines_asked, "REPOSITORY", repository)
+    yield Place(tmp_path / "place", engine_url, base_image, shelf, name)
+    remove_labelled(engine, f"{WORKSPACE_LABEL}={name}")
+    remove_images(engine, repository)
+    _though_gone(lambda: engine.volumes.get(name).remove(force=True))
 
 
 MakeEngine = Callable[..., OwnEngine]

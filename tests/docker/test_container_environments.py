@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import contextlib
 import io
 import json
 import os
@@ -16,135 +14,21 @@ import tarfile
 import textwrap
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conftest import wait_for
-from tests.docker.conftest import remove_labelled
+from tests.docker.places import WORKSPACE_LABEL, Place
 
-from traindock.compute.docker.engine import connect
-from traindock.compute.docker.probe import probe
 from traindock.errors import EnvironmentBuildException, UserErrorException
-from traindock.images import engines, volumes
+from traindock.images import volumes
 from traindock.images.container_base import ContainerBase
-from traindock.images.containers import ContainerEnvironment, ContainerPlan, DockerWishes, Owner, forget, plan, prepare
+from traindock.images.containers import ContainerEnvironment, forget
 from traindock.images.engines import VOLUME_PLACE
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildCanceled, BuildSettings
-from traindock.store.layout import WorkspaceLayout
-
-if TYPE_CHECKING:
-    import docker
-    from tests.trainer.images.conftest import Shelf
-
-WORKSPACE_LABEL = "traindock.workspace"
-KEY_LABEL = "traindock.key"
-
-
-class Place:
-    """A workspace's folder of environments, and what is asked for there."""
-
-    def __init__(self, root: Path, url: str, base: str, shelf: Shelf, label: str) -> None:
-        self.root = root
-        self.environments = root / "environments"
-        self.log_file = root / "build.txt"
-        self.engine = connect(url)
-        self.base = base
-        self.shelf = shelf
-        self.labels = {WORKSPACE_LABEL: label, KEY_LABEL: label}
-        (root / "workspace").mkdir(parents=True, exist_ok=True)
-
-    @property
-    def settings(self) -> BuildSettings:
-        return replace(self.shelf.settings, variables={"PATH": os.environ["PATH"], "HOME": str(self.root)})
-
-    def _options(self, form: str, settings: BuildSettings | None, base: str | None) -> dict[str, Any]:
-        return {
-            "engine": self.engine,
-            "environments": self.environments,
-            "settings": settings or self.settings,
-            "docker": DockerWishes(form=form, base_image=base or self.base),  # type: ignore[arg-type]
-            "caller": sys.executable,
-        }
-
-    def plan(
-        self, recipe: Recipe, form: str = "volume", settings: BuildSettings | None = None, base: str | None = None
-    ) -> ContainerPlan:
-        return plan(recipe, **self._options(form, settings, base))
-
-    def prepare(
-        self,
-        recipe: Recipe,
-        form: str = "volume",
-        settings: BuildSettings | None = None,
-        base: str | None = None,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> ContainerEnvironment:
-        layout = WorkspaceLayout(self.root / "workspace")
-        owner = Owner(lambda image, python: probe(self.engine, image, python, layout), self.labels)
-        return prepare(
-            recipe, **self._options(form, settings, base), owner=owner, log=self.log_file, cancelled=cancelled
-        )
-
-    @property
-    def log(self) -> str:
-        return self.log_file.read_text("utf-8") if self.log_file.exists() else ""
-
-    def ask(self, made: ContainerEnvironment, code: str, *, user: str = "65534:65534") -> str:
-        """What Python prints in a container with the environment, mounted as in jobs: read-only."""
-        from docker.types import Mount
-
-        mounts = [Mount(VOLUME_PLACE, made.volume, type="volume", read_only=True)] if made.volume else []
-        mine = (
-            f"{os.getuid()}:{os.getgid()}" if made.volume and "rootless" not in str(self.engine.facts().kind) else user
-        )
-        output: bytes = self.engine.client.containers.run(
-            made.image,
-            entrypoint=[made.python, "-c", code],
-            user="0:0" if "rootless" in str(self.engine.facts().kind) else mine,
-            environment=dict(made.variables),
-            mounts=mounts,
-            network_mode="none",
-            labels=self.labels,
-            remove=True,
-            stderr=False,
-        )
-        return output.decode().strip()
-
-    def containers(self) -> list[Any]:
-        filters = {"label": f"{WORKSPACE_LABEL}={self.labels[WORKSPACE_LABEL]}"}
-        found: list[Any] = self.engine.api.containers(all=True, filters=filters)
-        return found
-
-
-@pytest.fixture
-def place(
-    tmp_path: Path,
-    engine: docker.DockerClient,
-    engine_url: str,
-    base_image: str,
-    shelf: Shelf,
-    monkeypatch: pytest.MonkeyPatch,
-) -> Iterator[Place]:
-    """A workspace with a volume of its own; images and containers are removed with it."""
-    import docker.errors
-
-    name, repository = f"traindock-test-{secrets.token_hex(6)}", f"traindock-test-{secrets.token_hex(6)}"
-    monkeypatch.setattr(volumes, "volume_name", lambda: name)
-    monkeypatch.setattr(engines, "REPOSITORY", repository)
-    made = Place(tmp_path / "place", engine_url, base_image, shelf, name)
-    yield made
-    remove_labelled(engine, f"{WORKSPACE_LABEL}={name}")
-    for image in engine.images.list(filters={"reference": [f"{repository}/*", f"localhost/{repository}/*"]}):
-        for tag in image.tags:
-            if repository in tag:
-                engine.images.remove(tag)
-    with contextlib.suppress(docker.errors.NotFound):
-        engine.volumes.get(name).remove(force=True)
 
 
 class TestVolume:
@@ -259,7 +143,7 @@ class TestVolume:
             import sys
             sys.path[:0] = {[p for p in sys.path if p]!r}
             from pathlib import Path
-            from tests.docker.test_container_environments import Place
+            from tests.docker.places import Place
             from tests.trainer.images.conftest import Shelf
             from traindock.images import volumes
             from traindock.images.recipe import Recipe
@@ -463,90 +347,6 @@ class TestBases:
             "the end of the step",
             10,
         )
-
-
-class Registry:
-    """Answers as a registry that has nothing does, or that wants to know who asks."""
-
-    def __init__(self, *, who: str | None = None) -> None:
-        self.asked: list[str] = []
-        self.given: list[str] = []
-
-        class Handler(BaseHTTPRequestHandler):
-            def do_GET(handler) -> None:  # noqa: N805
-                self.asked.append(handler.path)
-                given = handler.headers.get("Authorization", "").removeprefix("Basic ")
-                if given:
-                    self.given.append(base64.b64decode(given).decode())
-                known = who is None or who in self.given[-1:]
-                wrong = "MANIFEST_UNKNOWN" if known else "UNAUTHORIZED"
-                status = 200 if known and handler.path == "/v2/" else 404 if known else 401
-                body = json.dumps({"errors": [{"code": wrong, "message": wrong.lower().replace("_", " ")}]}).encode()
-                handler.send_response(status)
-                handler.send_header("Docker-Distribution-Api-Version", "registry/2.0")
-                if status == 401:
-                    handler.send_header("WWW-Authenticate", 'Basic realm="test"')
-                handler.send_header("Content-Type", "application/json")
-                handler.send_header("Content-Length", str(len(body)))
-                handler.end_headers()
-                handler.wfile.write(body if handler.command == "GET" else b"")
-
-            do_HEAD = do_GET  # noqa: N815
-
-            def log_message(handler, *words: object) -> None:  # noqa: N805
-                pass
-
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.address = f"127.0.0.1:{self.server.server_address[1]}"
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
-
-    def close(self) -> None:
-        self.server.shutdown()
-        self.server.server_close()
-
-
-class TestRegistries:
-    def test_an_image_that_a_registry_has_not_is_said_to_be_unknown(self, place: Place) -> None:
-        registry = Registry()
-        with pytest.raises(EnvironmentBuildException, match=rf"there is no image {registry.address}/it:1 at"):
-            place.prepare(Recipe(container=ContainerBase(image=f"{registry.address}/it:1")))
-        registry.close()
-
-    def test_one_that_wants_to_know_who_asks_is_told_so_and_given_what_the_environment_says(self, place: Place) -> None:
-        registry = Registry(who="me:p@ss")
-        image = f"{registry.address}/it:1"
-        with pytest.raises(EnvironmentBuildException, match=r"does not give out .*docker login.*base_image_registry"):
-            place.prepare(Recipe(container=ContainerBase(image=image)))
-        base = ContainerBase(image="it:1", registry=f"http://me:p%40ss@{registry.address}")
-        with pytest.raises(EnvironmentBuildException, match=f"there is no image {image}"):
-            place.prepare(Recipe(container=base))
-        assert registry.given[-1] == "me:p@ss"
-        assert "p@ss" not in place.log
-        registry.close()
-
-    def test_what_is_pulled_is_known_by_its_digest_and_a_rebuild_pulls_anew(self, place: Place, registry: str) -> None:
-        images = place.engine.client.images
-        name = f"{registry}/it"
-        place.engine.client.api.tag(place.base, name, "1")
-        for answer in place.engine.client.api.push(name, "1", stream=True, decode=True):
-            assert "error" not in answer
-        images.remove(f"{name}:1")
-        recipe = Recipe(container=ContainerBase(image=f"{name}:1"))
-        looked = place.plan(recipe)
-        assert (looked.how, looked.base_id) == ("build", "")
-        assert "is to be pulled" in looked.why
-        made = place.prepare(recipe)
-        assert made.base_digest.startswith(f"{name}@sha256:")
-        assert place.plan(recipe).base_digest == made.base_digest
-        before = place.log.count("Pulling")
-        place.prepare(recipe)
-        assert place.log.count("Pulling") == before
-        place.prepare(replace(recipe, built_after=time.time()))
-        assert place.log.count("Pulling") == before + 1
-        for found in images.list(name=name):
-            for tag in found.tags:
-                if tag.startswith(name):
-                    images.remove(tag)
 
 
 class TestImages:

@@ -29,6 +29,11 @@
     ├── Detached                        waiting was interrupted; the run goes on
     ├── RunCanceledException            somebody asked for the end of the run that this code logs into
     ├── EnvironmentBuildException       an environment could not be built
+    │   └── RegistryException           a registry did not give, or take, an image
+    │       ├── RegistryDeniedException        not to, or from, somebody with these credentials
+    │       ├── RegistryUnreachableException   it does not answer, or there is no such host
+    │       ├── RegistryInsecureException      it speaks no HTTPS, or has a certificate that the engine does not trust
+    │       └── ImageNotFoundException         it has no image of that name
     ├── StoreException                  the workspace's files are damaged, too new, or the disk refuses
     └── InternalError                   a fault of Traindock itself
         └── InvalidTransition           a state change that the table of transitions forbids
@@ -300,6 +305,36 @@ class EnvironmentBuildException(TraindockError):
         self.log_tail = list(log_tail)
         colon = ":" if self.log_tail else ""
         super().__init__("\n".join([summary + colon, *(f"    {line}" for line in self.log_tail)]))
+
+
+class RegistryException(EnvironmentBuildException):
+    """A registry did not give, or take, an image; the text says why and what to do."""
+
+    code = "registry"
+
+
+class RegistryDeniedException(RegistryException):
+    """The registry wants to know who asks, or does not allow it to whoever asks."""
+
+    code = "registry_denied"
+
+
+class RegistryUnreachableException(RegistryException):
+    """The registry does not answer, or there is no host of its name."""
+
+    code = "registry_unreachable"
+
+
+class RegistryInsecureException(RegistryException):
+    """The registry speaks no HTTPS, or has a certificate that the container engine does not trust."""
+
+    code = "registry_insecure"
+
+
+class ImageNotFoundException(RegistryException):
+    """The registry has no image of that name."""
+
+    code = "image_not_found"
 
 
 class StoreException(TraindockError):

@@ -105,7 +105,10 @@ def check_image_name(name: object) -> None:
         UserErrorException: it could not; the text says what is wrong.
     """
     if isinstance(name, str) and _IMAGE.fullmatch(name):
-        return
+        host, slash, _ = name.partition("/")
+        # without one of these it is no host, and the engine takes it for a part of the name
+        if not slash or host == host.lower() or "." in host or ":" in host:
+            return
     lower = isinstance(name, str) and _IMAGE.fullmatch(name.lower())
     hint = "its name must be in lower case" if lower else "use a name such as 'python:3.11-slim' or 'ghcr.io/me/it:1.0'"
     raise UserErrorException(f"{name!r} cannot be the name of an image: {hint}")

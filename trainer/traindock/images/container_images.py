@@ -20,9 +20,11 @@ from traindock.images.builder import fail, relax
 from traindock.images.container_sources import PLACE
 from traindock.images.engine_builds import BuildContext, ImageBuild, build_image, has_buildx, lock_file
 from traindock.images.engine_memory import EngineMemory
+from traindock.images.engine_work import ROLE_LABEL
 from traindock.images.engines import ContainerEngine, repository
 from traindock.images.fill_request import ContainerBuild
 from traindock.images.recipe import canonical_requirement, parse_requirement
+from traindock.images.shared_images import SharedImages
 from traindock.images.uv import Outcome
 from traindock.images.venvs import locked
 
@@ -43,11 +45,13 @@ class Image:
         id: "sha256:…".
         record: as in :class:`traindock.images.volumes.Filled`.
         found: whether it was there already.
+        pulled: the name in a registry that it was pulled by, or "".
     """
 
     id: str
     record: Mapping[str, Any]
     found: bool
+    pulled: str = ""
 
 
 def image_name(engine: ContainerEngine, key: str) -> str:
@@ -81,20 +85,22 @@ def _is_framework(text: str) -> bool:
     return name in _FRAMEWORK or name.startswith("nvidia-")
 
 
-def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild) -> Image:
-    """Build the image of an environment; who builds the same at the same time is waited for.
+def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild, shared: SharedImages) -> Image:
+    """Pull or build the image of an environment; who makes the same at the same time is waited for.
 
     Raises:
         BuildCanceled: ``wanted.cancelled`` said so.
         EnvironmentBuildException: it cannot be built; the text has the step and its last lines.
     """
     buildx = has_buildx(wanted.settings.variables)
-    _check(wanted, buildx)
     with locked(lock_file(engine, image_name(engine, wanted.key)), wanted.log, wanted.cancelled):
         found = known(engine, memory, wanted.key, wanted.recipe.built_after)
         if found is not None:
-            wanted.log.say("Hit: somebody else has built it meanwhile.")
+            wanted.log.say("Hit: somebody else has made it meanwhile.")
             return found
+        if pulled := _pulled(engine, memory, wanted, shared):
+            return pulled
+        _check(wanted, buildx)
         base = tagged(engine, wanted.base)
         warnings = list(wanted.warnings)
         requirements = [canonical_requirement(text) for text in wanted.requirements]
@@ -128,9 +134,46 @@ def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild)
         made = inspect(engine, image_name(engine, wanted.key))
         if made is None:
             raise EnvironmentBuildException("the image was built, and the container engine does not have it")
-        record = _record(engine, made.id)
+        record = _record(engine, made.id, wanted.labels)
         memory.remember("image", made.id, record)
         return Image(made.id, record, found=False)
+
+
+def _pulled(
+    engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild, shared: SharedImages
+) -> Image | None:
+    """The image as the workspace's registry has it; what somebody else has put there under its name is left alone."""
+    import docker.errors
+
+    local = image_name(engine, wanted.key)
+    if wanted.recipe.built_after is not None or not shared.fetch(local):
+        return None
+    name, made = shared.fetched[-1], inspect(engine, local)
+    if made is None:
+        return None
+    with contextlib.suppress(docker.errors.APIError, StoreException, ValueError):
+        record = _record(engine, made.id, wanted.labels)
+        if record.get("key") == wanted.key:
+            memory.remember("image", made.id, record)
+            return Image(made.id, record, found=False, pulled=name)
+    shared.fetched.remove(name)
+    shared.warnings.append(f"{name} is not an image of this environment, whatever its name says; so one was built here")
+    wanted.log.say(f"Notice: {shared.warnings[-1]}.")
+    for each in (local, name):
+        with contextlib.suppress(docker.errors.APIError):
+            engine.api.remove_image(each)
+    return None
+
+
+def record_of(
+    engine: ContainerEngine, memory: EngineMemory, image: str, labels: Mapping[str, str]
+) -> Mapping[str, Any]:
+    """What is in an image (its id) of an environment, also where another workspace has made it."""
+    record = memory.recall("image", image)
+    if record is None:
+        record = _record(engine, image, labels)
+        memory.remember("image", image, record)
+    return record
 
 
 def _explained(
@@ -231,12 +274,14 @@ def _packages(folder: str) -> list[Path]:
     return [path for path in sorted(Path(folder).iterdir()) if path.is_file() and path.name.endswith(_PACKAGES)]
 
 
-def _record(engine: ContainerEngine, image: str) -> dict[str, Any]:
+def _record(engine: ContainerEngine, image: str, labels: Mapping[str, str]) -> dict[str, Any]:
     """What ``fill.py`` wrote last into the image."""
     import docker.errors
 
     api = engine.api
-    container = api.create_container_from_config({"Image": image, "Entrypoint": [PYTHON]})["Id"]
+    container = api.create_container_from_config(
+        {"Image": image, "Entrypoint": [PYTHON], "Labels": {**labels, ROLE_LABEL: "probe"}}
+    )["Id"]
     try:
         stream, _ = api.get_archive(container, f"{dockerfiles.ENVIRONMENT}/complete.json")
         with tarfile.open(fileobj=io.BytesIO(b"".join(stream))) as tar:

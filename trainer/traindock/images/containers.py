@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from traindock.errors import EnvironmentBuildException, UserErrorException
+from traindock.errors import ImageNotFoundException, UserErrorException
 from traindock.images import addresses, container_images, frameworks, image_pythons, pythons, volumes
-from traindock.images.bases import Base, BaseAsked, ImageUnknown, base_asked
+from traindock.images.bases import Base, BaseAsked, base_asked
 from traindock.images.conda import Translation, translate
+from traindock.images.container_plans import ContainerEnvironment, ContainerPlan
 from traindock.images.container_sources import sources_in_container
-from traindock.images.engine_builds import ImageBuild, has_buildx
+from traindock.images.engine_builds import ImageBuild
 from traindock.images.engine_memory import EngineMemory
 from traindock.images.engine_work import remove_left_behind
 from traindock.images.engines import VOLUME_PLACE, ContainerEngine, DockerWishes, Owner
@@ -27,7 +28,8 @@ from traindock.images.image_pythons import ImagePython
 from traindock.images.interpreters import probe
 from traindock.images.pythons import PythonWanted
 from traindock.images.recipe import Recipe
-from traindock.images.uv import BuildCanceled, BuildLog, BuildSettings, mask
+from traindock.images.shared_images import SharedImages
+from traindock.images.uv import BuildCanceled, BuildLog, BuildSettings
 from traindock.images.venvs import describe
 
 __all__ = [
@@ -45,76 +47,6 @@ _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
 
 
 @dataclass(frozen=True, slots=True)
-class ContainerPlan:
-    """What :func:`prepare` would do.
-
-    Attributes:
-        how: "cached" where all is there, "build" where something is to be pulled, built or looked for in the volume,
-            "base" where the image's own Python has all that is asked for, "user_managed" where it is used as it is.
-        key: SHA-256 (hex) of what the environment consists of; "" where the base image is not there yet.
-        why: one sentence for people.
-        form: what holds the packages.
-        base_asked: the base image as it was asked for, for people.
-        base_id: id of the base image that the environment is built upon (with the user's Dockerfile and apt packages
-            in it); "" where it is not there yet.
-        base_digest: "name@sha256:…" of the base image, or "" where it comes from no registry.
-        python: path of the interpreter in the container; "" where it is not known yet.
-        image: what to run, by id; "" where it is not known yet.
-        volume: name of the volume to mount read-only at :data:`VOLUME_PLACE`, or None.
-        variables: PATH of the container and, where there is one, VIRTUAL_ENV.
-        warnings: what is changed in what the user asked for, as far as that is known.
-        packages: "name==version" of what is installed, where that is known.
-    """
-
-    how: Literal["cached", "build", "base", "user_managed"]
-    key: str
-    why: str
-    form: Literal["volume", "image"]
-    base_asked: str
-    base_id: str = ""
-    base_digest: str = ""
-    python: str = ""
-    image: str = ""
-    volume: str | None = None
-    variables: Mapping[str, str] = field(default_factory=dict)
-    warnings: tuple[str, ...] = ()
-    packages: tuple[str, ...] = ()
-
-    def to_json(self) -> dict[str, Any]:
-        """The plan as plain JSON values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
-class ContainerEnvironment:
-    """An environment that containers can run in; what is not described here is as in :class:`ContainerPlan`.
-
-    Attributes:
-        how: whose it is: built earlier, built now by uv or conda, or the image's own.
-        seconds: what making it ready took.
-    """
-
-    how: Literal["cached", "built", "conda", "base", "user_managed"]
-    key: str
-    why: str
-    form: Literal["volume", "image"]
-    base_asked: str
-    base_id: str
-    base_digest: str
-    python: str
-    image: str
-    volume: str | None
-    variables: Mapping[str, str]
-    warnings: tuple[str, ...]
-    packages: tuple[str, ...]
-    seconds: float
-
-    def to_json(self) -> dict[str, Any]:
-        """The environment as plain JSON values."""
-        return asdict(self)
-
-
-@dataclass(frozen=True, slots=True)
 class _Wanted:
     """What a recipe asks for, before anything is known of an image."""
 
@@ -126,6 +58,7 @@ class _Wanted:
     notices: tuple[str, ...]
     bases: tuple[BaseAsked, ...]
     form: Literal["volume", "image"]
+    registry: str
 
 
 def plan(
@@ -238,7 +171,7 @@ def _wanted(
     bases = tuple(base_asked(recipe.container, name, recipe.built_after) for name in dict.fromkeys(names))
     form: Literal["volume", "image"] = "image" if docker.makes_images else "volume"
     requirements = frameworks.requirements_of(recipe, translation.pip)
-    return _Wanted(recipe, want, translation, requirements, contents, notices, bases, form)
+    return _Wanted(recipe, want, translation, requirements, contents, notices, bases, form, docker.registry)
 
 
 def _versions(want: PythonWanted, mine: int) -> list[str]:
@@ -342,6 +275,7 @@ def _in_image(
     found = container_images.known(engine, memory, key, wanted.recipe.built_after)
     if found is None:
         why = f"{against}; there is no image {container_images.image_name(engine, key)[:40]}…"
+        why += f" here: it is pulled from {wanted.registry}, or built" if wanted.registry else ""
         return ContainerPlan("build", key, why, **facts, warnings=warnings)
     why = f"{against}; it was built before, as the image {found.id[:19]}"
     values = _environment(container_images.PYTHON, base, found.record, wanted)
@@ -374,7 +308,18 @@ class _Preparation:
 
     def run(self) -> ContainerEnvironment:
         memory = EngineMemory(self.environments, self.engine)
-        base = self._base(memory)
+        shared = SharedImages(self.engine, self.docker.registry, self.settings.variables, self.out, self.cancelled)
+        asked, base = self._base(memory, shared)
+        made = self._made(memory, base, shared)
+        why = made.why
+        if shared.fetched and made.how != "pulled":
+            why = f"{why}; {base.name} was pulled from {shared.registry}"
+        images = asked.made_here(self.engine, base) if self.docker.registry else {}
+        if made.form == "image" and made.how in ("cached", "built", "pulled"):
+            images[container_images.image_name(self.engine, made.key)] = made.image
+        return replace(made, why=why, warnings=(*made.warnings, *shared.warnings), images=images)
+
+    def _made(self, memory: EngineMemory, base: Base, shared: SharedImages) -> ContainerEnvironment:
         python = image_pythons.find(
             self.engine,
             memory,
@@ -389,47 +334,47 @@ class _Preparation:
         self.out.say(f"{'Miss' if looked.how == 'build' else 'Hit'} for key {looked.key[:12]}: {looked.why}.")
         for warning in looked.warnings:
             self.out.say(f"Notice: {warning}.")
+        if looked.how == "cached" and looked.form == "image" and not looked.packages:
+            record = container_images.record_of(self.engine, memory, looked.image, self.owner.labels)
+            looked = replace(looked, packages=tuple(record["packages"]), warnings=tuple(record["warnings"]))
         if looked.how != "build":
-            return _ready(looked, looked.how)
+            return looked.ready(looked.how)
         if self.cancelled():
             raise BuildCanceled("the build was canceled")
         self._remove_left_behind()
         build = self._build(looked, base, python)
         if looked.form == "image":
-            made = container_images.build(self.engine, memory, build)
-            how: Literal["cached", "built"] = "cached" if made.found else "built"
+            made = container_images.build(self.engine, memory, build, shared)
             values = _environment(container_images.PYTHON, base, made.record, self.wanted)
-            return _ready(replace(looked, image=made.id, **values), how)
+            if made.pulled:
+                why = f"pulled from {shared.registry}, as {made.pulled}"
+                return replace(looked, image=made.id, why=why, **values).ready("pulled")
+            return replace(looked, image=made.id, **values).ready("cached" if made.found else "built")
         user = self.owner.user_of(base.id, python.path)
         filled = volumes.fill(self.engine, memory, build, user)
         values = _environment(filled.python, base, filled.record, self.wanted)
-        return _ready(replace(looked, **values), "cached" if filled.found else filled.record["how"])
+        return replace(looked, **values).ready("cached" if filled.found else filled.record["how"])
 
-    def _base(self, memory: EngineMemory) -> Base:
+    def _base(self, memory: EngineMemory, shared: SharedImages) -> tuple[BaseAsked, Base]:
         """The base image; of an exact release that no registry has, another release of its line."""
         asked, base, missing = _look(self.wanted, self.engine, memory)
         if base is not None:
-            return base
+            return asked, base
         self.out.say(f"{missing}.")
         others = [each for each in self.wanted.bases if each is not asked]
         try:
-            return asked.provide(self.engine, memory, self._image_build(), self.out, self.cancelled)
-        except ImageUnknown as error:
+            return asked, asked.provide(self.engine, memory, self._image_build(), shared, self.out, self.cancelled)
+        except ImageNotFoundException as error:
             if not others:
                 raise
             self.out.say(f"Notice: {error.summary}.")
-            return others[-1].provide(self.engine, memory, self._image_build(), self.out, self.cancelled)
+            asked = others[-1]
+            return asked, asked.provide(self.engine, memory, self._image_build(), shared, self.out, self.cancelled)
 
     def _image_build(self) -> ImageBuild:
         """How a Dockerfile of the user, and apt packages, are built."""
         variables = self.settings.environment()
         proxies = {name: value for name in (*_PROXIES, *map(str.lower, _PROXIES)) if (value := variables.get(name))}
-        secret = [name for name, value in proxies.items() if mask(value) != value]
-        if secret and not has_buildx(self.settings.variables):
-            raise EnvironmentBuildException(
-                f"{', '.join(secret)} has a password, which the engine's classic builder would show to everybody: "
-                "install Docker's buildx plugin, give the engine's own configuration the proxy, or name a base_image"
-            )
         return ImageBuild(proxies=proxies, network=self.docker.network, variables=self.settings.variables)
 
     def _build(self, looked: ContainerPlan, base: Base, python: ImagePython) -> ContainerBuild:
@@ -462,10 +407,3 @@ class _Preparation:
         }
         if mine:
             remove_left_behind(self.engine, mine)
-
-
-def _ready(
-    looked: ContainerPlan, how: Literal["cached", "built", "conda", "base", "user_managed"]
-) -> ContainerEnvironment:
-    values = {name: getattr(looked, name) for name in looked.__slots__ if name != "how"}
-    return ContainerEnvironment(how=how, **values, seconds=0.0)

@@ -17,7 +17,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import IO, Any, Final, cast
 
-from traindock.errors import EnvironmentBuildException
+from traindock.errors import EnvironmentBuildException, RegistryDeniedException
+from traindock.images import registries
 from traindock.images.engine_work import disk_full, events
 from traindock.images.engines import ContainerEngine
 from traindock.images.uv import BuildCanceled, BuildLog, mask, run_program
@@ -200,9 +201,16 @@ def build_image(
         BuildCanceled: ``cancelled`` said so.
         EnvironmentBuildException: it cannot be built; the text has the step and its last lines.
     """
+    buildx = has_buildx(build.variables)
+    if secret := [name for name, value in build.proxies.items() if mask(value) != value and not buildx]:
+        raise EnvironmentBuildException(
+            f"{', '.join(secret)} has a password, which the engine's classic builder would show to everybody: "
+            "install Docker's buildx plugin, give the engine's own configuration the proxy, or name a base_image that "
+            "has all that the Dockerfile and apt_packages are for"
+        )
     log.say(f"Building the image {name}.")
     began = time.monotonic()
-    if has_buildx(build.variables):
+    if buildx:
         _by_buildx(engine, build, name, context, anew, log, cancelled)
     else:
         _by_engine(engine, build, name, context, anew, log, cancelled)
@@ -279,7 +287,11 @@ def _by_engine(
         "buildargs": _json(build.proxies),
     }
     headers = {"Content-Type": "application/x-tar"}
-    api._set_auth_headers(headers)
+    try:
+        if known := registries.all_credentials(build.variables):
+            headers["X-Registry-Config"] = known
+    except RegistryDeniedException as error:  # it may be of a registry that has nothing to do with this
+        log.say(f"Notice: {error.summary}.")
 
     def start() -> Any:
         with context.archive() as archive:

@@ -83,7 +83,7 @@ class DockerWishes:
     Attributes:
         form: an environment as a volume of the engine or as an image; "auto" is an image where there is a registry.
         base_image: the image to build upon where an environment names none; ``{python}`` stands for the version.
-        registry: where images are pushed to; "" for nowhere.
+        registry: where images are pushed to and pulled from, as "host:port/path"; "" for nowhere.
         network: the network of builds; None is the engine's default, or the host's where an index is on the host.
     """
 
