@@ -103,3 +103,30 @@ def test_what_is_no_text_or_no_file(tmp_path: Path) -> None:
         load(tmp_path / "settings.toml")
     with pytest.raises(StoreException, match="cannot read"):
         load(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('registry = "https://r.example.org"', r"\[docker\] registry: 'https://r.example.org' begins with a scheme"),
+        ('registry = "team"', r"\[docker\] registry: 'team' names no host"),
+        ('registry = "r.example.org/Team"', "in lower case, such as 'r.example.org/team'"),
+        ('base_image = "Me/It:1"', r"\[docker\] base_image: 'Me/It:1' .*in lower case"),
+        (
+            'base_image = "python:{version}"',
+            r"base_image: 'python:{version}' cannot be the name of an image",
+        ),
+    ],
+)
+def test_names_that_no_image_can_have_are_refused_at_once(tmp_path: Path, line: str, says: str) -> None:
+    (tmp_path / "settings.toml").write_text(f"[docker]\n{line}\n")
+    with pytest.raises(StoreException, match=says):
+        load(tmp_path / "settings.toml")
+
+
+def test_a_base_image_may_leave_the_version_of_python_open_and_a_registry_may_have_a_path(tmp_path: Path) -> None:
+    (tmp_path / "settings.toml").write_text(
+        '[docker]\nbase_image = "a.example/p:{python}"\nregistry = "a.example:5/b"\n'
+    )
+    docker = load(tmp_path / "settings.toml").docker
+    assert (docker.base_image, docker.registry) == ("a.example/p:{python}", "a.example:5/b")

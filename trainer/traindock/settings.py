@@ -21,7 +21,8 @@ idle_seconds = 60                # it leaves after so long without work
 [docker]                         # what containers are made of
 base_image = "python:{python}-slim"  # {python} is the version that the environment asks for
 environment_form = "auto"        # "volume" or "image": how environments are kept where a target does not say
-registry = ""                    # "host:port/path" to which images are pushed and from which nodes pull them
+registry = ""                    # "host:port/path" to which images are pushed and from which nodes pull them, with
+                                 # what `docker login` keeps; makes images the default of environment_form
 patience_seconds = 60            # an engine that is gone is waited for so long, where only it knows how a job ended
 
 [curated_environments]           # what Environment.get(workspace, NAME) stands for; see images.curated
@@ -38,14 +39,16 @@ silence_seconds = 60             # a host that was not heard for so long may be 
 from __future__ import annotations
 
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
 from traindock.compute.node_shapes import NodeShape, cpus_of, gpus_of, memory_bytes_of, vm_size_of
 from traindock.errors import StoreException, UserErrorException
+from traindock.images.container_base import check_image_name
 from traindock.images.curated import CuratedEnvironment, from_table
+from traindock.images.registry_names import check_registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +180,23 @@ def _section(path: Path, section: str, values: dict[str, Any]) -> Any:
         if value not in (choices := _CHOICES.get((section, name), (value,))):
             raise StoreException(f"{path}: [{section}] {name} must be one of {', '.join(choices)}, not {value!r}")
         taken[name] = tuple(value) if isinstance(value, list) else value
+    if section == "docker":
+        _check_images(path, taken)
     return _SECTIONS[section](**taken)
+
+
+def _check_images(path: Path, values: Mapping[str, Any]) -> None:
+    """Refuse what would fail only in the middle of a run."""
+    checks: dict[str, Callable[[str], None]] = {
+        "base_image": lambda name: check_image_name(name.replace("{python}", "3.11")),
+        "registry": lambda address: check_registry(address) if address else None,
+    }
+    for name, check in checks.items():
+        try:
+            if name in values:
+                check(values[name])
+        except UserErrorException as error:
+            raise StoreException(f"{path}: [docker] {name}: {error}") from None
 
 
 def _vm_sizes(path: Path, values: dict[str, Any]) -> dict[str, NodeShape]:
