@@ -12,6 +12,7 @@ from tests.conftest import Submit, wait_for
 from traindock import Workspace
 from traindock.compute.leases import Leases
 from traindock.dispatcher import driver, start
+from traindock.dispatcher.errands import Errands
 from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
 from traindock.errors import StoreException
@@ -47,7 +48,7 @@ def drive(workspace: Workspace, submit: Submit, monkeypatch: pytest.MonkeyPatch)
 
     def drive(script: str) -> driver.RunDriver:
         run = submit(script, compute_target="one")
-        made = driver.RunDriver(workspace, place, run.id, queue, lambda: None)
+        made = driver.RunDriver(workspace, place, run.id, queue, lambda: None, Errands(workspace))
         made.start()
         drivers.append(made)
         return made

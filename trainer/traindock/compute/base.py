@@ -10,6 +10,7 @@ through these verbs, in this order, on a thread of the run's own:
     follow   wait for its end
     cancel   ask a running job to end, from another thread
     (the dispatcher seals what the run has left, and records its end)
+    errands  what remains to be done in the background, whatever becomes of the job
     clean    remove what is kept of a run that is over
 
 To add a kind: subclass :class:`Backend`, name it in ``compute.kinds``, and run ``testing.contract`` on it.
@@ -18,7 +19,7 @@ To add a kind: subclass :class:`Backend`, name it in ``compute.kinds``, and run 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, ClassVar
 
@@ -117,6 +118,21 @@ class Outcome:
     exit: Mapping[str, Any] | None
     left: tuple[int, ...] = ()
     cause: Cause | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something to do in the background once a job was launched, for which no run waits.
+
+    Attributes:
+        name: what it is, for people; of several runs' errands of one name, one is done.
+        perform: does it; its argument is asked many times a second whether to break it off, upon which it raises
+            ``BuildCanceled``. Any other ``TraindockError`` becomes a warning of the runs, and the next run's errand of
+            this name is another try. What was broken off is begun anew by the next dispatcher.
+    """
+
+    name: str
+    perform: Callable[[Callable[[], bool]], None]
 
 
 class Backend(ABC):
@@ -220,6 +236,15 @@ class Backend(ABC):
             ComputeTargetException: it cannot be found out.
         """
         return {}
+
+    def errands(self, job: Job, environment: Mapping[str, Any]) -> Sequence[Errand]:
+        """Return what is to be done in the background now that the job was launched; by default nothing.
+
+        Args:
+            job: the run; it may have ended.
+            environment: the environment of the plan that it was launched by.
+        """
+        return ()
 
     def clean(self, job: Job) -> None:
         """Remove what the target keeps of a run that has ended and is sealed; may be called more than once.

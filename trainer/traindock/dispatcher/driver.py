@@ -16,12 +16,13 @@ from dataclasses import replace
 from typing import Any
 
 from traindock import faultpoints
-from traindock.compute.base import Backend, EnvironmentGone, Job, LaunchError
+from traindock.compute.base import Backend, EnvironmentGone, Job, LaunchError, Plan
 from traindock.compute.held import follow as follow_held
 from traindock.compute.held import logged_bytes
 from traindock.compute.kinds import backend as make_backend
 from traindock.dispatcher.children import Children
 from traindock.dispatcher.endings import Ending, ending_of, with_lost_gpus
+from traindock.dispatcher.errands import Errands
 from traindock.dispatcher.finish import finish
 from traindock.dispatcher.held import ending_of_held
 from traindock.dispatcher.place import Place
@@ -63,6 +64,7 @@ class RunDriver(threading.Thread):
         run_id: a run of this user that has no terminal state.
         queue: the workspace's queues.
         done: called when the thread ends.
+        errands: takes what remains to be done for the run in the background.
 
     Attributes:
         ended: whether the run has its terminal state; False in the end if it was left as it is.
@@ -70,7 +72,13 @@ class RunDriver(threading.Thread):
     """
 
     def __init__(
-        self, workspace: Workspace, place: Place, run_id: str, queue: NodeQueue, done: Callable[[], None]
+        self,
+        workspace: Workspace,
+        place: Place,
+        run_id: str,
+        queue: NodeQueue,
+        done: Callable[[], None],
+        errands: Errands,
     ) -> None:
         super().__init__(name=f"run {run_id}", daemon=True)
         self.folder = workspace.run_folder(run_id)
@@ -80,6 +88,7 @@ class RunDriver(threading.Thread):
         self._place = place
         self._queue = queue
         self._done = done
+        self._errands = errands
         self._cancel = threading.Event()
         self._leaving = threading.Event()
         self._backend: Backend | None = None
@@ -168,6 +177,7 @@ class RunDriver(threading.Thread):
         else:
             log.info("adopted %s", job.run_id)
             self._queue.occupy(self._target, job.run_id, job.spec.node_count)
+        self._errands.take(backend, job, self.folder.load())
         self._advance(State.RUNNING, since=(State.NOT_STARTED, State.PREPARING, State.QUEUED))
         faultpoints.reached("dispatcher.running")
         if self._cancel.is_set():
@@ -218,11 +228,7 @@ class RunDriver(threading.Thread):
         self._advance(State.PREPARING, since=(State.NOT_STARTED,))
         plan = backend.prepare(job, planned, self._withdrawn)
         self._check_withdrawn()
-        environment = dict(plan.environment)
-        self.folder.append(
-            *({"type": "warning", "text": self._veil.over(text)} for text in environment.pop("warnings", ())),
-            {"type": "environment", "value": self._veil.over(environment)},
-        )
+        self._tell_of_environment(plan)
         self._advance(State.QUEUED, since=(State.PREPARING,))
         demand = self._demand(backend, job, record)
         lease = self._queue.acquire(demand, self._withdrawn, self._tell)
@@ -237,6 +243,7 @@ class RunDriver(threading.Thread):
             except EnvironmentGone as error:
                 self._tell(f"{error}: preparing it anew")
                 plan = replace(backend.prepare(job, planned, self._withdrawn), devices=plan.devices)
+                self._tell_of_environment(plan)
                 self._check_withdrawn()
                 backend.launch(job, plan, lease)
             faultpoints.reached("dispatcher.after-launch")
@@ -332,6 +339,13 @@ class RunDriver(threading.Thread):
 
     def _tell(self, detail: str) -> None:
         self.folder.append({"type": "detail", "detail": self._veil.over(detail)})
+
+    def _tell_of_environment(self, plan: Plan) -> None:
+        environment = dict(plan.environment)
+        self.folder.append(
+            *({"type": "warning", "text": self._veil.over(text)} for text in environment.pop("warnings", ())),
+            {"type": "environment", "value": self._veil.over(environment)},
+        )
 
     def _withdrawn(self) -> bool:
         return self._cancel.is_set() or self._leaving.is_set()

@@ -20,6 +20,7 @@ from traindock.compute.leases import Leases
 from traindock.compute.processes import Identity
 from traindock.dispatcher.children import notice_child
 from traindock.dispatcher.driver import RunDriver
+from traindock.dispatcher.errands import Errands
 from traindock.dispatcher.heartbeat import Heartbeat
 from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
@@ -58,6 +59,7 @@ class Service:
         self._changes = Changes(self._layout)
         self._queue = NodeQueue(Leases)
         self._sweeper = Sweeper(self._workspace)
+        self._errands = Errands(self._workspace)
         self._drivers: dict[str, RunDriver] = {}
         # Unfinished runs without a driver: children, which wait for their parents, and what cannot be driven.
         self._children: set[str] = set()
@@ -104,7 +106,7 @@ class Service:
                 self._be_heard()
                 self._look()
                 self._look_again()
-                if self._drivers:
+                if self._drivers or self._errands.busy:
                     idle_since = time.monotonic()
                 elif self._idle_for(time.monotonic() - idle_since):
                     log.info("nothing to do: leaving")
@@ -220,7 +222,7 @@ class Service:
                 return
             waited = record.state is State.QUEUED
             self._queue.expect(record.spec.compute_target, run_id, record.turn, prepared=waited)
-            driver = RunDriver(self._workspace, self._place, run_id, self._queue, self._watcher.wake)
+            driver = RunDriver(self._workspace, self._place, run_id, self._queue, self._watcher.wake, self._errands)
             self._drivers[run_id] = driver
             driver.start()
             driver.notice()
@@ -238,6 +240,7 @@ class Service:
         for run_id in self._workspace.index.unfinished():
             self._consider(run_id)
         self._sweeper.sweep()
+        self._errands.resume()
 
     def _take_lock(self) -> bool:
         # Another process that only looks whether the lock is free holds it for microseconds; an older dispatcher
@@ -292,6 +295,7 @@ class Service:
         for driver in self._drivers.values():
             driver.stop()
         self._join_drivers(_LEAVE_SECONDS)
+        self._errands.stop(_LEAVE_SECONDS)
         self._release_locks()
 
     def _join_drivers(self, seconds: float) -> None:

@@ -1,7 +1,7 @@
 """Where everything lies in a workspace folder. No other module spells a file name of the store.
 
 workspace.json   index.sqlite   settings.toml   computes.json   changes.log
-dispatcher.lock  dispatcher.json  dispatcher.log
+dispatcher.lock  dispatcher.json  dispatcher.log  errands/<run id>
 owners/<generation>.json          (on network disks, where index.* and dispatcher.* lie in a folder of each host)
 experiments/<name>/events.jsonl
 runs/<run id>/   (see RunLayout)
@@ -190,6 +190,11 @@ class WorkspaceLayout:
     @property
     def dispatcher_log(self) -> Path:
         return self._machine / "dispatcher.log"
+
+    @property
+    def errands(self) -> Path:
+        """An empty file for each run of which something is still to be done in the background, by this machine."""
+        return self._machine / "errands"
 
     @property
     def owners(self) -> Path:

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any, cast
 
 from traindock.compute import processes
-from traindock.compute.base import Backend, Job, Outcome, Plan
+from traindock.compute.base import Backend, Errand, Job, Outcome, Plan
 from traindock.compute.build_settings import build_settings
 from traindock.compute.devices import described_gpus
-from traindock.compute.docker import cancelling, containers, gpus
+from traindock.compute.docker import cancelling, containers, gpus, sharing
 from traindock.compute.docker.engine import Engine, connect
 from traindock.compute.docker.follow import follow
 from traindock.compute.docker.job_variables import planned_variables, with_environment
@@ -166,6 +166,7 @@ class DockerBackend(Backend):
             **_facts(prepared),
             "seconds": prepared.seconds,
             "packages": list(prepared.packages),
+            "images": dict(prepared.images),
             "warnings": [*self._node_warnings(job, engine), *prepared.warnings],
         }
         plan = replace(plan, environment=environment, command=with_python(plan.command, prepared.python))
@@ -193,6 +194,10 @@ class DockerBackend(Backend):
         """Have the launcher told to end the job, and the container killed where it does not."""
         if job.spec.type not in WITHOUT_JOB:
             cancelling.end(job, lambda: connect(self.url))
+
+    def errands(self, job: Job, environment: Mapping[str, Any]) -> Sequence[Errand]:
+        """Return the pushes to the workspace's registry of what was made for the environment."""
+        return sharing.errands(job, self.url, environment)
 
     def clean(self, job: Job) -> None:
         """Remove the container."""
