@@ -30,6 +30,17 @@ from traindock.images.engines import VOLUME_PLACE
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildCanceled, BuildSettings
 
+#: An image whose apt has an archive of one package, and needs no network for it.
+WITH_ARCHIVE = """\
+FROM {base}
+RUN mkdir -p /archive /hi/DEBIAN /hi/etc && cd /archive && echo hi > /hi/etc/hi \\
+ && printf 'Package: hi\\nVersion: 1.0\\nArchitecture: all\\nMaintainer: me\\nDescription: x\\n' > /hi/DEBIAN/control \\
+ && dpkg-deb --build /hi hi.deb && dpkg-deb --field hi.deb > Packages \\
+ && echo "Filename: ./hi.deb" >> Packages && echo "Size: $(stat -c %s hi.deb)" >> Packages \\
+ && echo "SHA256: $(sha256sum hi.deb | cut -d' ' -f1)" >> Packages \\
+ && rm -rf /etc/apt/sources.list* && echo 'deb [trusted=yes] file:/archive ./' > /etc/apt/sources.list
+"""
+
 
 class TestVolume:
     @pytest.mark.core
@@ -47,6 +58,18 @@ class TestVolume:
         assert place.ask(made, "import os, alpha; print(os.path.exists(alpha.__cached__))") == "True"
         again = place.prepare(recipe)
         assert (again.how, again.python, again.packages) == ("cached", made.python, made.packages)
+
+    def test_the_cache_and_all_environments_share_what_they_have_in_common(self, place: Place) -> None:
+        """They lie side by side on one file system, so that what one has installed costs the next nothing."""
+        place.shelf.wheel("alpha", "1.5")
+        place.shelf.wheel("beta", "1.0")
+        first = place.prepare(Recipe(pip=("alpha",)))
+        second = place.prepare(Recipe(pip=("alpha", "beta")))
+        code = "import alpha, os; s = os.stat(alpha.__file__); print(s.st_ino, s.st_nlink)"
+        inode, links = place.ask(first, code).split()
+        assert place.ask(second, code).split()[0] == inode
+        assert int(links) >= 2
+        assert "cache" in place.ask(second, f"import os; print(sorted(os.listdir({VOLUME_PLACE!r})))")
 
     def test_an_unchanged_one_costs_milliseconds(self, place: Place) -> None:
         place.shelf.wheel("alpha", "1.5")
@@ -319,6 +342,7 @@ class TestBases:
                 "RUN echo these are my last words; exit 3",
                 r"Step 2/2 : RUN echo .* failed: .*returned a non-zero code: 3",
             ),
+            ("RUN --mount=type=cache,target=/x true", r"Step 2/2 : RUN --mount.* needs BuildKit, .*docker buildx"),
             ("COPY nothing /there", r"Step 2/2 : COPY .*no files to copy: use Environment\.from_docker_build_context"),
         ],
     )
@@ -328,6 +352,55 @@ class TestBases:
             place.prepare(Recipe(container=base))
         if "last words" in line:
             assert "these are my last words" in caught.value.log_tail
+
+    @pytest.mark.parametrize(
+        ("image", "says"),
+        [
+            (
+                "127.0.0.1:9/nope:1",
+                r"FROM 127\.0\.0\.1:9/nope:1 failed: .*nothing answers there\. Start it, or correct",
+            ),
+            ("registry.invalid:5000/it", "FROM .*no such host is known to the container engine"),
+            ("Nope/it", "FROM Nope/it failed: .*repository name must be lowercase"),
+        ],
+    )
+    def test_so_does_one_upon_an_image_that_cannot_be_had(self, place: Place, image: str, says: str) -> None:
+        with pytest.raises(EnvironmentBuildException, match=says):
+            place.prepare(Recipe(container=ContainerBase(dockerfile=f"FROM {image}\nRUN true\n")))
+
+    def test_one_for_a_shell_that_its_image_has_not_says_what_to_write(
+        self, place: Place, odd_image: Callable[[str], str]
+    ) -> None:
+        text = f"FROM {odd_image('distroless')}\nRUN true\n"
+        with pytest.raises(EnvironmentBuildException, match=r'has no shell: write RUN \["program"'):
+            place.prepare(Recipe(container=ContainerBase(dockerfile=text)))
+
+    def test_packages_of_the_system_are_installed_below_those_of_python(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        base = ContainerBase(dockerfile=WITH_ARCHIVE.format(base=place.base), apt=("hi",))
+        made = place.prepare(Recipe(pip=("alpha",), container=base))
+        assert place.ask(made, "import alpha; print(open('/etc/hi').read().strip(), alpha.version)") == "hi 1.5"
+        assert made.base_asked.endswith("with hi")
+        assert place.prepare(Recipe(pip=("alpha",), container=base)).how == "cached"
+
+    def test_one_that_does_not_exist_is_named(self, place: Place) -> None:
+        base = ContainerBase(dockerfile=WITH_ARCHIVE.format(base=place.base), apt=("hi", "no-such-package"))
+        with pytest.raises(
+            EnvironmentBuildException, match=r"apt knows no package no-such-package in .*check the names"
+        ):
+            place.prepare(Recipe(container=base))
+
+    def test_an_archive_that_cannot_be_reached_is_said_to_be_so(self, place: Place) -> None:
+        dockerfile = WITH_ARCHIVE.format(base=place.base) + "RUN rm /archive/hi.deb\n"
+        with pytest.raises(EnvironmentBuildException, match=r"apt in .* does not reach where packages come from"):
+            place.prepare(Recipe(container=ContainerBase(dockerfile=dockerfile, apt=("hi",))))
+
+    def test_none_can_be_installed_in_an_image_of_another_kind(
+        self, place: Place, odd_image: Callable[[str], str]
+    ) -> None:
+        base = ContainerBase(image=odd_image("distroless"), apt=("hello",))
+        with pytest.raises(EnvironmentBuildException, match=r"has no apt, .*a base_image of Debian or Ubuntu"):
+            place.prepare(Recipe(container=base))
 
     def test_a_cancel_ends_what_a_dockerfile_is_running(self, place: Place) -> None:
         mark = secrets.token_hex(6)
@@ -381,6 +454,59 @@ class TestImages:
         step = log[log.index('framework.json"]') :]
         assert step.splitlines()[1].strip() == "---> Using cache"
         assert place.ask(made, "import torch, alpha, beta; print(torch.version)") == "2.1.2"
+
+    def test_so_it_does_however_the_framework_was_asked_for(self, place: Place) -> None:
+        for name, version in (("torch", "2.1.2"), ("torchvision", "0.16.2"), ("numpy", "1.26.4"), ("nvidia-x", "1.0")):
+            place.shelf.wheel(name, version)
+        place.shelf.wheel("alpha", "1.5")
+        place.shelf.wheel("beta", "1.0")
+        place.prepare(Recipe(pip=("torch==2.1.2", "torchvision", "nvidia-x", "alpha")), "image")
+        conda = Recipe(conda=("pytorch=2.1.2", "torchvision"), pip=("nvidia-x", "beta"))
+        for recipe in (Recipe(pip=("torch==2.1.2", "torchvision", "nvidia-x", "beta")), conda):
+            before = len(place.log)
+            made = place.prepare(recipe, "image")
+            assert {"torch==2.1.2", "nvidia-x==1.0", "beta==1.0"} <= set(made.packages)
+            framework, _, packages = place.log[before:].partition('packages.json"]')
+            assert "+ torch==2.1.2" not in packages
+            assert "+ nvidia-x==1.0" not in packages
+            assert "+ beta==1.0" in packages
+            assert ("Using cache" in framework) or ("+ torch==2.1.2" in framework)
+
+    def test_a_rebuild_takes_what_is_newer(self, place: Place) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        recipe = Recipe(pip=("alpha",))
+        first = place.prepare(recipe, "image")
+        place.shelf.wheel("alpha", "2.0")
+        assert place.prepare(recipe, "image").packages == ("alpha==1.5",)
+        second = place.prepare(replace(recipe, built_after=time.time()), "image")
+        assert (second.packages, second.key) == (("alpha==2.0",), first.key)
+        assert place.ask(first, "import alpha; print(alpha.version)") == "1.5"
+        place.engine.api.remove_image(first.image)
+
+    def test_a_cancel_ends_its_build_and_the_next_one_starts_anew(self, place: Place) -> None:
+        place.shelf.source("slow", "1.0", "time.sleep(60)\nreturn _wheel(folder, 'slow', '1.0')")
+        asked: list[float] = []
+
+        def cancelled() -> bool:
+            if "Building slow" in place.log:
+                asked.append(time.monotonic())
+            return bool(asked)
+
+        with pytest.raises(BuildCanceled):
+            place.prepare(Recipe(pip=("slow",)), "image", cancelled=cancelled)
+        assert time.monotonic() - asked[0] < 3.0
+        place.shelf.source("slow", "1.0", "return _wheel(folder, 'slow', '1.0')")
+        assert place.prepare(Recipe(pip=("slow",)), "image").how == "built"
+
+    def test_what_another_workspace_has_built_is_known_with_its_packages(
+        self, place: Place, tmp_path: Path, engine_url: str, base_image: str
+    ) -> None:
+        place.shelf.wheel("alpha", "1.5")
+        place.prepare(Recipe(pip=("alpha",)), "image")
+        other = Place(tmp_path / "other", engine_url, base_image, place.shelf, place.labels[WORKSPACE_LABEL])
+        other.prepare(Recipe())
+        found = other.prepare(Recipe(pip=("alpha",)), "image")
+        assert (found.how, found.packages) == ("cached", ("alpha==1.5",))
 
     def test_passwords_are_refused_by_name_where_the_builder_keeps_no_secrets(
         self, place: Place, tmp_path: Path

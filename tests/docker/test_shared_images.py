@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from tests.conftest import dispatcher_of, wait_for
-from tests.docker.conftest import remove_images
+from tests.docker.conftest import remove_images, remove_labelled
 from tests.docker.jobs import Submit, add_target, ended, submitter
 from tests.docker.registries import Gate, Served, log_in, serve
 from tests.trainer.images.conftest import Shelf
@@ -83,6 +83,7 @@ def shared(
     add_target(workspace, engine_url)
     made = Shared(workspace, submitter(workspace, tmp_path), shelf, base_image)
     yield made
+    remove_labelled(engine, f"traindock.workspace={workspace.id}")  # containers whose images could not be removed
     for run in workspace.layout.runs.glob("[!.]*"):
         remove_images(engine, str(workspace.run_folder(run.name).load().environment.get("key") or "nothing"))
 

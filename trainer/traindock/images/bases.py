@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
 from traindock.images import dockerfiles, registries, registry_names
@@ -17,6 +18,9 @@ from traindock.images.engines import ContainerEngine, repository
 from traindock.images.shared_images import SharedImages
 from traindock.images.uv import BuildCanceled, BuildLog
 from traindock.images.venvs import locked
+
+_APT_MISSING: Final = re.compile(r"Unable to locate package (\S+)|Package '?([^\s']+)'? has no installation candidate")
+_APT_UNREACHABLE: Final = re.compile(r"Temporary failure resolving|Could not (?:connect|resolve)|Failed to fetch")
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,10 @@ class BaseAsked:
         found = None if self._is_old(memory, name) else inspect(engine, name, self.words)
         if found is None:
             text = dockerfiles.apt_layer(tagged(engine, below), self.asked.apt, below.config.get("User") or "")
-            found = self._built(engine, memory, build, shared, name, BuildContext(text, None), log, cancelled)
+            try:
+                found = self._built(engine, memory, build, shared, name, BuildContext(text, None), log, cancelled)
+            except EnvironmentBuildException as error:
+                raise _apt_failed(error, below.name) from error
             memory.remember("base", name, {"began": began})
         return found
 
@@ -192,6 +199,23 @@ class BaseAsked:
 
     def _fresh(self, memory: EngineMemory, name: str) -> bool:
         return bool((memory.recall("base", name) or {}).get("began", 0) >= (self.after or 0))
+
+
+def _apt_failed(error: EnvironmentBuildException, image: str) -> EnvironmentBuildException:
+    """Why packages of the system were not installed upon an image, as far as apt's words tell."""
+    words = "\n".join(error.log_tail)
+    if missing := sorted({name for pair in _APT_MISSING.findall(words) for name in pair if name}):
+        said = f"apt knows no package {', '.join(missing)} in {image}: check the names, for the system of that image"
+    elif _APT_UNREACHABLE.search(words):
+        said = (
+            f"apt in {image} does not reach where packages come from: check the network, and [packages] proxy in "
+            "settings.toml"
+        )
+    elif "apt-get: not found" in words or "no shell" in error.summary:
+        said = f"{image} has no apt, so that apt_packages cannot be installed: name a base_image of Debian or Ubuntu"
+    else:
+        return error
+    return EnvironmentBuildException(f"{said}. {error.summary.partition(': ')[2] or error.summary}", error.log_tail)
 
 
 def _pull_anew(

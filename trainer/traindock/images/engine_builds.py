@@ -18,9 +18,10 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 from traindock.errors import EnvironmentBuildException, RegistryDeniedException
-from traindock.images import registries
+from traindock.images import dockerfiles, registries
 from traindock.images.engine_work import disk_full, events
 from traindock.images.engines import ContainerEngine
+from traindock.images.registry_faults import not_pulled
 from traindock.images.uv import BuildCanceled, BuildLog, mask, run_program
 
 #: Name of the Dockerfile in a context; the folder may have one of its own.
@@ -35,6 +36,7 @@ _PATIENCE: Final = 1.0
 _STEP: Final = re.compile(r"(?:Step|STEP) \d+/\d+ ?: .*")
 _RUNNING: Final = re.compile(r"---> Running in ([0-9a-f]{12,64})")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
+_NO_SHELL: Final = re.compile(r'exec: "/bin/sh"|/bin/sh: no such file')
 _FAILED_STEP: Final = re.compile(r"^ ?(?:#\d+ )?ERROR: |^ > \[")
 
 
@@ -358,7 +360,12 @@ def _wrong(text: str, lines: tuple[str, ...], step: str = "") -> EnvironmentBuil
             f"{step or 'a step of the Dockerfile'} needs BuildKit, which `docker buildx` brings: install Docker's "
             f"buildx plugin, or leave that option out ({reason})"
         )
+    if (names := dockerfiles.images_of(step.partition(" : ")[2])) and "invalid reference" not in text:
+        fault = not_pulled(names[0], text, "dockerfile")
+        return type(fault)(f"the image cannot be built: {step} failed: {fault.summary}", lines)
     hint = ""
+    if _NO_SHELL.search(text):
+        hint = '; the image has no shell: write RUN ["program", "argument"], or build upon one that has'
     if step.split(": ", 1)[-1].upper().startswith(("COPY", "ADD")) and "not found" in text:
         hint = (
             "; a Dockerfile alone has no files to copy: use Environment.from_docker_build_context(name, "

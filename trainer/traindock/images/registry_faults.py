@@ -33,8 +33,8 @@ _SILENT: Final = re.compile(
 )
 _NO_ROOM: Final = re.compile(r"no space left|quota|insufficient storage|status: (?:413|507)", re.IGNORECASE)
 
-#: Whose image it is: what an environment is built upon, or one of the workspace's registry.
-Whose = Literal["base", "registry"]
+#: Whose image it is: what an environment names, what its Dockerfile names, or one of the workspace's registry.
+Whose = Literal["base", "dockerfile", "registry"]
 
 
 def host_of(name: str) -> str:
@@ -53,7 +53,7 @@ def not_pulled(name: str, text: str, whose: Whose) -> RegistryException:
     """
     reason, host = _reason(text), host_of(name)
     if _OTHER_MACHINE.search(text):
-        other = ": use another" if whose == "base" else ""
+        other = ": use another" if whose != "registry" else ""
         return RegistryException(
             f"the image {name} is not made for the container engine's kind of processor{other} ({reason})"
         )
@@ -71,7 +71,9 @@ def not_pulled(name: str, text: str, whose: Whose) -> RegistryException:
         return RegistryDeniedException(
             f"{host} does not give out the image {name} to you: log in with {_login(host)}{also} ({reason})"
         )
-    head = f"the image {name} {'is not on this machine and ' if whose == 'base' else ''}cannot be pulled from {host}"
+    head = (
+        f"the image {name} {'is not on this machine and ' if whose != 'registry' else ''}cannot be pulled from {host}"
+    )
     if fault := _connection(head, host, text, whose):
         return fault
     if _UNKNOWN.search(text):
@@ -113,7 +115,7 @@ def not_pushed(name: str, text: str) -> RegistryException:
 def _connection(head: str, host: str, text: str, whose: Whose) -> RegistryException | None:
     """What is wrong with the connection; None where it is something else."""
     reason = _reason(text)
-    address = {"base": "in the image's name", "registry": "of [docker] registry in settings.toml"}[whose]
+    address = "of [docker] registry in settings.toml" if whose == "registry" else "in the image's name"
     if _HTTP.search(text):
         return RegistryInsecureException(
             f"{head}: it speaks HTTP, and the container engine wants HTTPS. Give it a certificate, or allow it in the "
