@@ -240,6 +240,14 @@ class TestWhoAsks:
         ):
             credentials(name, None, place.settings.variables)
 
+    def test_what_everybody_may_pull_is_pulled_though_they_cannot_be_had(self, place: Place, registry: str) -> None:
+        registries.push(place.engine.client, place.base, f"{registry}/it")
+        place.engine.api.remove_image(f"{registry}/it:1")
+        (place.root / ".docker").mkdir(parents=True)
+        (place.root / ".docker" / "config.json").write_text("{")
+        assert place.prepare(Recipe(container=ContainerBase(image=f"{registry}/it:1"))).how == "base"
+        assert "config.json, Docker's configuration" in place.log
+
     def test_a_configuration_that_is_damaged_is_named(self, place: Place) -> None:
         (place.root / ".docker").mkdir(parents=True)
         file = place.root / ".docker" / "config.json"

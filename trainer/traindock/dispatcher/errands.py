@@ -81,8 +81,7 @@ class Errands:
                 log.warning(
                     "what was to be done for %s in the background is left to the next run: %s", mark.name, error
                 )
-            if not self._is_open_for(mark.name):
-                mark.unlink(missing_ok=True)
+            self._unmark(mark.name)
 
     def stop(self, seconds: float) -> None:
         """Break off what is being done, and wait so long for that; the next dispatcher begins it anew."""
@@ -125,8 +124,7 @@ class Errands:
             for run_id in current.runs:
                 if fault is not None:
                     self._warn(run_id, fault)
-                if not self._is_open_for(run_id):
-                    (self._folder / run_id).unlink(missing_ok=True)
+                self._unmark(run_id)
 
     def _perform(self, errand: Errand) -> str | None:
         """Returns what went wrong, or None."""
@@ -148,6 +146,8 @@ class Errands:
             text = Veil(folder.load().spec.environment_variables).over(fault)
             folder.append({"type": "warning", "text": f"{text} (tried again with the next run that uses it)"})
 
-    def _is_open_for(self, run_id: str) -> bool:
-        with self._guard:
-            return any(run_id in each.runs for each in self._open.values())
+    def _unmark(self, run_id: str) -> None:
+        """Forget a run of which nothing is to be done any more."""
+        with self._guard, contextlib.suppress(OSError):  # at worst, the next dispatcher does it again
+            if not any(run_id in each.runs for each in self._open.values()):
+                (self._folder / run_id).unlink(missing_ok=True)

@@ -47,6 +47,7 @@ _RETRY_SECONDS = 1.0
 # Ending a job takes its processes; nothing of it is waited for longer.
 _DELETED_SECONDS = 20.0
 _LEAVE_SECONDS = 5.0
+_ERRAND_SECONDS = 1.0
 
 
 class Service:
@@ -294,8 +295,8 @@ class Service:
         self._sweeper.stop()
         for driver in self._drivers.values():
             driver.stop()
+        self._errands.stop(_ERRAND_SECONDS)
         self._join_drivers(_LEAVE_SECONDS)
-        self._errands.stop(_LEAVE_SECONDS)
         self._release_locks()
 
     def _join_drivers(self, seconds: float) -> None:

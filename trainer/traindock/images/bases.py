@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from traindock.errors import EnvironmentBuildException, UserErrorException
+from traindock.errors import EnvironmentBuildException, RegistryDeniedException, UserErrorException
 from traindock.images import dockerfiles, registries, registry_names
 from traindock.images.container_base import ContainerBase, check_image_name
 from traindock.images.engine_builds import BuildContext, ImageBuild, build_image, lock_file
@@ -276,7 +276,12 @@ def pull(
     """
     log.say(f"Pulling {name}.")
     began = time.monotonic()
-    registries.pull(engine, name, registries.credentials(name, registry, variables), "base", log.say, cancelled)
+    try:
+        told = registries.credentials(name, registry, variables)
+    except RegistryDeniedException as error:  # most images are for everybody
+        log.say(f"Notice: {error.summary}. It is asked for as nobody in particular.")
+        told = registries.NOBODY
+    registries.pull(engine, name, told, "base", log.say, cancelled)
     found = inspect(engine, name)
     if found is None:
         raise EnvironmentBuildException(f"the image {name} was pulled, and the container engine does not have it")

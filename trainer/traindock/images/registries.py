@@ -21,11 +21,12 @@ if TYPE_CHECKING:
 
 #: Seconds between two lines about a transfer that goes on.
 _PROGRESS: Final = 5.0
-_NO_CREDENTIALS: Final = "e30="  # {}, which the engine wants to have for a push
+#: What tells that nobody in particular asks; an engine wants to have that, too, for a push.
+NOBODY: Final = "e30="
 
 
 def credentials(name: str, given: str | None, variables: Mapping[str, str] | None) -> str:
-    """What tells a registry who asks, as an engine takes it; "{}", encoded, where nobody is logged in.
+    """What tells a registry who asks, as an engine takes it; :data:`NOBODY` where nobody is logged in.
 
     Docker's configuration is read each time, so that ``docker login`` helps a dispatcher that runs already.
 
@@ -58,7 +59,7 @@ def credentials(name: str, given: str | None, variables: Mapping[str, str] | Non
             f"the program that {file} names for the credentials of {host} does not give "
             f"them: install it and put it into PATH, or log in anew with `docker login {host}` ({error})"
         ) from error
-    return auth.encode_header(found).decode("ascii") if found else _NO_CREDENTIALS
+    return auth.encode_header(found).decode("ascii") if found else NOBODY
 
 
 def all_credentials(variables: Mapping[str, str] | None) -> str:
