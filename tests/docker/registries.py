@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 USER, PASSWORD = "me", "p@ss"
 #: bcrypt's word for the above, as ``htpasswd -nbB`` gives it.
 _HTPASSWD = "me:$2b$05$sc8wSLpuTlkhcb/j15uOI.CT9aKAAwHoGfkCowZcWYjkh1ncd76He\n"
+#: How a handshake of TLS begins.
+_TLS = b"\x16"
 
 
 class NoRegistry(Exception):
@@ -112,11 +114,14 @@ def push(engine: docker.DockerClient, image: str, repository: str, tag: str = "1
 
 
 class Gate:
-    """An address of loopback whose connections wait until the gate is opened, and then lead to another.
+    """An address of a registry where all that asks for an image, or brings one, waits until the gate is opened.
+
+    Whether there is a registry at all is answered at once: an engine waits no longer than 15 seconds for that, and as
+    long as it takes for the rest. It makes a connection for each request.
 
     Attributes:
         address: its ``host:port``.
-        asked: set once somebody has come.
+        asked: set once somebody waits.
     """
 
     def __init__(self, target: str) -> None:
@@ -142,9 +147,11 @@ class Gate:
                 threading.Thread(target=self._lead, args=(caller,), daemon=True).start()
 
     def _lead(self, caller: socket.socket) -> None:
-        self.asked.set()
-        self._open.wait()
         with contextlib.suppress(OSError):
+            first = caller.recv(9, socket.MSG_PEEK | socket.MSG_WAITALL)
+            if first != b"GET /v2/ " and not first.startswith(_TLS):
+                self.asked.set()
+                self._open.wait()
             host, _, port = self._target.partition(":")
             there = socket.create_connection((host, int(port)))
             threading.Thread(target=_copy, args=(there, caller), daemon=True).start()
