@@ -30,6 +30,7 @@ from tests.conftest import (
 )
 
 from traindock import Model, Run, Workspace
+from traindock.dispatcher import start
 from traindock.errors import WorkspaceReadOnlyException
 from traindock.store.index import RunQuery
 
@@ -278,7 +279,8 @@ def test_a_disk_that_turns_out_to_be_a_network_disk_gets_a_new_dispatcher_after_
     reopened = Workspace(workspace.layout.root)
     assert reopened.layout.local is not None
     other = submitter(reopened, tmp_path / "after")("print('x')")
-    assert not first.is_running(), "of two dispatchers one does not know of the other"
+    assert not start.is_running(workspace.layout), "of two dispatchers one does not know of the other"
+    first.wait(60)
     going_on.touch()
     for each in (Run.get(reopened, run.id), other):
         each.wait_for_completion()
