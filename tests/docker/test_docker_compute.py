@@ -125,7 +125,8 @@ def test_an_update_concerns_the_next_runs_and_lets_a_waiting_one_go(
     cluster.update(max_nodes=2)
     wait_for(lambda: stdout_of(second), "the second script to begin")
     cluster.update(max_nodes=1, network="none")
-    assert cluster.get_status().running_node_count == 1
+    status = cluster.get_status()
+    assert (status.running_node_count, status.current_node_count, status.max_nodes) == (2, 2, 1)
     gate.touch()
     assert [ended(run).get_status() for run in (first, second)] == ["Completed"] * 2
 

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import pytest
 
-from traindock.masking import Veil, is_secret, masked_spec, masked_variables
+from traindock.masking import Veil, is_secret, masked_arguments, masked_spec, masked_variables
 
 
 @pytest.mark.parametrize(
     "name",
     ["WANDB_API_KEY", "AWS_SECRET_ACCESS_KEY", "HF_TOKEN", "PG_PASSWORD", "db_password", "TOKEN",
+     "PGPASSWORD", "dbPassword", "DB_PASS", "SSHPASS", "MYSQL_PWD", "GITHUB_PAT", "AZURE_STORAGE_ACCOUNTKEY",
      "GITHUB_TOKEN_2", "MY_CREDENTIALS", "AZURE_STORAGE_CONNECTION_STRING", "BLOB_SAS"],
 )  # fmt: skip
 def test_names_of_secrets(name: str) -> None:
     assert is_secret(name)
 
 
-@pytest.mark.parametrize("name", ["TOKENIZERS_PARALLELISM", "MAX_TOKENS", "PWD", "MONKEY", "AUTHOR", "KEYS", "PATH"])
+@pytest.mark.parametrize(
+    "name", ["TOKENIZERS_PARALLELISM", "MAX_TOKENS", "PWD", "OLDPWD", "BYPASS", "MONKEY", "AUTHOR", "KEYS", "PATH"]
+)
 def test_names_of_what_is_no_secret(name: str) -> None:
     assert not is_secret(name)
 
@@ -24,6 +27,18 @@ def test_names_of_what_is_no_secret(name: str) -> None:
 def test_variables_are_masked_by_name_and_addresses_by_what_they_are() -> None:
     found = masked_variables({"API_KEY": "abc", "EMPTY_KEY": "", "PROXY": "http://me:pw@host:1", "LR": "0.1"})
     assert found == {"API_KEY": "***", "EMPTY_KEY": "", "PROXY": "http://***@host:1", "LR": "0.1"}
+
+
+def test_an_argument_is_masked_after_an_option_that_says_so_and_where_it_is_an_address() -> None:
+    words = ["--token", "abc", "--api-key=abc", "--pad_token", "<pad>", "--max_tokens", "5", "--url", "https://u:p@h/x"]
+    shown = ["--token", "***", "--api-key=***", "--pad_token", "<pad>", "--max_tokens", "5", "--url", "https://***@h/x"]
+    assert masked_arguments(words) == shown
+    assert masked_spec({"arguments": words})["arguments"] == shown
+    assert masked_arguments(["--token", "--verbose", "1"]) == ["--token", "--verbose", "1"]
+
+
+def test_a_password_with_a_sign_of_addresses_is_hidden_whole() -> None:
+    assert masked_variables({"PROXY": "http://u:p@ss@h:1/x"}) == {"PROXY": "http://***@h:1/x"}
 
 
 def test_a_request_is_masked_in_both_places_that_have_variables() -> None:

@@ -44,10 +44,11 @@ class ComputeStatus:
         at_work = index.runs(RunQuery(compute_target=target.name, states=_AT_WORK))
         waiting = index.runs(RunQuery(compute_target=target.name, states=(State.QUEUED,)))
         recent = index.runs(RunQuery(compute_target=target.name, ended_after=now - self._idle_seconds))
-        self.running_node_count = min(len([run for run in at_work if run.started]), self.max_nodes)
-        self.preparing_node_count = min(len(waiting), self.max_nodes - self.running_node_count)
+        # More than there may be, where a target was made smaller under its runs.
+        self.running_node_count = len([run for run in at_work if run.started])
+        self.preparing_node_count = max(0, min(len(waiting), self.max_nodes - self.running_node_count))
         used = _most_at_once([*at_work, *recent], now - self._idle_seconds) if self._idle_seconds else 0
-        there = min(max(used, self.min_nodes, self.running_node_count), self.max_nodes)
+        there = max(min(max(used, self.min_nodes), self.max_nodes), self.running_node_count)
         self.idle_node_count = there - self.running_node_count
         self._changed = max((run.ended or run.started or 0.0 for run in [*at_work, *recent]), default=self._created)
 

@@ -7,15 +7,23 @@ started. Both are readable by their owner alone. What a script prints is kept as
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from traindock.images.uv import mask, masked
 
 _MASK: Final = "***"
-#: Words of a variable's name that say that its value is to be kept secret; TOKENIZERS_PARALLELISM has none.
+#: Words of a variable's name that say that its value is to be kept secret; TOKENIZERS_PARALLELISM has none, nor have
+#: MAX_TOKENS and PWD, the working directory. The first ones also stand within a word: dbPassword, PGPASSWORD.
 _SECRET: Final = re.compile(
-    r"(?:^|_)(?:PASSWORD|PASSWD|PASSPHRASE|SECRET|TOKEN|KEY|APIKEY|CREDENTIALS?|AUTH|SAS|CONNECTION_?STRING)(?:$|_|\d)",
+    r"(?:PASSWORDS?|PASSWD|PASSPHRASE|SECRETS?|CREDENTIALS?|CONNECTION_?STRING|(?:API|ACCESS|ACCOUNT|PRIVATE)_?KEY"
+    r"|(?:SSH|DB)PASS|(?:^|_)(?:PASS|TOKEN|KEY|AUTH|SAS|PAT)|_PWD)(?:$|_|\d)",
+    re.IGNORECASE,
+)
+#: The same of an option: "--pad_token" and "--max-tokens" of a training script are no secrets.
+_SECRET_OPTION: Final = re.compile(
+    r"(?:password|passwd|passphrase|secret|credentials?|api_?key|access_?key|account_?key|private_?key"
+    r"|(?:^|_)(?:api|access|auth|bearer|hub|hf|refresh|git(?:hub|lab))_?token|^(?:token|pass|pwd|pat|key))$",
     re.IGNORECASE,
 )
 #: Values that are shorter may stand in any text by chance.
@@ -32,6 +40,22 @@ def masked_variables(variables: Mapping[str, str]) -> dict[str, str]:
     return {name: _MASK if value and is_secret(name) else mask(value) for name, value in variables.items()}
 
 
+def masked_arguments(arguments: Sequence[str]) -> list[str]:
+    """Return a command line's words as people may see them: without passwords in addresses, and after such options."""
+    found: list[str] = []
+    after_secret = False
+    for word in arguments:
+        option, equals, _ = str(word).partition("=")
+        is_option = option.startswith("-")
+        secret = is_option and _SECRET_OPTION.search(option.lstrip("-").replace("-", "_")) is not None
+        if secret and equals:
+            found.append(f"{option}={_MASK}")
+        else:
+            found.append(_MASK if after_secret and not is_option else mask(str(word)))
+        after_secret = secret and not equals
+    return found
+
+
 def masked_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
     """Return a run's request (``RunSpec.to_json()``) as people may see it."""
     environment = dict(masked(spec.get("environment") or {}))
@@ -39,6 +63,7 @@ def masked_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
         environment["environment_variables"] = masked_variables(environment["environment_variables"])
     return {
         **spec,
+        **{name: masked_arguments(spec[name]) for name in ("command", "arguments") if spec.get(name)},
         "environment": environment,
         "environment_variables": masked_variables(spec.get("environment_variables") or {}),
     }

@@ -26,7 +26,7 @@ from typing import Any, ClassVar
 from traindock.compute.devices import list_gpus
 from traindock.compute.leases import Lease
 from traindock.images.uv import masked
-from traindock.masking import masked_variables
+from traindock.masking import masked_arguments, masked_variables
 from traindock.settings import Settings
 from traindock.spec import RunSpec
 from traindock.store.layout import RunLayout, WorkspaceLayout
@@ -87,8 +87,12 @@ class Plan:
     request: Mapping[str, Any] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the plan as plain JSON values, without passwords in addresses and values of secret variables."""
-        return {**masked(asdict(self)), "variables": masked_variables(self.variables)}
+        """Return the plan as plain JSON values, without passwords in addresses and secret variables and arguments."""
+        return {
+            **masked(asdict(self)),
+            "command": masked_arguments(self.command),
+            "variables": masked_variables(self.variables),
+        }
 
 
 @dataclass(frozen=True, slots=True)

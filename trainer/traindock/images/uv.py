@@ -17,7 +17,7 @@ from typing import IO, Any, Final
 
 from traindock.errors import EnvironmentBuildException
 
-_CREDENTIALS: Final = re.compile(r"(?<=://)[^/@\s'\"]+@")
+_CREDENTIALS: Final = re.compile(r"(?<=://)[^/\s'\"]+@")
 _TOKENS: Final = re.compile(r"([?&;](?:sig|sas|token|access_token|key|api_key|password|secret)=)[^&;\s'\"]+", re.I)
 
 #: How many lines of a failed program's output go into the exception.
