@@ -15,7 +15,7 @@ _BY_REASON: Final[Mapping[Reason, str]] = {
     Reason.KILLED_BY_SIGNAL: "Look what sent the signal; if nobody did, the machine may have been short of memory.",
     Reason.OUT_OF_MEMORY: "Use a smaller batch or model, fewer workers, or a machine with more memory.",
     Reason.TIMED_OUT: "Raise max_run_duration_seconds, or let the script do less.",
-    Reason.ENVIRONMENT_FAILED: "Mend what the environment asks for, as the text says; logs/build.txt has all that was tried.",
+    Reason.ENVIRONMENT_FAILED: "Mend what the text names of the environment; logs/build.txt has all that was tried.",
     Reason.LAUNCH_FAILED: "Mend what the text names and submit again.",
     Reason.NO_GPU: "Submit without GPUs (use_gpu=False, --gpu 0), or to a compute target with gpu='optional'.",
     Reason.NO_GPU_TOOLKIT: "Set up NVIDIA's container toolkit as the text says, or submit to 'local' or without GPUs.",
