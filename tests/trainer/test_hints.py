@@ -50,3 +50,9 @@ def test_a_command_whose_pip_is_missing_is_told_the_same() -> None:
 )
 def test_other_errors_have_their_own_advice(kind: str, message: str) -> None:
     assert "cannot install packages" not in hint(failed(kind=kind, message=message))
+
+
+def test_a_file_that_is_not_on_this_machine_is_not_to_be_given_by_an_absolute_path_again() -> None:
+    found = hint(failed(kind="FileNotFoundError", message="[Errno 2] No such file or directory: '/data/nowhere.csv'"))
+    assert "mend the path" in found
+    assert "absolute" not in found

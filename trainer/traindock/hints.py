@@ -39,6 +39,7 @@ _NOT_MOUNTED: Final = (
     "Of this machine a container has only the source folder and what its compute target mounts: put the file into that "
     'folder, or have the target mount it (update(mounts=["/data:/data:ro"])), and submit again.'
 )
+_ABSOLUTE: Final = re.compile(r"No such file or directory: '/")
 #: In the error of a script that wanted to install packages: an environment has no pip, and cannot be written to.
 _INSTALLS: Final = re.compile(
     r"No such file or directory: '(?:\S*/)?(?:pip[\d.]*|conda|uv)'|\b(?:pip[\d.]*|conda)\b.*\binstall\b", re.DOTALL
@@ -68,6 +69,8 @@ def hint(record: RunRecord) -> str:
             return _INSTALLED_BY
         if kind == "FileNotFoundError" and record.environment.get("image"):
             return _NOT_MOUNTED
+        if kind == "FileNotFoundError" and _ABSOLUTE.search(message):
+            return "There is no such file on this machine: mend the path, or make the file, and submit again."
         if kind in _BY_ERROR:
             return _BY_ERROR[kind]
         if record.exit.get("exit_code") == _NOT_UNDERSTOOD:

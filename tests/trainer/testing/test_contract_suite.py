@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
 import subprocess
 import sys
 import textwrap
 from pathlib import Path
 
+import psutil
 import pytest
 from tests.conftest import REPOSITORY
 from tests.trainer.testing import broken_backends as broken
@@ -112,4 +114,10 @@ def run_pytest(folder: Path, text: str, *which: str) -> subprocess.CompletedProc
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-p", "no:xdist", "-q", "-rfE", "--tb=line"]
     command += [f"--rootdir={folder}", f"--basetemp={folder / 'tmp'}", "--timeout=60", "--import-mode=importlib"]
     command += [f"{folder / 'test_mine.py'}::{one}" for one in which] or [str(folder / "test_mine.py")]
-    return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=800)
+    try:
+        return subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=800)
+    finally:
+        for process in psutil.process_iter(["cmdline"]):  # what broken backends have started and not ended
+            if any(str(folder) in word for word in process.info["cmdline"] or ()):
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    process.kill()

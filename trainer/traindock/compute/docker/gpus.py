@@ -143,7 +143,7 @@ def notices(target: str, gpus: int | None, facts: EngineFacts, *, optional: bool
     if gpus and gpus > len(devices):
         return [
             f"a node of compute target {target!r} is to have {gpus} GPU{'' if gpus == 1 else 's'} and this machine has "
-            f"{len(devices)}: runs that ask for more {what}"
+            f"{len(devices)}: runs that ask for {'more' if devices else 'GPUs'} {what}"
         ]
     if gpus != 0 and devices and not ways_of(facts, devices):
         return [f"{cannot(facts)}: runs that ask for GPUs {what}"]
