@@ -10,10 +10,11 @@ from contextlib import contextmanager
 from functools import partial
 from itertools import count
 from pathlib import Path
+from statistics import mean
 from unittest.mock import patch
 
 from benchmarks.containers import Containers, containers_of
-from benchmarks.harness import Bench, Result, interleaved, median, row, timed
+from benchmarks.harness import Bench, Result, interleaved, median, pressure_of_others, row, timed
 from benchmarks.packages import wheel
 from benchmarks.workspaces import workspace_of
 from traindock import Environment
@@ -79,8 +80,10 @@ def container_prepare_unchanged(bench: Bench) -> Iterator[Result]:
             for names, how, said in (((), "base", "the image's own"), (("bench-package",), "cached", "built before")):
                 prepare(*names)
                 assert prepare(*names) == how
-                figures = [taken for _ in range(bench.rounds(20)) for taken in timed(partial(prepare, *names))]
-                yield Result(f"prepare an unchanged container environment, {said}", median(figures), 20, "ms", 1.0)
+                sides = {"ours": partial(timed, partial(prepare, *names)), "others": pressure_of_others}
+                figures = interleaved(sides, bench.rounds(20))
+                name = f"prepare an unchanged container environment, {said}"
+                yield Result(name, median(figures["ours"]), 20, "ms", 1.0, pressure=mean(figures["others"]))
 
 
 @row
@@ -123,7 +126,8 @@ def container_prepare_one_more(bench: Bench) -> Iterator[Result]:
                 return timed(lambda: place.docker_run(options, *words))
 
             try:
-                figures = interleaved({"ours": ours, "here": here, "in a volume": in_a_volume}, rounds)
+                sides = {"ours": ours, "here": here, "in a volume": in_a_volume, "others": pressure_of_others}
+                figures = interleaved(sides, rounds)
             except RuntimeError as error:
                 bench.skip(f"a container environment with one more package was not measured: {error}")
                 return
@@ -131,5 +135,7 @@ def container_prepare_one_more(bench: Bench) -> Iterator[Result]:
                 place.remove_volume(volume)
     taken, name = median(figures["ours"]), "prepare a container environment with one more package"
     note = f"uv on this machine, without a container: {median(figures['here']):.0f} ms"
-    yield Result(name, taken, ONE_MORE, "ms", 1.0, note=note)
-    yield Result(name, taken, median(figures["in a volume"]), "ms", 1.5, "docker run of uv, in a volume with its cache")
+    yield Result(name, taken, ONE_MORE, "ms", 1.0, note=note, pressure=mean(figures["others"]))
+    peer = "docker run of uv, in a volume with its cache"
+    by_hand = median(figures["in a volume"])
+    yield Result(name, taken, by_hand, "ms", 1.5, peer, pressure=mean(figures["others"]))

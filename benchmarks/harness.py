@@ -32,8 +32,8 @@ class Result:
         goal: how large ``ours / theirs`` may be; with ``faster``, how large ``theirs / ours`` has to be.
         faster: whether the goal is to be so many times quicker, or to take so many times less.
         note: what the figures do not say.
-        pressure: share of the time in which processors were fought over while ours was measured; None for that of
-            the whole row.
+        pressure: share of the time in which processors were fought over while ours was measured, or by others; None
+            for that of the whole row.
     """
 
     row: str
@@ -147,6 +147,17 @@ class Pressure:
     def share(self) -> float:
         """Share of the time since then in which somebody had to wait."""
         return (_waited() - self._waited) / max(time.monotonic() - self._began, 1e-9)
+
+
+def pressure_of_others(seconds: float = 0.3) -> Iterator[float]:
+    """Yield how much processes had to wait for a processor while this one paused.
+
+    To be measured as one more side where a row's own programs are many, and fight among themselves: those of an
+    engine and its containers.
+    """
+    pressure = Pressure()
+    time.sleep(seconds)
+    yield pressure.share()
 
 
 def _waited() -> float:

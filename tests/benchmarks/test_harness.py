@@ -40,6 +40,20 @@ def test_what_was_measured_on_a_busy_machine_is_not_judged() -> None:
     assert "not judged" in busy
 
 
+def test_a_row_with_many_programs_of_its_own_is_judged_by_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waited for a processor in a pause waited for somebody else's."""
+    from benchmarks import harness
+
+    waited = iter([10.0, 10.4])
+    clock = iter([100.0, 101.0])
+    monkeypatch.setattr(harness, "_waited", lambda: next(waited))
+    monkeypatch.setattr(harness.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr(harness.time, "sleep", lambda seconds: None)
+    (share,) = harness.pressure_of_others()
+    assert share == pytest.approx(0.4)
+    assert "not judged" in harness.table([(harness.Result("x", 3, 2, "us", 2.0, pressure=share), share)])
+
+
 def test_sides_are_measured_in_turn_after_warming_up() -> None:
     from benchmarks.harness import interleaved
 
