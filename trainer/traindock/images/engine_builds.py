@@ -37,7 +37,6 @@ _STEP: Final = re.compile(r"(?:Step|STEP) \d+/\d+ ?: .*")
 _RUNNING: Final = re.compile(r"---> Running in ([0-9a-f]{12,64})")
 _COLOURS: Final = re.compile(r"\x1b\[[0-9;]*[A-Za-z]")
 _NO_SHELL: Final = re.compile(r'exec: "/bin/sh"|/bin/sh: no such file')
-_FAILED_STEP: Final = re.compile(r"^ ?(?:#\d+ )?ERROR: |^ > \[")
 
 
 @dataclass(frozen=True, slots=True)
