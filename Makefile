@@ -54,7 +54,7 @@ lint: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/vermin --quiet --no-tips --target=3.8- --violations trainer/traindock/runtime trainer/traindock/images/fill.py
+	$(BIN)/vermin --quiet --no-tips --target=3.8- --violations trainer/traindock/runtime trainer/traindock/images/containers/fill.py
 
 types: $(READY)
 	@for version in 3.11 3.12 3.13 3.14; do echo "mypy --python-version $$version"; \

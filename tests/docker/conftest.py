@@ -22,8 +22,8 @@ from tests.docker.engines import OwnEngine
 from tests.docker.places import WORKSPACE_LABEL, Place
 from tests.trainer.images.conftest import Shelf
 
-from traindock.images import engines as engines_asked
-from traindock.images import volumes
+from traindock.images.containers import engines as engines_asked
+from traindock.images.containers import volumes
 
 if TYPE_CHECKING:
     import docker

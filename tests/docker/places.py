@@ -11,9 +11,16 @@ from typing import TYPE_CHECKING, Any
 
 from traindock.compute.docker.engine import connect
 from traindock.compute.docker.probe import probe
-from traindock.images import engines
-from traindock.images.containers import ContainerEnvironment, ContainerPlan, DockerWishes, Owner, plan, prepare
-from traindock.images.engines import VOLUME_PLACE
+from traindock.images.containers import engines
+from traindock.images.containers.engines import VOLUME_PLACE
+from traindock.images.containers.environments import (
+    ContainerEnvironment,
+    ContainerPlan,
+    DockerWishes,
+    Owner,
+    plan,
+    prepare,
+)
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildSettings
 from traindock.store.layout import WorkspaceLayout

@@ -23,10 +23,10 @@ from tests.conftest import wait_for
 from tests.docker.places import WORKSPACE_LABEL, Place
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
-from traindock.images import volumes
 from traindock.images.container_base import ContainerBase
-from traindock.images.containers import ContainerEnvironment, forget
-from traindock.images.engines import VOLUME_PLACE
+from traindock.images.containers import volumes
+from traindock.images.containers.engines import VOLUME_PLACE
+from traindock.images.containers.environments import ContainerEnvironment, forget
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildCanceled, BuildSettings
 
@@ -168,7 +168,7 @@ class TestVolume:
             from pathlib import Path
             from tests.docker.places import Place
             from tests.trainer.images.conftest import Shelf
-            from traindock.images import volumes
+            from traindock.images.containers import volumes
             from traindock.images.recipe import Recipe
             volumes.volume_name = lambda: {volumes.volume_name()!r}
             shelf = Shelf.__new__(Shelf)

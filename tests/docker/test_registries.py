@@ -25,10 +25,10 @@ from traindock.errors import (
     RegistryUnreachableException,
 )
 from traindock.images.container_base import ContainerBase
-from traindock.images.containers import ContainerEnvironment
+from traindock.images.containers.environments import ContainerEnvironment
+from traindock.images.containers.registries import credentials, push
+from traindock.images.containers.registry_names import name_in
 from traindock.images.recipe import Recipe
-from traindock.images.registries import credentials, push
-from traindock.images.registry_names import name_in
 from traindock.images.uv import BuildCanceled
 
 if TYPE_CHECKING:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import re
 import shutil
 import sys
 import time
@@ -11,12 +10,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn
-from urllib.parse import quote, unquote, urlsplit
 
 from traindock.conda_dependencies import CondaDependencies
+from traindock.docker_section import ContainerRegistry, DockerBuildContext, DockerSection, dockerfile_text
 from traindock.errors import AttributeNotFoundException, UserErrorException
 from traindock.images.conda import parse_conda
-from traindock.images.container_base import ContainerBase
 from traindock.images.pip_lists import read_requirements
 from traindock.images.recipe import Recipe, parse_requirement
 
@@ -25,16 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CondaDependencies",
-    "ContainerRegistry",
-    "DockerBuildContext",
-    "DockerSection",
     "Environment",
     "PythonSection",
 ]
 
 _NAME_LIMIT: Final = 255
-_SHM_SIZE: Final = "2g"
-_INSTRUCTION: Final = re.compile(r"^\s*(FROM|ARG)\s", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -50,136 +43,6 @@ class PythonSection:
     user_managed_dependencies: bool = False
     interpreter_path: str | None = None
     conda_dependencies: CondaDependencies = field(default_factory=CondaDependencies)
-
-
-@dataclass(slots=True)
-class ContainerRegistry:
-    """Where a base image comes from, and who asks for it.
-
-    Attributes:
-        address: such as "registry.example.org".
-        username: who asks.
-        password: their password; never shown.
-    """
-
-    address: str | None = None
-    username: str | None = None
-    password: str | None = field(default=None, repr=False)
-
-    def url(self) -> str | None:
-        """Address and credentials as one URL; None where nothing is set."""
-        if not (self.address or self.username):
-            return None
-        scheme, _, address = (self.address or "").rpartition("://")
-        user = f"{quote(self.username, safe='')}:{quote(self.password or '', safe='')}@" if self.username else ""
-        return f"{scheme or 'https'}://{user}{address.strip('/')}"
-
-
-@dataclass(slots=True)
-class DockerBuildContext:
-    """A folder with a Dockerfile and the files that it copies.
-
-    Attributes:
-        location: the folder.
-        dockerfile_path: the Dockerfile, relative to it.
-    """
-
-    location: str
-    dockerfile_path: str = "Dockerfile"
-
-    @classmethod
-    def from_local_directory(
-        cls, workspace: object, path: str | Path | None = None, dockerfile_path: str = "Dockerfile"
-    ) -> DockerBuildContext:
-        """Name a folder of this machine.
-
-        Args:
-            workspace: the folder itself; as with Azure ML a workspace may come before it, which is not needed.
-            path: the folder, where a workspace comes before it.
-            dockerfile_path: the Dockerfile, relative to the folder.
-
-        Raises:
-            UserErrorException: there is no such folder, or no Dockerfile in it.
-        """
-        folder = Path(str(workspace) if path is None else path).expanduser().absolute()
-        if not folder.is_dir():
-            raise UserErrorException(f"the build context {str(folder)!r} is no folder")
-        made = cls(str(folder), dockerfile_path)
-        made.text()
-        return made
-
-    def text(self) -> str:
-        """The Dockerfile's text.
-
-        Raises:
-            UserErrorException: there is no such file.
-        """
-        return _read_dockerfile(Path(self.location, self.dockerfile_path))
-
-
-@dataclass(slots=True)
-class DockerSection:
-    """What container compute targets start from; others leave it aside.
-
-    Of ``base_image``, ``base_dockerfile`` and ``build_context`` one may be set. Where none is, containers start from
-    the workspace's image for the Python that is asked for.
-
-    Attributes:
-        enabled: kept for old notebooks; the compute target decides.
-        base_image: image to build upon.
-        base_dockerfile: text of a Dockerfile, or path of one; it has no files to copy.
-        build_context: folder with a Dockerfile and files.
-        apt_packages: packages of Debian or Ubuntu to install in the image first.
-        base_image_registry: where ``base_image`` comes from, if not from where the engine looks by itself.
-        shm_size: size of the shared memory, such as "2g".
-        arguments: as for ``docker run``; of these "--shm-size" is used, and a run's warnings name the others.
-        gpu_support: kept for old notebooks; the run decides.
-    """
-
-    enabled: bool = False
-    base_image: str | None = None
-    base_dockerfile: str | Path | None = None
-    build_context: DockerBuildContext | None = None
-    apt_packages: list[str] = field(default_factory=list)
-    base_image_registry: ContainerRegistry = field(default_factory=ContainerRegistry)
-    shm_size: str = _SHM_SIZE
-    arguments: list[str] = field(default_factory=list)
-    gpu_support: bool | None = None
-
-    @property
-    def names_base(self) -> bool:
-        """Whether it says what to build upon."""
-        return any(value is not None for value in (self.base_image, self.base_dockerfile, self.build_context))
-
-    def to_container_base(self) -> ContainerBase | None:
-        """The section as a value, for building; None where it says nothing.
-
-        Raises:
-            UserErrorException: a name is not valid, a file is missing, or more than one base is named.
-        """
-        given = ("base_image", "base_dockerfile", "build_context")
-        named = [name for name in given if getattr(self, name) is not None]
-        if len(named) > 1:
-            raise UserErrorException(f"docker.{' and docker.'.join(named)} are both set: leave one of them")
-        if isinstance(self.apt_packages, str):
-            raise UserErrorException(f"docker.apt_packages is a list of texts: [{self.apt_packages!r}]")
-        dockerfile = context = path = None
-        if self.base_dockerfile is not None:
-            dockerfile = _dockerfile(self.base_dockerfile)
-        elif self.build_context is not None:
-            dockerfile, context = self.build_context.text(), self.build_context.location
-            path = self.build_context.dockerfile_path
-        made = ContainerBase(
-            image=self.base_image,
-            dockerfile=dockerfile,
-            context=context,
-            dockerfile_path=path,
-            apt=tuple(self.apt_packages),
-            registry=self.base_image_registry.url(),
-            shm_size=None if self.shm_size == _SHM_SIZE else self.shm_size,
-            arguments=tuple(self.arguments),
-        )
-        return None if made == ContainerBase() else made
 
 
 class _Absent:
@@ -334,7 +197,7 @@ class Environment:
             UserErrorException: a file is missing or not understood, or both files are given.
         """
         made = cls._upon_image(name, conda_specification, pip_requirements)
-        made.docker.base_dockerfile = _dockerfile(dockerfile)
+        made.docker.base_dockerfile = dockerfile_text(dockerfile)
         return made
 
     @classmethod
@@ -413,7 +276,7 @@ class Environment:
         for channel in recipe.channels:
             packages.add_channel(channel)
         made.environment_variables = dict(recipe.environment_variables)
-        made.docker = _docker_section(recipe.container)
+        made.docker = DockerSection.from_container_base(recipe.container)
         return made
 
     def clone(self, new_name: str) -> Environment:
@@ -497,49 +360,6 @@ class Environment:
 
     def __repr__(self) -> str:
         return f"Environment({self._name!r}, {self.python.conda_dependencies!r})"
-
-
-def _dockerfile(text_or_path: str | Path) -> str:
-    """The text of a Dockerfile that is given as text or by its path."""
-    text = str(text_or_path)
-    if not isinstance(text_or_path, Path) and ("\n" in text or _INSTRUCTION.match(text)):
-        if not _INSTRUCTION.search(text):
-            raise UserErrorException(
-                f"the Dockerfile has no FROM line, which names the image to start from: {text!r:.80}"
-            )
-        return text
-    return _read_dockerfile(Path(text).expanduser())
-
-
-def _read_dockerfile(path: Path) -> str:
-    try:
-        return path.read_text("utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) else "it is no text"
-        raise UserErrorException(f"the Dockerfile {str(path)!r} cannot be read: {why}") from error
-
-
-def _docker_section(container: ContainerBase | None) -> DockerSection:
-    if container is None:
-        return DockerSection()
-    parts = urlsplit(container.registry or "")
-    registry = ContainerRegistry(
-        parts.netloc.rpartition("@")[2] + parts.path or None,
-        unquote(parts.username) if parts.username else None,
-        unquote(parts.password) if parts.password else None,
-    )
-    made = DockerSection(
-        base_image=container.image,
-        apt_packages=list(container.apt),
-        base_image_registry=registry,
-        shm_size=container.shm_size or _SHM_SIZE,
-        arguments=list(container.arguments),
-    )
-    if container.context is not None:
-        made.build_context = DockerBuildContext(container.context, container.dockerfile_path or "Dockerfile")
-    else:
-        made.base_dockerfile = container.dockerfile
-    return made
 
 
 def _without_azure(packages: Iterable[str], notices: list[str]) -> list[str]:

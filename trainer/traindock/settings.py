@@ -47,8 +47,8 @@ from typing import Any
 from traindock.compute.node_shapes import NodeShape, cpus_of, gpus_of, memory_bytes_of, vm_size_of
 from traindock.errors import StoreException, UserErrorException
 from traindock.images.container_base import check_image_name
+from traindock.images.containers.registry_names import check_registry
 from traindock.images.curated import CuratedEnvironment, from_table
-from traindock.images.registry_names import check_registry
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +95,7 @@ class NetworkDiskSettings:
 
 @dataclass(frozen=True, slots=True)
 class ContainerSettings:
-    """What containers are made of; see ``images.containers``."""
+    """What containers are made of; see ``images.containers.environments``."""
 
     base_image: str = "python:{python}-slim"
     environment_form: str = "auto"

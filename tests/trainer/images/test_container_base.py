@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from traindock.environment import ContainerRegistry, DockerBuildContext, Environment
+from traindock.docker_section import ContainerRegistry, DockerBuildContext
+from traindock.environment import Environment
 from traindock.errors import UserErrorException
 from traindock.images.container_base import ContainerBase
 from traindock.images.recipe import Recipe

@@ -33,11 +33,11 @@ from traindock.compute.leases import Lease
 from traindock.compute.node_shapes import NodeShape, memory_bytes_of
 from traindock.compute.variables import submitters_variables
 from traindock.errors import ComputeTargetException, EngineException, EnvironmentBuildException, UserErrorException
-from traindock.images import containers as environments
-from traindock.images import image_pythons
-from traindock.images.containers import ContainerEnvironment, ContainerPlan
-from traindock.images.engine_memory import EngineMemory
-from traindock.images.engines import VOLUME_PLACE, DockerWishes, Form, Owner
+from traindock.images.containers import environments as environments
+from traindock.images.containers import image_pythons
+from traindock.images.containers.engine_memory import EngineMemory
+from traindock.images.containers.engines import VOLUME_PLACE, DockerWishes, Form, Owner
+from traindock.images.containers.environments import ContainerEnvironment, ContainerPlan
 from traindock.images.recipe import Recipe
 from traindock.run_types import WITHOUT_JOB
 from traindock.settings import Settings

@@ -25,7 +25,7 @@ from traindock.compute.base import LaunchError
 from traindock.compute.devices import list_gpus, vanished
 from traindock.compute.docker.facts import EngineFacts, EngineKind
 from traindock.compute.docker.request import Devices
-from traindock.images.engines import NO_GPUS
+from traindock.images.containers.engines import NO_GPUS
 from traindock.states import Reason
 
 _VISIBLE: Final = "NVIDIA_VISIBLE_DEVICES"

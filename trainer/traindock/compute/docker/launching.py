@@ -22,8 +22,8 @@ from traindock.compute.leases import VARIABLE as LEASE_FOLDER
 from traindock.compute.leases import Lease
 from traindock.compute.variables import job_environment
 from traindock.errors import EngineException, EngineRefusedException, StoreException
-from traindock.images import containers as environments
-from traindock.images.engine_work import disk_full
+from traindock.images.containers import environments as environments
+from traindock.images.containers.engine_work import disk_full
 from traindock.runtime.supervisor import CANNOT_RECORD, LEASE_LOST
 from traindock.states import Reason
 from traindock.store.copying import storage_error

@@ -30,7 +30,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from traindock.compute.docker.facts import EngineFacts, EngineKind
 from traindock.errors import EngineException, EngineRefusedException, EngineUnfitException, StoreException
-from traindock.images.engines import NO_GPUS
+from traindock.images.containers.engines import NO_GPUS
 from traindock.store.copying import storage_error
 from traindock.store.files import read_json, write_json
 from traindock.store.layout import WorkspaceLayout

@@ -9,8 +9,8 @@ from typing import Any
 
 from traindock.compute.base import Errand, Job
 from traindock.compute.docker.engine import connect
-from traindock.images.registries import credentials, push
-from traindock.images.registry_names import name_in
+from traindock.images.containers.registries import credentials, push
+from traindock.images.containers.registry_names import name_in
 from traindock.store import submitter
 
 log = logging.getLogger(__name__)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from traindock.errors import EnvironmentBuildException
-from traindock.images.container_sources import PLACE, Sources, sources_in_container
+from traindock.images.containers.sources import PLACE, Sources, sources_in_container
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildSettings
 

@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from traindock.errors import EnvironmentBuildException
-from traindock.images import addresses, fill_request
+from traindock.images import addresses
 from traindock.images.builder import NOT_FOUND, fail, relax
-from traindock.images.container_sources import PLACE
-from traindock.images.engine_memory import EngineMemory
-from traindock.images.engine_work import BUILDS_LABEL, Ended, NotStarted, Work, archive, owner_of, run
-from traindock.images.engines import VOLUME_PLACE, ContainerEngine, ContainerUser
-from traindock.images.fill_request import ContainerBuild
+from traindock.images.containers import fill_request
+from traindock.images.containers.engine_memory import EngineMemory
+from traindock.images.containers.engine_work import BUILDS_LABEL, Ended, NotStarted, Work, archive, owner_of, run
+from traindock.images.containers.engines import VOLUME_PLACE, ContainerEngine, ContainerUser
+from traindock.images.containers.fill_request import ContainerBuild
+from traindock.images.containers.sources import PLACE
 from traindock.images.recipe import canonical_requirement
 from traindock.images.uv import Outcome
 

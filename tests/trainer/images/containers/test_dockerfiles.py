@@ -11,9 +11,9 @@ from types import SimpleNamespace
 import pytest
 
 from traindock.errors import EnvironmentBuildException
-from traindock.images.container_images import split
-from traindock.images.dockerfiles import EnvironmentLayers, apt_layer, environment, images_of
-from traindock.images.engine_builds import BuildContext, ImageBuild, build_image, has_buildx
+from traindock.images.containers.dockerfiles import EnvironmentLayers, apt_layer, environment, images_of
+from traindock.images.containers.engine_builds import BuildContext, ImageBuild, build_image, has_buildx
+from traindock.images.containers.layers import split
 from traindock.images.uv import BuildCanceled, BuildLog
 
 BUILDX = """#!{python}

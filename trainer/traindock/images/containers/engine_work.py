@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from traindock.errors import EnvironmentBuildException
-from traindock.images.engines import NO_GPUS, ContainerEngine, ContainerUser
+from traindock.images.containers.engines import NO_GPUS, ContainerEngine, ContainerUser
 from traindock.images.uv import BuildCanceled, mask
 
 ROLE_LABEL: Final = "traindock.role"

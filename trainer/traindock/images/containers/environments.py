@@ -14,21 +14,22 @@ from pathlib import Path
 from typing import Any, Final, Literal
 
 from traindock.errors import ImageNotFoundException, UserErrorException
-from traindock.images import addresses, container_images, frameworks, image_pythons, pythons, volumes
-from traindock.images.bases import Base, BaseAsked, base_asked
+from traindock.images import addresses, frameworks, pythons
 from traindock.images.conda import Translation, translate
-from traindock.images.container_plans import ContainerEnvironment, ContainerPlan
-from traindock.images.container_sources import sources_in_container
-from traindock.images.engine_builds import ImageBuild
-from traindock.images.engine_memory import EngineMemory
-from traindock.images.engine_work import remove_left_behind
-from traindock.images.engines import VOLUME_PLACE, ContainerEngine, DockerWishes, Owner
-from traindock.images.fill_request import ContainerBuild, conda_missing
-from traindock.images.image_pythons import ImagePython
+from traindock.images.containers import image_pythons, layers, volumes
+from traindock.images.containers.bases import Base, BaseAsked, base_asked
+from traindock.images.containers.engine_builds import ImageBuild
+from traindock.images.containers.engine_memory import EngineMemory
+from traindock.images.containers.engine_work import remove_left_behind
+from traindock.images.containers.engines import VOLUME_PLACE, ContainerEngine, DockerWishes, Owner
+from traindock.images.containers.fill_request import ContainerBuild, conda_missing
+from traindock.images.containers.image_pythons import ImagePython
+from traindock.images.containers.plans import ContainerEnvironment, ContainerPlan
+from traindock.images.containers.shared_images import SharedImages
+from traindock.images.containers.sources import sources_in_container
 from traindock.images.interpreters import probe
 from traindock.images.pythons import PythonWanted
 from traindock.images.recipe import Recipe
-from traindock.images.shared_images import SharedImages
 from traindock.images.uv import BuildCanceled, BuildLog, BuildSettings
 from traindock.images.venvs import describe
 
@@ -272,13 +273,13 @@ def _in_image(
     warnings: tuple[str, ...],
     facts: Mapping[str, Any],
 ) -> ContainerPlan:
-    found = container_images.known(engine, memory, key, wanted.recipe.built_after)
+    found = layers.known(engine, memory, key, wanted.recipe.built_after)
     if found is None:
-        why = f"{against}; there is no image {container_images.image_name(engine, key)[:40]}…"
+        why = f"{against}; there is no image {layers.image_name(engine, key)[:40]}…"
         why += f" here: it is pulled from {wanted.registry}, or built" if wanted.registry else ""
         return ContainerPlan("build", key, why, **facts, warnings=warnings)
     why = f"{against}; it was built before, as the image {found.id[:19]}"
-    values = _environment(container_images.PYTHON, base, found.record, wanted)
+    values = _environment(layers.PYTHON, base, found.record, wanted)
     return ContainerPlan("cached", key, why, **facts, image=found.id, **values)
 
 
@@ -316,7 +317,7 @@ class _Preparation:
             why = f"{why}; {base.name} was pulled from {shared.registry}"
         images = asked.made_here(self.engine, base) if self.docker.registry else {}
         if made.form == "image" and made.how in ("cached", "built", "pulled"):
-            images[container_images.image_name(self.engine, made.key)] = made.image
+            images[layers.image_name(self.engine, made.key)] = made.image
         return replace(made, why=why, warnings=(*made.warnings, *shared.warnings), images=images)
 
     def _made(self, memory: EngineMemory, base: Base, shared: SharedImages) -> ContainerEnvironment:
@@ -335,7 +336,7 @@ class _Preparation:
         for warning in looked.warnings:
             self.out.say(f"Notice: {warning}.")
         if looked.how == "cached" and looked.form == "image" and not looked.packages:
-            record = container_images.record_of(self.engine, memory, looked.image, self.owner.labels)
+            record = layers.record_of(self.engine, memory, looked.image, self.owner.labels)
             looked = replace(looked, packages=tuple(record["packages"]), warnings=tuple(record["warnings"]))
         if looked.how != "build":
             return looked.ready(looked.how)
@@ -344,8 +345,8 @@ class _Preparation:
         self._remove_left_behind()
         build = self._build(looked, base, python)
         if looked.form == "image":
-            made = container_images.build(self.engine, memory, build, shared)
-            values = _environment(container_images.PYTHON, base, made.record, self.wanted)
+            made = layers.build(self.engine, memory, build, shared)
+            values = _environment(layers.PYTHON, base, made.record, self.wanted)
             if made.pulled:
                 why = f"pulled from {shared.registry}, as {made.pulled}"
                 return replace(looked, image=made.id, why=why, **values).ready("pulled")

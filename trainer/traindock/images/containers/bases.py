@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from traindock.errors import EnvironmentBuildException, RegistryDeniedException, UserErrorException
-from traindock.images import dockerfiles, registries, registry_names
 from traindock.images.container_base import ContainerBase, check_image_name
-from traindock.images.engine_builds import BuildContext, ImageBuild, build_image, lock_file
-from traindock.images.engine_memory import EngineMemory
-from traindock.images.engines import ContainerEngine, repository
-from traindock.images.shared_images import SharedImages
+from traindock.images.containers import dockerfiles, registries, registry_names
+from traindock.images.containers.engine_builds import BuildContext, ImageBuild, build_image, lock_file
+from traindock.images.containers.engine_memory import EngineMemory
+from traindock.images.containers.engines import ContainerEngine, repository
+from traindock.images.containers.shared_images import SharedImages
 from traindock.images.uv import BuildCanceled, BuildLog
 from traindock.images.venvs import locked
 

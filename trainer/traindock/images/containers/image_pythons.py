@@ -7,9 +7,9 @@ from dataclasses import asdict, dataclass
 from typing import Any, Final
 
 from traindock.errors import EnvironmentBuildException
-from traindock.images.engine_memory import EngineMemory
-from traindock.images.engine_work import Ended, NotStarted, Work, run
-from traindock.images.engines import ContainerEngine
+from traindock.images.containers.engine_memory import EngineMemory
+from traindock.images.containers.engine_work import Ended, NotStarted, Work, run
+from traindock.images.containers.engines import ContainerEngine
 from traindock.images.frameworks import OLDEST_JOB_PYTHON
 from traindock.images.recipe import hashes, parse_requirement
 

@@ -18,10 +18,10 @@ from pathlib import Path
 from typing import IO, Any, Final, cast
 
 from traindock.errors import EnvironmentBuildException, RegistryDeniedException
-from traindock.images import dockerfiles, registries
-from traindock.images.engine_work import disk_full, events
-from traindock.images.engines import ContainerEngine
-from traindock.images.registry_faults import not_pulled
+from traindock.images.containers import dockerfiles, registries
+from traindock.images.containers.engine_work import disk_full, events
+from traindock.images.containers.engines import ContainerEngine
+from traindock.images.containers.registry_faults import not_pulled
 from traindock.images.uv import BuildCanceled, BuildLog, mask, run_program
 
 #: Name of the Dockerfile in a context; the folder may have one of its own.
@@ -84,7 +84,7 @@ class BuildContext:
         from docker.utils.build import tar
 
         if self.folder is None:
-            from traindock.images.engine_work import archive
+            from traindock.images.containers.engine_work import archive
 
             file = tempfile.TemporaryFile()  # noqa: SIM115 - the sender closes it
             file.write(archive({**self.files, _DOCKERFILE: (self.dockerfile.encode(), 0o644)}))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from traindock.errors import UserErrorException
-from traindock.images.registry_names import check_registry, name_in, repository_of, tag_of
+from traindock.images.containers.registry_names import check_registry, name_in, repository_of, tag_of
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ How = Literal["cached", "built", "conda", "pulled", "base", "user_managed"]
 
 @dataclass(frozen=True, slots=True)
 class ContainerPlan:
-    """What :func:`traindock.images.containers.prepare` would do.
+    """What :func:`traindock.images.containers.environments.prepare` would do.
 
     Attributes:
         how: "cached" where all is there, "build" where something is to be pulled, built or looked for in the volume,

@@ -11,7 +11,7 @@ from traindock.errors import (
     RegistryInsecureException,
     RegistryUnreachableException,
 )
-from traindock.images.registry_faults import not_pulled, not_pushed
+from traindock.images.containers.registry_faults import not_pulled, not_pushed
 
 NAME = "r.example.org:5000/team/traindock-environment:abc"
 GET = 'Get "https://r.example.org:5000/v2/": '

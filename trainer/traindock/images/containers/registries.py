@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
 from traindock.errors import RegistryDeniedException
-from traindock.images.engine_work import disk_full, events
-from traindock.images.engines import ContainerEngine
-from traindock.images.registry_faults import Whose, not_pulled, not_pushed
-from traindock.images.registry_names import repository_of, tag_of
+from traindock.images.containers.engine_work import disk_full, events
+from traindock.images.containers.engines import ContainerEngine
+from traindock.images.containers.registry_faults import Whose, not_pulled, not_pushed
+from traindock.images.containers.registry_names import repository_of, tag_of
 
 if TYPE_CHECKING:
     from docker.auth import AuthConfig

@@ -18,11 +18,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
-from traindock.images.bases import Base
 from traindock.images.builder import sources
 from traindock.images.conda import Translation, conda_python, create_command, environment_yaml
-from traindock.images.container_sources import Sources
-from traindock.images.image_pythons import ImagePython
+from traindock.images.containers.bases import Base
+from traindock.images.containers.image_pythons import ImagePython
+from traindock.images.containers.sources import Sources
 from traindock.images.pythons import PythonWanted
 from traindock.images.recipe import Recipe, canonical_requirement, python_specifier
 from traindock.images.uv import BuildLog, BuildSettings, find_uv, run_program
@@ -74,7 +74,7 @@ class ContainerBuild:
 
 def program() -> bytes:
     """The source of ``fill.py``."""
-    return resources.files("traindock.images").joinpath("fill.py").read_bytes()
+    return resources.files("traindock.images.containers").joinpath("fill.py").read_bytes()
 
 
 def request_of(

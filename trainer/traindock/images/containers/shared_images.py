@@ -6,8 +6,8 @@ import time
 from collections.abc import Callable, Mapping
 
 from traindock.errors import ImageNotFoundException, RegistryException
-from traindock.images import registries, registry_names
-from traindock.images.engines import ContainerEngine
+from traindock.images.containers import registries, registry_names
+from traindock.images.containers.engines import ContainerEngine
 from traindock.images.uv import BuildLog
 
 

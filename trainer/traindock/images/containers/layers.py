@@ -14,17 +14,18 @@ from typing import Any, Final
 from packaging.utils import canonicalize_name
 
 from traindock.errors import EnvironmentBuildException, StoreException
-from traindock.images import addresses, dockerfiles, fill_request
-from traindock.images.bases import inspect, tagged
+from traindock.images import addresses
 from traindock.images.builder import fail, relax
-from traindock.images.container_sources import PLACE
-from traindock.images.engine_builds import BuildContext, ImageBuild, build_image, has_buildx, lock_file
-from traindock.images.engine_memory import EngineMemory
-from traindock.images.engine_work import ROLE_LABEL
-from traindock.images.engines import ContainerEngine, repository
-from traindock.images.fill_request import ContainerBuild
+from traindock.images.containers import dockerfiles, fill_request
+from traindock.images.containers.bases import inspect, tagged
+from traindock.images.containers.engine_builds import BuildContext, ImageBuild, build_image, has_buildx, lock_file
+from traindock.images.containers.engine_memory import EngineMemory
+from traindock.images.containers.engine_work import ROLE_LABEL
+from traindock.images.containers.engines import ContainerEngine, repository
+from traindock.images.containers.fill_request import ContainerBuild
+from traindock.images.containers.shared_images import SharedImages
+from traindock.images.containers.sources import PLACE
 from traindock.images.recipe import canonical_requirement, parse_requirement
-from traindock.images.shared_images import SharedImages
 from traindock.images.uv import Outcome
 from traindock.images.venvs import locked
 
@@ -43,7 +44,7 @@ class Image:
 
     Attributes:
         id: "sha256:…".
-        record: as in :class:`traindock.images.volumes.Filled`.
+        record: as in :class:`traindock.images.containers.volumes.Filled`.
         found: whether it was there already.
         pulled: the name in a registry that it was pulled by, or "".
     """

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from traindock.errors import StoreException
-from traindock.images.engines import ContainerEngine
+from traindock.images.containers.engines import ContainerEngine
 
 _FORMAT: Final = 1
 
