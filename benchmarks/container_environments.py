@@ -19,9 +19,9 @@ from benchmarks.packages import wheel
 from benchmarks.workspaces import workspace_of
 from traindock import Environment
 from traindock.compute.docker.probe import probe
-from traindock.images import containers as environments
-from traindock.images import volumes
-from traindock.images.engines import DockerWishes, Owner
+from traindock.images.containers import environments as environments
+from traindock.images.containers import volumes
+from traindock.images.containers.engines import DockerWishes, Owner
 from traindock.images.uv import BuildSettings, find_uv
 
 #: What one more package took in the first trials of volumes, beside a torch that was there already; in milliseconds.

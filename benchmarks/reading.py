@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.harness import Bench, Result, in_turn, interleaved, median, row, timed
+from benchmarks.harness import Bench, Pressure, Result, in_turn, interleaved, median, row, timed
 from benchmarks.peers import mlflow_server, peer
 from benchmarks.writing import environment
 from traindock.store.buckets import Buckets
@@ -94,18 +94,22 @@ def fetched(reader: Callable[[], MetricReader], axis: Axis) -> Buckets:
 @row
 def live(bench: Bench) -> Iterator[Result]:
     """From the call in one process to the value in another's hands, beside loopback TCP and MLflow's server."""
+    pressure = Pressure()
     ours, theirs = latencies(bench, bench.scaled(200))
+    share = pressure.share()
     name = "run.log to a reader in another process, p50"
-    yield Result(name, median(ours), 2.5, "ms", 1.0)
-    yield Result(name, median(ours), median(theirs), "ms", 10.0, "loopback TCP")
+    yield Result(name, median(ours), 2.5, "ms", 1.0, pressure=share)
+    yield Result(name, median(ours), median(theirs), "ms", 10.0, "loopback TCP", pressure=share)
     with mlflow_server(bench) as server:
         if server is None:
             return
         with peer(bench, "mlflow-live", server.address, bench.scaled(60)) as ask:
             found = ask() if ask else None
         if found:
+            pressure = Pressure()
             again, _ = latencies(bench, bench.scaled(60))
-            yield Result(name, median(again), median(found), "ms", 25.0, "MLflow's server", faster=True)
+            share = pressure.share()  # that of MLflow's own server while it starts is not ours
+            yield Result(name, median(again), median(found), "ms", 25.0, "MLflow's server", faster=True, pressure=share)
 
 
 def latencies(bench: Bench, count: int) -> tuple[list[float], list[float]]:
