@@ -6,10 +6,10 @@ import argparse
 from typing import TYPE_CHECKING
 
 from traindock.cli import parsers
-from traindock.cli.documents import STATISTICS, row_document, seconds_of
 from traindock.cli.finding import command, look_after, open_workspace
 from traindock.cli.output import emit, note, say
 from traindock.cli.text import Column, duration, moment, number, screen_width, table
+from traindock.documents import STATISTICS, row_document, seconds_of
 from traindock.states import State
 
 if TYPE_CHECKING:

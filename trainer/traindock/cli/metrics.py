@@ -9,10 +9,10 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from traindock.cli import parsers
-from traindock.cli.documents import metrics_document, summaries
 from traindock.cli.finding import find_run, open_workspace
-from traindock.cli.output import emit, note, plain, say, timestamp
+from traindock.cli.output import emit, note, say
 from traindock.cli.text import Column, clean, moment, number, screen_width, shorten, table
+from traindock.documents import metrics_document, plain, summaries, timestamp
 from traindock.errors import UserErrorException
 
 if TYPE_CHECKING:

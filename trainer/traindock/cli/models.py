@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from traindock.cli import parsers
-from traindock.cli.documents import model_document
 from traindock.cli.finding import command, find_run, open_workspace
 from traindock.cli.output import emit, note, say
 from traindock.cli.text import Column, moment, screen_width, size, table
+from traindock.documents import model_document
 from traindock.errors import ModelNotFoundException
 from traindock.names import check_name
 

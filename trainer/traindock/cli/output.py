@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import argparse
 import json
-import math
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from typing import Any
 
 from traindock.cli.text import clean
+from traindock.documents import plain
 
 
 def emit(document: Any) -> None:
@@ -21,39 +20,6 @@ def emit(document: Any) -> None:
     Numbers that JSON lacks are written as the texts "NaN", "Infinity" and "-Infinity".
     """
     print(json.dumps(plain(document), indent=2, allow_nan=False))
-
-
-def plain(value: Any) -> Any:
-    """Return ``value`` made of what JSON has; what is unknown, and integers beyond 64 bits, as their text."""
-    if isinstance(value, float):
-        if math.isfinite(value):
-            return value
-        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, int):
-        return value if value.bit_length() <= 64 else _long(value)
-    if isinstance(value, str):
-        return str(value)
-    if isinstance(value, Mapping):
-        return {str(name): plain(entry) for name, entry in value.items()}
-    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
-        return [plain(entry) for entry in value]
-    return str(value)
-
-
-def _long(value: int) -> str:
-    try:
-        return str(value)
-    except ValueError:  # Python writes no more than some thousand decimal digits
-        return hex(value)
-
-
-def timestamp(seconds: float | None) -> str | None:
-    """Write a time (seconds since 1970) as JSON documents have it: ISO 8601 in UTC, with microseconds."""
-    if seconds is None:
-        return None
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
 def say(lines: Iterable[str] | str = "") -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import argparse
 
 from traindock.cli import parsers
-from traindock.cli.documents import model_document
 from traindock.cli.finding import find_run, notes_from_prints, open_workspace
 from traindock.cli.output import emit, say
 from traindock.cli.text import clean, size
+from traindock.documents import model_document
 
 
 def configure(parser: parsers.Parser) -> None:

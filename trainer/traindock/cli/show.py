@@ -9,10 +9,10 @@ import textwrap
 from typing import TYPE_CHECKING
 
 from traindock.cli import parsers
-from traindock.cli.documents import file_sizes, run_document, seconds_of, summaries
 from traindock.cli.finding import command, find_run, look_after, open_workspace
 from traindock.cli.output import emit, say
 from traindock.cli.text import Column, clean, duration, moment, number, pairs, screen_width, size, table
+from traindock.documents import file_sizes, run_document, seconds_of, summaries
 from traindock.states import State
 
 if TYPE_CHECKING:

@@ -10,15 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traindock.cli import endings, parsers
-from traindock.cli.documents import run_document
 from traindock.cli.finding import command, notes_from_prints, open_workspace
 from traindock.cli.imports import missing_torch
 from traindock.cli.logs import detached
 from traindock.cli.output import emit, note, say
-from traindock.cli.planning import plan_document, plan_lines
+from traindock.cli.planning import plan_lines
 from traindock.cli.text import clean
+from traindock.documents import run_document
 from traindock.errors import Detached
 from traindock.hints import hint
+from traindock.planning import plan_document
 from traindock.run_details import failure_log
 
 if TYPE_CHECKING:

@@ -1,13 +1,16 @@
-"""The JSON documents of runs and models; their keys stay as they are, new ones may come."""
+"""The JSON documents of runs and models, the same on the command line and over HTTP.
+
+Their keys stay as they are, new ones may come.
+"""
 
 from __future__ import annotations
 
 import contextlib
+import math
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
-
-from traindock.cli.output import timestamp
 
 if TYPE_CHECKING:
     from traindock.model import Model
@@ -137,3 +140,36 @@ def model_document(model: Model) -> dict[str, Any]:
     """One version of a model."""
     document: dict[str, Any] = model.serialize()
     return document
+
+
+def plain(value: Any) -> Any:
+    """Return ``value`` made of what JSON has; what is unknown, and integers beyond 64 bits, as their text."""
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return value
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, int):
+        return value if value.bit_length() <= 64 else _long(value)
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, Mapping):
+        return {str(name): plain(entry) for name, entry in value.items()}
+    if isinstance(value, Iterable) and not isinstance(value, (bytes, bytearray)):
+        return [plain(entry) for entry in value]
+    return str(value)
+
+
+def _long(value: int) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python writes no more than some thousand decimal digits
+        return hex(value)
+
+
+def timestamp(seconds: float | None) -> str | None:
+    """Write a time (seconds since 1970) as JSON documents have it: ISO 8601 in UTC, with microseconds."""
+    if seconds is None:
+        return None
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
