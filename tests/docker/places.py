@@ -43,6 +43,7 @@ class Place:
         self.base = base
         self.shelf = shelf
         self.registry = ""
+        self.path: str | None = None  # where programs are looked for, such as a builder; None as this process does
         self.labels = {WORKSPACE_LABEL: label, KEY_LABEL: label}
         (root / "workspace").mkdir(parents=True, exist_ok=True)
 
@@ -53,7 +54,7 @@ class Place:
 
     @property
     def settings(self) -> BuildSettings:
-        return replace(self.shelf.settings, variables={"PATH": os.environ["PATH"], "HOME": str(self.root)})
+        return replace(self.shelf.settings, variables={"PATH": self.path or os.environ["PATH"], "HOME": str(self.root)})
 
     def wishes(self, form: str, base: str | None) -> DockerWishes:
         return DockerWishes(form=form, base_image=base or self.base, registry=self.registry)  # type: ignore[arg-type]

@@ -26,7 +26,7 @@ from traindock.errors import EnvironmentBuildException, UserErrorException
 from traindock.images.container_base import ContainerBase
 from traindock.images.containers import volumes
 from traindock.images.containers.engines import VOLUME_PLACE
-from traindock.images.containers.environments import ContainerEnvironment, forget
+from traindock.images.containers.environments import forget
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildCanceled, BuildSettings
 
@@ -40,6 +40,13 @@ RUN mkdir -p /archive /hi/DEBIAN /hi/etc && cd /archive && echo hi > /hi/etc/hi 
  && echo "SHA256: $(sha256sum hi.deb | cut -d' ' -f1)" >> Packages \\
  && rm -rf /etc/apt/sources.list* && echo 'deb [trusted=yes] file:/archive ./' > /etc/apt/sources.list
 """
+
+
+@pytest.fixture
+def place(place: Place, tmp_path: Path) -> Place:
+    """A place whose images the engine's classic builder makes; ``test_builders`` has what both do."""
+    place.path = str(tmp_path / "no-docker")
+    return place
 
 
 class TestVolume:
@@ -312,17 +319,6 @@ class TestBases:
         assert place.prepare(recipe).how == "cached"
         assert place.log.upper().count("STEP 2/3") == 1
 
-    def test_two_at_once_build_a_dockerfile_once(self, place: Place) -> None:
-        text = f"FROM {place.base}\nRUN echo {secrets.token_hex(4)}; sleep 1\n"
-        recipe = Recipe(container=ContainerBase(dockerfile=text))
-        threads = [threading.Thread(target=place.prepare, args=(recipe,)) for _ in range(2)]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert place.log.count("Step 2/2") == 1
-        assert place.log.count("ready after") == 2
-
     def test_a_build_context_is_copied_from_and_a_change_in_it_builds_anew(self, place: Place, tmp_path: Path) -> None:
         folder = tmp_path / "context"
         folder.mkdir()
@@ -334,47 +330,6 @@ class TestBases:
         second = place.prepare(Recipe(container=base))
         assert second.key != first.key
 
-    @pytest.mark.parametrize(
-        ("line", "says"),
-        [
-            ("RUNN x", r"the Dockerfile has an error: .*line 2: unknown instruction: RUNN"),
-            (
-                "RUN echo these are my last words; exit 3",
-                r"Step 2/2 : RUN echo .* failed: .*returned a non-zero code: 3",
-            ),
-            ("RUN --mount=type=cache,target=/x true", r"Step 2/2 : RUN --mount.* needs BuildKit, .*docker buildx"),
-            ("COPY nothing /there", r"Step 2/2 : COPY .*no files to copy: use Environment\.from_docker_build_context"),
-        ],
-    )
-    def test_a_dockerfile_with_an_error_names_the_line_or_the_step(self, place: Place, line: str, says: str) -> None:
-        base = ContainerBase(dockerfile=f"FROM {place.base}\n{line}\n")
-        with pytest.raises(EnvironmentBuildException, match=says) as caught:
-            place.prepare(Recipe(container=base))
-        if "last words" in line:
-            assert "these are my last words" in caught.value.log_tail
-
-    @pytest.mark.parametrize(
-        ("image", "says"),
-        [
-            (
-                "127.0.0.1:9/nope:1",
-                r"FROM 127\.0\.0\.1:9/nope:1 failed: .*nothing answers there\. Start it, or correct",
-            ),
-            ("registry.invalid:5000/it", "FROM .*no such host is known to the container engine"),
-            ("Nope/it", "FROM Nope/it failed: .*repository name must be lowercase"),
-        ],
-    )
-    def test_so_does_one_upon_an_image_that_cannot_be_had(self, place: Place, image: str, says: str) -> None:
-        with pytest.raises(EnvironmentBuildException, match=says):
-            place.prepare(Recipe(container=ContainerBase(dockerfile=f"FROM {image}\nRUN true\n")))
-
-    def test_one_for_a_shell_that_its_image_has_not_says_what_to_write(
-        self, place: Place, odd_image: Callable[[str], str]
-    ) -> None:
-        text = f"FROM {odd_image('distroless')}\nRUN true\n"
-        with pytest.raises(EnvironmentBuildException, match=r'has no shell: write RUN \["program"'):
-            place.prepare(Recipe(container=ContainerBase(dockerfile=text)))
-
     def test_packages_of_the_system_are_installed_below_those_of_python(self, place: Place) -> None:
         place.shelf.wheel("alpha", "1.5")
         base = ContainerBase(dockerfile=WITH_ARCHIVE.format(base=place.base), apt=("hi",))
@@ -382,44 +337,6 @@ class TestBases:
         assert place.ask(made, "import alpha; print(open('/etc/hi').read().strip(), alpha.version)") == "hi 1.5"
         assert made.base_asked.endswith("with hi")
         assert place.prepare(Recipe(pip=("alpha",), container=base)).how == "cached"
-
-    def test_one_that_does_not_exist_is_named(self, place: Place) -> None:
-        base = ContainerBase(dockerfile=WITH_ARCHIVE.format(base=place.base), apt=("hi", "no-such-package"))
-        with pytest.raises(
-            EnvironmentBuildException, match=r"apt knows no package no-such-package in .*check the names"
-        ):
-            place.prepare(Recipe(container=base))
-
-    def test_an_archive_that_cannot_be_reached_is_said_to_be_so(self, place: Place) -> None:
-        dockerfile = WITH_ARCHIVE.format(base=place.base) + "RUN rm /archive/hi.deb\n"
-        with pytest.raises(EnvironmentBuildException, match=r"apt in .* does not reach where packages come from"):
-            place.prepare(Recipe(container=ContainerBase(dockerfile=dockerfile, apt=("hi",))))
-
-    def test_none_can_be_installed_in_an_image_of_another_kind(
-        self, place: Place, odd_image: Callable[[str], str]
-    ) -> None:
-        base = ContainerBase(image=odd_image("distroless"), apt=("hello",))
-        with pytest.raises(EnvironmentBuildException, match=r"has no apt, .*a base_image of Debian or Ubuntu"):
-            place.prepare(Recipe(container=base))
-
-    def test_a_cancel_ends_what_a_dockerfile_is_running(self, place: Place) -> None:
-        mark = secrets.token_hex(6)
-        base = ContainerBase(dockerfile=f"FROM {place.base}\nRUN echo begun; sleep 600 # {mark}\n")
-        asked: list[float] = []
-
-        def cancelled() -> bool:
-            if "\nbegun" in place.log:
-                asked.append(time.monotonic())
-            return bool(asked)
-
-        with pytest.raises(BuildCanceled):
-            place.prepare(Recipe(container=base), cancelled=cancelled)
-        assert time.monotonic() - asked[0] < 3.0
-        wait_for(
-            lambda: not [c for c in place.engine.api.containers(all=True) if mark in c["Command"]],
-            "the end of the step",
-            10,
-        )
 
 
 class TestImages:
@@ -483,21 +400,6 @@ class TestImages:
         assert place.ask(first, "import alpha; print(alpha.version)") == "1.5"
         place.engine.api.remove_image(first.image)
 
-    def test_a_cancel_ends_its_build_and_the_next_one_starts_anew(self, place: Place) -> None:
-        place.shelf.source("slow", "1.0", "time.sleep(60)\nreturn _wheel(folder, 'slow', '1.0')")
-        asked: list[float] = []
-
-        def cancelled() -> bool:
-            if "Building slow" in place.log:
-                asked.append(time.monotonic())
-            return bool(asked)
-
-        with pytest.raises(BuildCanceled):
-            place.prepare(Recipe(pip=("slow",)), "image", cancelled=cancelled)
-        assert time.monotonic() - asked[0] < 3.0
-        place.shelf.source("slow", "1.0", "return _wheel(folder, 'slow', '1.0')")
-        assert place.prepare(Recipe(pip=("slow",)), "image").how == "built"
-
     def test_what_another_workspace_has_built_is_known_with_its_packages(
         self, place: Place, tmp_path: Path, engine_url: str, base_image: str
     ) -> None:
@@ -518,31 +420,6 @@ class TestImages:
         ) as caught:
             place.prepare(Recipe(pip=("alpha",)), "image", settings=settings)
         assert "SECRET" not in str(caught.value) + place.log
-
-    def test_a_failed_build_gives_the_step_and_the_resolvers_words(self, place: Place) -> None:
-        place.shelf.wheel("alpha", "1.5")
-        with pytest.raises(
-            EnvironmentBuildException, match=r"Step \d+/\d+ : RUN .*no-such-package was not found"
-        ) as caught:
-            place.prepare(Recipe(pip=("no-such-package",)), "image")
-        assert any("no-such-package" in line for line in caught.value.log_tail)
-
-    def test_two_at_once_of_two_workspaces_build_it_once(
-        self, place: Place, tmp_path: Path, engine_url: str, base_image: str
-    ) -> None:
-        other = Place(tmp_path / "other", engine_url, base_image, place.shelf, place.labels[WORKSPACE_LABEL])
-        place.shelf.source("slow", "1.0", "time.sleep(2)\nreturn _wheel(folder, 'slow', '1.0')")
-        made: list[ContainerEnvironment] = []
-        threads = [
-            threading.Thread(target=lambda p=p: made.append(p.prepare(Recipe(pip=("slow",)), "image")))
-            for p in (place, other)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
-        assert sorted(each.how for each in made) == ["built", "cached"]
-        assert made[0].image == made[1].image
 
     def test_nothing_of_the_build_can_be_changed_by_a_name_in_the_image(self, place: Place) -> None:
         """The record is what was written last, and not what a package prints."""

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote, unquote, urlsplit
 
+from traindock.compute.node_shapes import memory_bytes_of
 from traindock.errors import UserErrorException
 from traindock.images.container_base import ContainerBase
+from traindock.images.dockerfile_text import begins_like_one, names_base
 
 _SHM_SIZE: Final = "2g"
-_INSTRUCTION: Final = re.compile(r"^\s*(FROM|ARG)\s", re.IGNORECASE | re.MULTILINE)
 
 
 @dataclass(slots=True)
@@ -118,7 +118,7 @@ class DockerSection:
         """The section as a value, for building; None where it says nothing.
 
         Raises:
-            UserErrorException: a name is not valid, a file is missing, or more than one base is named.
+            UserErrorException: a name or a size is not valid, a file is missing, or more than one base is named.
         """
         given = ("base_image", "base_dockerfile", "build_context")
         named = [name for name in given if getattr(self, name) is not None]
@@ -142,6 +142,7 @@ class DockerSection:
             shm_size=None if self.shm_size == _SHM_SIZE else self.shm_size,
             arguments=tuple(self.arguments),
         )
+        _check_shared_memory(made.shared_memory)
         return None if made == ContainerBase() else made
 
     @classmethod
@@ -169,21 +170,39 @@ class DockerSection:
         return made
 
 
+def _check_shared_memory(size: str | None) -> None:
+    try:
+        memory_bytes_of(_SHM_SIZE if size is None else size)
+    except UserErrorException:
+        raise UserErrorException(
+            f'docker.shm_size (--shm-size) is a size of 16m or more, such as "2g" or "512m", not {size!r}'
+        ) from None
+
+
 def dockerfile_text(text_or_path: str | Path) -> str:
-    """The text of a Dockerfile that is given as text or by its path."""
+    """The text of a Dockerfile that is given as text or by its path.
+
+    Raises:
+        UserErrorException: it is neither, or has no FROM; the text says so.
+    """
     text = str(text_or_path)
-    if not isinstance(text_or_path, Path) and ("\n" in text or _INSTRUCTION.match(text)):
-        if not _INSTRUCTION.search(text):
-            raise UserErrorException(
-                f"the Dockerfile has no FROM line, which names the image to start from: {text!r:.80}"
-            )
-        return text
-    return _read_dockerfile(Path(text).expanduser())
+    if not text.strip():
+        raise UserErrorException(
+            f"base_dockerfile is empty ({text!r}): give a Dockerfile's text or path, or None for the workspace's image"
+        )
+    if isinstance(text_or_path, Path) or not ("\n" in text.strip() or begins_like_one(text)):
+        return _read_dockerfile(Path(text).expanduser())
+    if not names_base(text):
+        raise UserErrorException(f"the Dockerfile has no FROM line, which names the image to start from: {text!r:.80}")
+    return text
 
 
 def _read_dockerfile(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        text = path.read_text("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         why = error.strerror if isinstance(error, OSError) else "it is no text"
         raise UserErrorException(f"the Dockerfile {str(path)!r} cannot be read: {why}") from error
+    if not names_base(text):
+        raise UserErrorException(f"the Dockerfile {str(path)!r} has no FROM line, which names the image to start from")
+    return text

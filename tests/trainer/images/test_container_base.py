@@ -42,6 +42,9 @@ def test_it_is_stored_with_the_run_and_comes_back() -> None:
         "localhost/x",
         f"a@sha256:{'0' * 64}",
         f"sha256:{'a' * 64}",
+        "a" * 64,
+        f"{'a' * 255}:{'t' * 128}@sha256:{'0' * 64}",
+        f"r.example.org:5000/{'a' * 236}",
     ],
 )
 def test_valid_names_of_images_are_taken(name: str) -> None:
@@ -56,6 +59,8 @@ def test_valid_names_of_images_are_taken(name: str) -> None:
         ("", "'python:3.11-slim'"),
         ("x:tag:tag", "'python:3.11-slim'"),
         ("--privileged", "'python:3.11-slim'"),
+        (f"{'a' * 256}:1", r"'a{59}… cannot be .*: it has 256 characters without its tag, and 255 is the most"),
+        (f"r.example.org:5000/{'a' * 237}", "it has 256 characters"),
     ],
 )
 def test_a_name_that_no_image_can_have_is_refused(name: str, says: str) -> None:
@@ -99,6 +104,55 @@ class TestTheSectionOfAnEnvironment:
             assert container.dockerfile == text
         environment.docker.base_dockerfile = str(tmp_path / "nope")
         with pytest.raises(UserErrorException, match=r"nope' cannot be read: No such file"):
+            environment.to_recipe()
+
+    @pytest.mark.parametrize(
+        ("given", "says"),
+        [
+            ("", r"base_dockerfile is empty \(''\): give a Dockerfile's text or path, or None"),
+            (" \n", "base_dockerfile is empty"),
+            ("ARG VERSION=3.11", "has no FROM line"),
+            ("RUN true\nRUN false\n", "has no FROM line"),
+            ("# FROM python:3.11\nRUN true\n", "has no FROM line"),
+            ("RUN <<END\nFROM python:3.11\nEND\n", "has no FROM line"),
+            (Path("without"), "the Dockerfile 'without' has no FROM line"),
+            ("without", "the Dockerfile 'without' has no FROM line"),
+        ],
+    )
+    def test_takes_no_dockerfile_that_starts_from_nothing(
+        self, given: str | Path, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.chdir(tmp_path)
+        Path("without").write_text("RUN true\n")
+        environment = Environment("e")
+        environment.docker.base_dockerfile = given
+        with pytest.raises(UserErrorException, match=says):
+            environment.to_recipe()
+
+    @pytest.mark.parametrize(
+        "text",
+        [
+            "# syntax=docker/dockerfile:1\nFROM python:3.11\nRUN <<END\necho hi\nEND\n",
+            "\nfrom python:3.11\nCOPY <<a /a\nFROM nowhere\na\n",
+            "ARG V=3.11\nFROM python:$V\n",
+            "FROM python:3.11",
+        ],
+    )
+    def test_takes_any_dockerfile_as_it_is(self, text: str) -> None:
+        made = Environment.from_dockerfile("e", text).to_recipe().container
+        assert made is not None
+        assert made.dockerfile == text
+
+    @pytest.mark.parametrize("size", ["lots", "2 gigs", "", "1k", "-1g"])
+    def test_takes_no_size_of_shared_memory_that_is_none(self, size: str) -> None:
+        says = rf'shm_size \(--shm-size\) is a size of 16m or more, such as "2g" or "512m", not {size!r}'
+        environment = Environment("e")
+        environment.docker.shm_size = size
+        with pytest.raises(UserErrorException, match=says):
+            environment.to_recipe()
+        environment = Environment("e")
+        environment.docker.arguments = ["--shm-size", size]
+        with pytest.raises(UserErrorException, match=says):
             environment.to_recipe()
 
     def test_names_one_base_only(self) -> None:

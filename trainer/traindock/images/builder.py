@@ -32,8 +32,14 @@ NOT_FOUND: Final = ("was not found in the package registry", "was not found in t
 _BUILD: Final = re.compile(r"^[^@;]*={2,3}[^;]*\+([\w.]+)")
 #: How much of uv's explanation a sentence about a failed build takes, in characters; the log has all of it.
 _EXPLANATION: Final = 600
-#: What uv draws before its explanations, and Traindock leaves out.
-_FRAMES: Final = str.maketrans("×╰─▶│", "     ")
+#: What uv sets before the cause of what stands above it.
+_CAUSE: Final = re.compile(r"\s*(?:cause: |[├╰]─▶ ?)")
+#: What it sets before other lines, and Traindock leaves out.
+_FRAME: Final = re.compile(r"[\s×│]+|error: ")
+#: What it sets above the words of a package's own build.
+_QUOTED: Final = ("[stderr]", "[stdout]")
+#: After what no semicolon is needed.
+_ENDS: Final = (".", ":", ";", ",", "]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -243,7 +249,7 @@ def fail(outcome: Outcome, relaxations: Iterable[str], requirements: Iterable[st
     notes = "".join(f" ({text})" for text in (*relaxations, *_builds(requirements)))
     how = f"uv was ended by signal {-outcome.code}" if outcome.code < 0 else f"uv ended with {outcome.code}"
     raise EnvironmentBuildException(
-        f"the packages cannot be installed{notes}: {explanation(outcome.tail) or how}", outcome.tail
+        f"the packages cannot be installed{notes}: {explanation(outcome.output) or how}", outcome.tail
     )
 
 
@@ -259,10 +265,25 @@ def _builds(requirements: Iterable[str]) -> Iterator[str]:
 
 
 def explanation(lines: Sequence[str]) -> str:
-    """Return what uv gives as the cause, in one line, or "" where it says nothing."""
+    """Return what uv gives as the cause, in one line, or "" where it says nothing.
+
+    A cause follows what it is the cause of after a colon, a line that was wrapped goes on, and between others stand
+    semicolons.
+    """
     starts = [number for number, line in enumerate(lines) if line.startswith("error") or "×" in line]
-    words = " ".join(lines[starts[0] :] if starts else lines[-1:]).translate(_FRAMES).split()
-    text = " ".join(words).removeprefix("error: ")
+    said = lines[starts[0] :] if starts else [line for line in lines if line.strip()][-1:]
+    text, apart, quoted = "", False, False
+    for line in said:
+        cause, frame = _CAUSE.match(line), _FRAME.match(line)
+        start = cause or frame
+        words = " ".join(line[start.end() if start else 0 :].split())
+        quoted = (quoted or words in _QUOTED) and not cause  # the words of a package's own build
+        apart = apart or quoted or not line.startswith(" ")
+        if words:
+            between = " " if not (text and apart) or text.endswith(_ENDS) else "; "
+            text = f"{text.rstrip('.:;')}: {words}" if cause else f"{text}{between}{words}"
+        apart = not words
+    text = text.strip()
     return text if len(text) <= _EXPLANATION else f"{text[:_EXPLANATION]} …"
 
 

@@ -11,9 +11,12 @@ from traindock.errors import UserErrorException
 
 _APT: Final = re.compile(r"[a-z0-9][a-z0-9.+-]*(?::[a-z0-9]+)?(?:[=/][A-Za-z0-9.+:~-]+)?")
 _IMAGE: Final = re.compile(
-    r"(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+|/)[a-z0-9]+)*"
+    r"(?P<name>(?:[A-Za-z0-9.-]+(?::\d+)?/)?[a-z0-9]+(?:(?:\.|_{1,2}|-+|/)[a-z0-9]+)*)"
     r"(?::[A-Za-z0-9_][\w.-]{0,127})?(?:@sha256:[0-9a-f]{64})?|(?:sha256:)?[0-9a-f]{12,64}"
 )
+
+#: Of a name without tag and digest, as engines and registries agree (distribution's ``reference.NameTotalLengthMax``).
+_LONGEST_NAME: Final = 255
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,8 +107,14 @@ def check_image_name(name: object) -> None:
     Raises:
         UserErrorException: it could not; the text says what is wrong.
     """
-    if isinstance(name, str) and _IMAGE.fullmatch(name):
-        host, slash, _ = name.partition("/")
+    found = _IMAGE.fullmatch(name) if isinstance(name, str) else None
+    if found is not None and len(found["name"] or "") > _LONGEST_NAME:
+        raise UserErrorException(
+            f"{name!r:.60}… cannot be the name of an image: it has {len(found['name'])} characters without its tag, "
+            f"and {_LONGEST_NAME} is the most"
+        )
+    if found is not None:
+        host, slash, _ = found[0].partition("/")
         # without one of these it is no host, and the engine takes it for a part of the name
         if not slash or host == host.lower() or "." in host or ":" in host:
             return

@@ -7,12 +7,15 @@ import stat
 import sys
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from traindock.errors import EnvironmentBuildException
+from traindock.images.containers.build_inputs import BuildContext, ImageBuild
+from traindock.images.containers.buildx import has_buildx
 from traindock.images.containers.dockerfiles import EnvironmentLayers, apt_layer, environment, images_of
-from traindock.images.containers.engine_builds import BuildContext, ImageBuild, build_image, has_buildx
+from traindock.images.containers.engine_builds import build_image
 from traindock.images.containers.layers import split
 from traindock.images.uv import BuildCanceled, BuildLog
 
@@ -31,6 +34,7 @@ told = {{
     "secrets": {{name: pathlib.Path(path).read_text() for name, path in secrets.items()}},
     "modes": [os.stat(path).st_mode & 0o777 for path in secrets.values()],
     "host": os.environ.get("DOCKER_HOST"),
+    "elsewhere": [name for name in ("DOCKER_CONTEXT", "BUILDX_BUILDER") if name in os.environ],
     "proxy": os.environ.get("HTTPS_PROXY"),
 }}
 (here / "told.json").write_text(json.dumps(told))
@@ -39,12 +43,18 @@ if (here / "slow").exists():
     time.sleep(60)
 if (here / "fails").exists():
     print("#5 0.1 the words of the step")
+    print("#5 ERROR: process \\"something\\" did not complete successfully: exit code: 1")
     print("------")
     print(" > [2/3] RUN something:")
     print("------")
     print("ERROR: failed to solve: process \\"something\\" did not complete successfully: exit code: 1")
     sys.exit(1)
 """
+
+
+FACTS = SimpleNamespace(root_dir="/var/lib/docker", kind="rootful")
+ENGINE: Any = SimpleNamespace(url="unix:///the.sock", facts=lambda: FACTS)
+PODMAN: Any = SimpleNamespace(url="unix:///the.sock", facts=lambda: SimpleNamespace(kind="rootless podman"))
 
 
 class Buildx:
@@ -56,10 +66,9 @@ class Buildx:
         program = folder / "docker"
         program.write_text(BUILDX.format(python=sys.executable))
         program.chmod(program.stat().st_mode | stat.S_IXUSR)
-        self.variables = {"PATH": str(folder), "DOCKER_CONTEXT": "elsewhere"}
+        self.variables = {"PATH": str(folder), "DOCKER_CONTEXT": "elsewhere", "BUILDX_BUILDER": "cloud"}
 
     def build(self, **options: object) -> None:
-        engine = SimpleNamespace(url="unix:///the.sock", facts=lambda: SimpleNamespace(root_dir="/var/lib/docker"))
         build = ImageBuild(
             proxies={"HTTPS_PROXY": "http://me:SECRET@proxy:3128"},
             network="host",
@@ -69,7 +78,7 @@ class Buildx:
         context = BuildContext("FROM scratch\n", None, {"fill.py": (b"", 0o644), "packages/a.whl": (b"", 0o644)})
         cancelled = options.get("cancelled", lambda: False)
         with BuildLog(self.log) as log:
-            build_image(engine, build, "a/b:c", context, anew=True, log=log, cancelled=cancelled)  # type: ignore[arg-type]
+            build_image(ENGINE, build, "a/b:c", context, anew=True, log=log, cancelled=cancelled)  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -79,8 +88,17 @@ def buildx(tmp_path: Path) -> Buildx:
 
 class TestBuildx:
     def test_is_preferred_where_the_command_line_has_it(self, buildx: Buildx, tmp_path: Path) -> None:
-        assert has_buildx(buildx.variables)
-        assert not has_buildx({"PATH": str(tmp_path / "empty")})
+        assert has_buildx(ENGINE, buildx.variables)
+        assert not has_buildx(ENGINE, {"PATH": str(tmp_path / "empty")})
+
+    def test_is_not_taken_on_an_engine_that_has_no_buildkit(self, buildx: Buildx) -> None:
+        assert not has_buildx(PODMAN, buildx.variables)
+
+    def test_is_not_what_podman_has_under_that_name(self, tmp_path: Path) -> None:
+        program = tmp_path / "docker"
+        program.write_text("#!/bin/sh\necho buildah 1.28.2\n")
+        program.chmod(0o755)
+        assert not has_buildx(ENGINE, {"PATH": str(tmp_path)})
 
     def test_gets_secrets_as_files_that_only_we_can_read_and_none_in_its_command_line(self, buildx: Buildx) -> None:
         buildx.build()
@@ -102,14 +120,16 @@ class TestBuildx:
         assert words[words.index("--network") + 1] == "host"
         assert words[words.index("--build-arg") + 1] == "HTTPS_PROXY"
         assert told["host"] == "unix:///the.sock"
+        assert words[words.index("--builder") + 1] == "default"  # whichever the user has chosen for other work
+        assert told["elsewhere"] == []
         assert told["context"] == ["fill.py", "packages"]
         assert told["dockerfile"] == "FROM scratch\n"
 
     def test_a_failure_gives_the_step_and_its_last_lines(self, buildx: Buildx) -> None:
         (buildx.folder / "fails").touch()
-        with pytest.raises(EnvironmentBuildException, match=r"at \[2/3\] RUN something: failed to solve") as caught:
+        with pytest.raises(EnvironmentBuildException, match=r"Step 2/3 : RUN something failed: The command") as caught:
             buildx.build()
-        assert any("the words of the step" in line for line in caught.value.log_tail)
+        assert caught.value.log_tail == ["the words of the step"]
 
     def test_is_ended_at_once_by_a_cancel(self, buildx: Buildx) -> None:
         (buildx.folder / "slow").touch()
@@ -172,6 +192,14 @@ def test_system_packages_leave_no_lists_behind_and_are_in_one_order() -> None:
 def test_the_images_that_a_dockerfile_starts_from_are_found() -> None:
     text = "FROM --platform=linux/amd64 a:1 AS one\nFROM b\nCOPY --from=one x y\nFROM one\nFROM scratch\nFROM $BASE\n"
     assert images_of(text) == ("a:1", "b")
+
+
+def test_what_a_step_reads_from_the_lines_below_it_starts_from_no_image() -> None:
+    text = (
+        "# syntax=docker/dockerfile:1\nfrom a:1\nRUN <<-END sh && \\\n  # and\n\n  true\n\tfrom os import path\n\tEND\n"
+        'COPY <<A <<"B.sql" /x/\nFROM one\nA\nFROM two\nB.sql\nRUN cat <<< FROM\nENV X=<<Y\nFROM b:2\n'
+    )
+    assert images_of(text) == ("a:1", "b:2")
 
 
 class TestContext:

@@ -12,7 +12,8 @@ from typing import Any, Final
 from traindock.errors import EnvironmentBuildException, RegistryDeniedException, UserErrorException
 from traindock.images.container_base import ContainerBase, check_image_name
 from traindock.images.containers import dockerfiles, registries, registry_names
-from traindock.images.containers.engine_builds import BuildContext, ImageBuild, build_image, lock_file
+from traindock.images.containers.build_inputs import BuildContext, ImageBuild
+from traindock.images.containers.engine_builds import build_image, lock_file
 from traindock.images.containers.engine_memory import EngineMemory
 from traindock.images.containers.engines import ContainerEngine, repository
 from traindock.images.containers.shared_images import SharedImages

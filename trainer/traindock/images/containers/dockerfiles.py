@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from traindock.images.dockerfile_text import instructions
+
 #: Where an environment lies in an image; the same for all, so that their first layers are shared.
 ENVIRONMENT: Final = "/opt/traindock/environment"
 #: Where uv, what calls it, and its own Pythons lie in an image.
@@ -15,7 +17,7 @@ BUILDER: Final = "/opt/traindock/builder"
 PYTHONS: Final = "/opt/traindock/pythons"
 _CACHE: Final = "/opt/traindock/cache"
 
-_FROM: Final = re.compile(r"^\s*FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE | re.MULTILINE)
+_FROM: Final = re.compile(r"FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +88,9 @@ def cache_variables(*, mounted: bool) -> dict[str, str]:
 
 def images_of(text: str) -> tuple[str, ...]:
     """The images that a Dockerfile builds upon, as far as they are named in full; not its own stages."""
-    stages = {name.lower() for _, name in _FROM.findall(text) if name}
-    names = (name for name, _ in _FROM.findall(text))
+    found = [told.groups() for line in instructions(text) if (told := _FROM.match(line))]
+    stages = {name.lower() for _, name in found if name}
+    names = (name for name, _ in found)
     return tuple(dict.fromkeys(n for n in names if "$" not in n and n.lower() not in {*stages, "scratch"}))
 
 

@@ -199,12 +199,13 @@ def _refused(engine: ContainerEngine, error: Any) -> Exception:
 
 
 def disk_full(engine: ContainerEngine, text: str) -> EnvironmentBuildException | None:
-    """The error to raise where ``text`` says that the engine's disk is full."""
-    if not any(words in text.lower() for words in _FULL):
+    """The error to raise where a line of ``text`` says that the engine's disk is full."""
+    line = next((each for each in text.splitlines() if any(words in each.lower() for words in _FULL)), None)
+    if line is None:
         return None
     return EnvironmentBuildException(
         f"the disk of the container engine is full ({engine.facts().root_dir or engine.url}): see what takes the space "
-        f"with `docker system df`, and free some, for example with `docker image prune` ({text.splitlines()[0]})"
+        f"with `docker system df`, and free some, for example with `docker image prune` ({mask(line.strip())})"
     )
 
 

@@ -18,7 +18,7 @@ from traindock.images import addresses, frameworks, pythons
 from traindock.images.conda import Translation, translate
 from traindock.images.containers import image_pythons, layers, volumes
 from traindock.images.containers.bases import Base, BaseAsked, base_asked
-from traindock.images.containers.engine_builds import ImageBuild
+from traindock.images.containers.build_inputs import ImageBuild
 from traindock.images.containers.engine_memory import EngineMemory
 from traindock.images.containers.engine_work import remove_left_behind
 from traindock.images.containers.engines import VOLUME_PLACE, ContainerEngine, DockerWishes, Owner

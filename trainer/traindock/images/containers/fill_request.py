@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from importlib import resources
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
 from traindock.images.builder import sources
@@ -26,6 +27,9 @@ from traindock.images.containers.sources import Sources
 from traindock.images.pythons import PythonWanted
 from traindock.images.recipe import Recipe, canonical_requirement, python_specifier
 from traindock.images.uv import BuildLog, BuildSettings, find_uv, run_program
+
+#: What ``fill.py`` says last of a layer that failed.
+_FAILED: Final = re.compile(r"It failed at the step (\w+)\.")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,9 +175,16 @@ def failed(build: ContainerBuild, result: Mapping[str, Any] | None, tail: Sequen
 
 
 def last_command(output: Sequence[str]) -> tuple[str, ...]:
-    """What the last program printed, of the output of several."""
+    """What the last program printed, of the output of several and of ``fill.py``, which called them."""
     starts = [number for number, line in enumerate(output) if line.startswith("$ ")]
-    return tuple(output[starts[-1] + 1 :] if starts else output)
+    told = output[starts[-1] + 1 :] if starts else output
+    return tuple(line for line in told if not _FAILED.fullmatch(line))
+
+
+def step_failed(output: Sequence[str]) -> str:
+    """The step of ``fill.py`` that failed as it made a layer of an image, such as "install"; "" for none."""
+    found = [told[1] for line in output if (told := _FAILED.fullmatch(line))]
+    return found[-1] if found else ""
 
 
 def json_bytes(values: Mapping[str, Any]) -> bytes:

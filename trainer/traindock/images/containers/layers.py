@@ -18,7 +18,10 @@ from traindock.images import addresses
 from traindock.images.builder import fail, relax
 from traindock.images.containers import dockerfiles, fill_request
 from traindock.images.containers.bases import inspect, tagged
-from traindock.images.containers.engine_builds import BuildContext, ImageBuild, build_image, has_buildx, lock_file
+from traindock.images.containers.build_faults import StepFailed
+from traindock.images.containers.build_inputs import BuildContext, ImageBuild
+from traindock.images.containers.buildx import has_buildx
+from traindock.images.containers.engine_builds import build_image, lock_file
 from traindock.images.containers.engine_memory import EngineMemory
 from traindock.images.containers.engine_work import ROLE_LABEL
 from traindock.images.containers.engines import ContainerEngine, repository
@@ -93,7 +96,7 @@ def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild,
         BuildCanceled: ``wanted.cancelled`` said so.
         EnvironmentBuildException: it cannot be built; the text has the step and its last lines.
     """
-    buildx = has_buildx(wanted.settings.variables)
+    buildx = has_buildx(engine, wanted.settings.variables)
     with locked(lock_file(engine, image_name(engine, wanted.key)), wanted.log, wanted.cancelled):
         found = known(engine, memory, wanted.key, wanted.recipe.built_after)
         if found is not None:
@@ -121,11 +124,9 @@ def build(engine: ContainerEngine, memory: EngineMemory, wanted: ContainerBuild,
                     cancelled=wanted.cancelled,
                 )
                 break
-            except EnvironmentBuildException as error:
-                if not error.log_tail:
-                    raise
-                outcome = Outcome(1, fill_request.last_command(error.log_tail))
-                if not static and any(line.endswith("failed at the step uv.") for line in error.log_tail):
+            except StepFailed as error:
+                outcome = Outcome(1, fill_request.last_command(error.output))
+                if not static and fill_request.step_failed(error.output) == "uv":
                     static = True
                     continue
                 told = relax(requirements, wanted.own, outcome, wanted.log)
@@ -178,9 +179,9 @@ def record_of(
 
 
 def _explained(
-    error: EnvironmentBuildException, outcome: Outcome, relaxations: list[str], requirements: list[str]
+    error: StepFailed, outcome: Outcome, relaxations: list[str], requirements: list[str]
 ) -> EnvironmentBuildException:
-    if not any("uv pip install" in line for line in error.log_tail):
+    if not any("uv pip install" in line for line in error.output):
         return error
     try:
         fail(outcome, relaxations, requirements)
