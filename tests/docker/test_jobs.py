@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
+import secrets
 from pathlib import Path
 
 import docker
@@ -361,3 +363,21 @@ def test_a_file_of_this_machine_that_is_not_mounted_is_told_with_the_way_to_moun
     run = submit("import sys; open(sys.argv[1])", tmp_path / "data.csv")
     with pytest.raises(ActivityFailedException, match=r"update\(mounts=\[\"/data:/data:ro\"\]\)"):
         run.wait_for_completion()
+
+
+def test_an_interpreter_is_looked_for_in_the_image_also_where_the_settings_name_that(
+    workspace: Workspace, submit: Submit, engine: docker.DockerClient, base_image: str, session_label: str
+) -> None:
+    """This machine has none of that path, which is nobody's business."""
+    name = f"traindock-test-interpreter:{secrets.token_hex(4)}"
+    text = f"FROM {base_image}\nRUN mkdir -p /opt/mine && ln -s /usr/bin/python3 /opt/mine/python-of-mine\n"
+    engine.images.build(fileobj=io.BytesIO(text.encode()), tag=name, labels=dict([session_label.split("=")]), rm=True)
+    settings = workspace.layout.settings.read_text()
+    workspace.layout.settings.write_text(settings.replace(f'base_image = "{base_image}"', f'base_image = "{name}"'))
+    environment = as_it_is()
+    environment.python.interpreter_path = "/opt/mine/python-of-mine"
+    run = ended(submit("import sys; print(sys.executable)", environment=environment))
+    assert stdout_of(run) == "/opt/mine/python-of-mine\n", run.get_details()
+    environment.python.interpreter_path = "/opt/mine/none"
+    run = ended(submit("pass", environment=environment))
+    assert f"the image {name} has no interpreter /opt/mine/none that works" in run.record.detail

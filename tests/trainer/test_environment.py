@@ -186,11 +186,10 @@ class TestEnvironment:
         environment.rebuild = True
         assert "nothing is rebuilt" in environment.to_recipe().notices[1]
 
-    def test_a_missing_interpreter_is_refused(self) -> None:
+    def test_an_interpreter_is_looked_for_where_the_run_goes(self) -> None:
         environment = Environment("e")
         environment.python.interpreter_path = "/no/such/python"
-        with pytest.raises(UserErrorException, match="/no/such/python"):
-            environment.to_recipe()
+        assert environment.to_recipe().interpreter == "/no/such/python"
 
     def test_docker_attributes_are_kept(self) -> None:
         environment = Environment("e")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -139,6 +140,44 @@ class TestTheScript:
             for script in (source / "train.py", tmp_path / "linked/train.py"):
                 request = ScriptRunConfig(folder, str(script)).to_request()
                 assert checked_spec(request, "local").script == "train.py"
+
+
+class TestTheInterpreter:
+    """Of an environment that names one."""
+
+    @pytest.fixture
+    def named(self, source: Path) -> Callable[[str], ScriptRunConfig]:
+        def named(path: str) -> ScriptRunConfig:
+            environment = Environment("named")
+            environment.python.interpreter_path = path
+            environment.python.user_managed_dependencies = True
+            return ScriptRunConfig(source, "train.py", environment=environment)
+
+        return named
+
+    def test_on_local_is_found_as_the_submitter_would_find_it(
+        self, named: Callable[[str], ScriptRunConfig], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The dispatcher has another PATH and another working directory."""
+        (tmp_path / "bin").mkdir()
+        (tmp_path / "bin" / "my-python").symlink_to(sys.executable)
+        monkeypatch.setenv("PATH", str(tmp_path / "bin"), prepend=":")
+        monkeypatch.setenv("HOME", str(tmp_path))
+        monkeypatch.chdir(tmp_path)
+        for path in ("my-python", "bin/my-python", "~/bin/my-python"):
+            spec = checked_spec(named(path).to_request(), "local")
+            assert spec.environment["interpreter"] == str(tmp_path / "bin" / "my-python")
+
+    def test_on_local_is_refused_where_it_is_not(
+        self, experiment: Experiment, named: Callable[[str], ScriptRunConfig]
+    ) -> None:
+        with pytest.raises(UserErrorException, match="'/no/such/python' does not exist or cannot be executed"):
+            experiment.submit(named("/no/such/python"))
+
+    def test_elsewhere_is_what_is_there(self, named: Callable[[str], ScriptRunConfig]) -> None:
+        for path in ("/opt/in/the/image/bin/python", "python3"):
+            spec = checked_spec(named(path).to_request(), "containers", interpreters_here=False)
+            assert spec.environment["interpreter"] == path
 
 
 class TestRefusedAtSubmit:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import shutil
 import sys
 import time
 from collections.abc import Iterable
@@ -36,7 +35,8 @@ class PythonSection:
 
     Attributes:
         user_managed_dependencies: use the interpreter as it is, install nothing.
-        interpreter_path: the interpreter to use as it is, or to build upon; None is the submitter's.
+        interpreter_path: the interpreter to use as it is, or to build upon: on ``local`` one of this machine, in a
+            container one of its image. None is the submitter's, or whichever the image has.
         conda_dependencies: the packages.
     """
 
@@ -297,10 +297,11 @@ class Environment:
             framework: such as "torch==2.1.*", see :func:`traindock.images.frameworks.resolve`.
 
         Raises:
-            UserErrorException: the interpreter is missing, or a package or version is malformed.
+            UserErrorException: a package, a version or what it says of the container is malformed.
         """
         packages = self.python.conda_dependencies
-        interpreter = self._interpreter()
+        path = self.python.interpreter_path
+        interpreter = None if path is None else str(path)
         container = self.docker.to_container_base()
         if self.python.user_managed_dependencies:
             listed = [*packages.conda_packages, *packages.pip_packages]
@@ -331,17 +332,6 @@ class Environment:
             container=container,
             notices=tuple(notices),
         )
-
-    def _interpreter(self) -> str | None:
-        path = self.python.interpreter_path
-        if path is None:
-            return None
-        if self.docker.names_base:
-            return str(path)  # of the image
-        found = shutil.which(str(Path(path).expanduser()))
-        if found is None:
-            raise UserErrorException(f"interpreter_path {str(path)!r} does not exist or cannot be executed")
-        return str(Path(found).absolute())
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Environment) and self._definition() == other._definition()

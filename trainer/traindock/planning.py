@@ -27,8 +27,8 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
 
     check_name("experiment", experiment)
     target = ComputeTarget.of(workspace, request.compute_target)
-    spec = checked_spec(request, target.name)
     kind = backend(target.name, target.kind, target.settings)
+    spec = checked_spec(request, target.name, interpreters_here=kind.interpreters_here)
     settings = workspace.settings
     kind.check(spec, settings)
     tree = Scanner(Path(request.source_directory), workspace.layout.root, settings.snapshot.max_files, {}).scan()

@@ -19,6 +19,7 @@ from traindock.compute.kinds import backend
 from traindock.compute_target import ComputeTarget
 from traindock.errors import ExperimentExecutionException, UserErrorException
 from traindock.git_facts import GitFacts
+from traindock.images.pythons import on_this_machine
 from traindock.names import check_strings, check_text, readable
 from traindock.snapshot_checks import check_layout, check_script
 from traindock.spec import RunSpec
@@ -89,9 +90,10 @@ def submit(
     workspace = experiment.workspace
     request = config.to_request(**options)
     target = ComputeTarget.of(workspace, request.compute_target)
-    spec = checked_spec(request, target.name)
+    kind = backend(target.name, target.kind, target.settings)
+    spec = checked_spec(request, target.name, interpreters_here=kind.interpreters_here)
     facts = {"display_name": check_text("display_name", display_name, 256), "tags": check_strings("tag", tags or {})}
-    backend(target.name, target.kind, target.settings).check(spec, workspace.settings)
+    kind.check(spec, workspace.settings)
     publishing.check(workspace)
     source = Path(request.source_directory)
     with GitFacts(source) as git:
@@ -164,12 +166,13 @@ def _as_list(value: Any) -> Sequence[Any] | None:
     return listed if listed is None or isinstance(listed, list) else [listed]
 
 
-def checked_spec(request: Request, target: str) -> RunSpec:
+def checked_spec(request: Request, target: str, *, interpreters_here: bool = True) -> RunSpec:
     """Return what is to be run, without its snapshot, once all that can be known at submit was checked.
 
     Args:
         request: what is asked for.
         target: name of the compute target.
+        interpreters_here: whether it takes an interpreter for one of this machine, see ``compute.base.Backend``.
 
     Raises:
         UserErrorException: it can never work; a subclass and its text say why.
@@ -192,7 +195,7 @@ def checked_spec(request: Request, target: str) -> RunSpec:
         command=request.command,
         arguments=request.arguments,
         compute_target=target,
-        environment=request.recipe.to_json(),
+        environment=(on_this_machine(request.recipe) if interpreters_here else request.recipe).to_json(),
         environment_name=request.environment_name,
         environment_variables=_variables(request.environment_variables),
         interpreter=sys.executable,

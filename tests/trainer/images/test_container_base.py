@@ -162,14 +162,6 @@ class TestTheSectionOfAnEnvironment:
         with pytest.raises(UserErrorException, match=r"docker\.base_image and docker\.base_dockerfile are both set"):
             environment.to_recipe()
 
-    def test_an_interpreter_is_one_of_the_image_where_one_is_named(self) -> None:
-        environment = Environment("e")
-        environment.python.interpreter_path = "/opt/in/the/image/bin/python"
-        with pytest.raises(UserErrorException, match="does not exist"):
-            environment.to_recipe()
-        environment.docker.base_image = "python:3.11"
-        assert environment.to_recipe().interpreter == "/opt/in/the/image/bin/python"
-
 
 class TestEnvironmentsOfImages:
     def test_an_image_without_packages_is_used_as_it_is(self) -> None:

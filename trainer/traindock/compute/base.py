@@ -154,6 +154,9 @@ class Backend(ABC):
     """
 
     kind: ClassVar[str]
+    #: Whether an environment's ``interpreter_path`` is one of the submitter's machine, which is then found at submit;
+    #: else it is one of wherever jobs run, and for the kind to look for.
+    interpreters_here: ClassVar[bool] = False
 
     def __init__(self, name: str, settings: Mapping[str, Any]) -> None:
         self.name = name

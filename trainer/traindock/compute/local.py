@@ -47,6 +47,7 @@ class LocalBackend(Backend):
     """Launches jobs as processes of this machine, under the launcher of ``runtime``."""
 
     kind = "local"
+    interpreters_here = True
 
     @property
     def max_nodes(self) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator
@@ -163,6 +164,20 @@ def _attempts(want: PythonWanted) -> Iterator[PythonWanted]:
 
 def _fetched(want: PythonWanted, fetchable: Iterable[str]) -> PythonFound | None:
     return next((PythonFound(v, "fetch", want.warnings) for v in fetchable if want.allows(v)), None)
+
+
+def on_this_machine(recipe: Recipe) -> Recipe:
+    """The recipe with the full path of the interpreter that it names, as this process finds it now.
+
+    Raises:
+        UserErrorException: there is none; the text names it.
+    """
+    if recipe.interpreter is None:
+        return recipe
+    found = shutil.which(str(Path(recipe.interpreter).expanduser()))
+    if found is None:
+        raise UserErrorException(f"interpreter_path {recipe.interpreter!r} does not exist or cannot be executed")
+    return replace(recipe, interpreter=str(Path(found).absolute()))
 
 
 def check_buildable(
