@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import secrets
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import docker
 import pytest
 from tests.conftest import dispatcher_of, kill, wait_for
 from tests.docker.jobs import as_it_is, ended, stdout_of
@@ -22,6 +24,7 @@ from traindock import (
     Run,
     ScriptRunConfig,
     Workspace,
+    publishing,
 )
 from traindock.compute.docker.engine import connect
 from traindock.dispatcher import start
@@ -238,3 +241,58 @@ def test_a_node_without_gpus_by_description_runs_what_asks_for_some(
     run = ended(submit(workspace, tmp_path, "print('without')", gpus=1))
     assert stdout_of(run) == "without\n"
     assert any("it runs without" in text for text in warnings_of(run))
+
+
+class TestTheNetwork:
+    @pytest.fixture
+    def network(self, engine: docker.DockerClient, session_label: str) -> str:
+        """A network that the engine has, as long as nobody removes it."""
+        name = f"traindock-test-{secrets.token_hex(6)}"
+        engine.networks.create(name, labels=dict([session_label.split("=")]), internal=True)
+        return name
+
+    def test_is_one_that_the_engine_has(
+        self, workspace: Workspace, engine_url: str, cluster: DockerCompute, network: str, tmp_path: Path
+    ) -> None:
+        cluster.update(network=network)
+        run = ended(submit(workspace, tmp_path, "print('connected')"))
+        assert stdout_of(run) == "connected\n", run.get_details()
+        for mode in ("bridge", "none"):
+            cluster.update(network=mode)
+
+    def test_that_there_is_not_is_refused_when_the_target_is_made_or_changed(
+        self, workspace: Workspace, engine_url: str, cluster: DockerCompute
+    ) -> None:
+        says = r"network='nope', and the container engine has no network .*bridge.*none.*`docker network create nope`"
+        with pytest.raises(ComputeTargetException, match=says):
+            cluster.update(network="nope")
+        assert cluster.settings["network"] is None
+        configuration = DockerCompute.provisioning_configuration(engine=engine_url, network="nope")
+        with pytest.raises(ComputeTargetException, match=says):
+            ComputeTarget.create(workspace, "other", configuration)
+
+    def test_that_has_gone_since_is_refused_at_submit(
+        self, workspace: Workspace, cluster: DockerCompute, network: str, tmp_path: Path, engine: docker.DockerClient
+    ) -> None:
+        cluster.update(network=network)
+        engine.networks.get(network).remove()
+        with pytest.raises(ComputeTargetException, match=rf"'gpucluster' has network='{network}', and .* no network"):
+            submit(workspace, tmp_path, "pass")
+        assert list(Run.list(workspace)) == []
+
+    def test_that_goes_after_the_submit_fails_the_run_with_the_same_words(
+        self,
+        workspace: Workspace,
+        cluster: DockerCompute,
+        network: str,
+        tmp_path: Path,
+        engine: docker.DockerClient,
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        cluster.update(network=network)
+        with monkeypatch.context() as patch:
+            patch.setattr(publishing, "follow_up", lambda *_: None)  # no dispatcher yet
+            run = submit(workspace, tmp_path, "pass")
+        engine.networks.get(network).remove()
+        start.ensure(workspace.layout)
+        assert f"'gpucluster' has network='{network}', and the container engine has no" in ended(run).record.detail

@@ -55,6 +55,9 @@ def test_the_engine_is_the_one_of_whoever_describes_it(monkeypatch: pytest.Monke
         ({"gpus_per_node": -1}, "gpus is a number of 0 or more"),
         ({"gpu": "maybe"}, "'required' or 'optional', not 'maybe'"),
         ({"network": "container:x"}, "network is the name of a network"),
+        ({"network": ""}, "or 'none', not ''"),
+        ({"network": "my net"}, r"letters, digits, '_', '\.', '-'\), or 'none', not 'my net'"),
+        ({"network": ["none"]}, "network is the name of a network"),
         ({"environment_form": "zip"}, "'volume', 'image' or 'auto', not 'zip'"),
         ({"mounts": "/data:/data"}, "mounts is a list of texts"),
         ({"mounts": ["/data"]}, "a mount is a text such as"),
@@ -62,7 +65,9 @@ def test_the_engine_is_the_one_of_whoever_describes_it(monkeypatch: pytest.Monke
         ({"mounts": ["data:/data"]}, "needs two absolute paths"),
         ({"mounts": ["/:/"]}, "needs two absolute paths"),
         ({"mounts": ["/no/such/folder:/data"]}, "/no/such/folder, which is to be mounted at /data, is not there"),
-        ({"engine": "tcp://example.org:2376"}, "example.org"),
+        ({"engine": "tcp://example.org:2376"}, "^engine: the container engine tcp://example.org:2376 cannot be used"),
+        ({"engine": ""}, "^engine: '' is no address of a container engine"),
+        ({"engine": 5}, "engine is an address such as .*, not 5"),
     ],
 )
 def test_mistakes_are_named_with_what_is_allowed(settings: dict[str, Any], says: str) -> None:

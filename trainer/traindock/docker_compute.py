@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
     from traindock.compute.docker.engine import Engine
 
 _POLL_SECONDS: Final = 0.5
+#: Names of networks, as Docker allows them, and Podman's own ways, with what it is to know of these.
+_NETWORK: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*|(?:slirp4netns|pasta):\S+")
 _MOUNT: Final = '"/data:/data:ro"'
 
 
@@ -76,7 +79,7 @@ class DockerCompute(ComputeTarget):
             UserErrorException: a value is not allowed.
             EngineException: no engine is found, or the one that is named is on another machine.
         """
-        from traindock.compute.docker.addresses import find_address
+        from traindock.compute.docker.addresses import find_address, given_address
 
         if gpu not in ("required", "optional"):
             raise UserErrorException(f"gpu is 'required' or 'optional', not {gpu!r}")
@@ -89,7 +92,7 @@ class DockerCompute(ComputeTarget):
         if least > most:
             raise UserErrorException(f"min_nodes is {least} and max_nodes {most}: there cannot be more than at most")
         settings = {
-            "engine": find_address({**os.environ, "DOCKER_HOST": engine} if engine else os.environ).url,
+            "engine": (find_address(os.environ) if engine is None else given_address(engine)).url,
             "vm_size": vm_size_of(vm_size) if vm_size else "",
             "vm_priority": vm_priority,
             "min_nodes": least,
@@ -170,12 +173,16 @@ class DockerCompute(ComputeTarget):
 
         Raises:
             EngineException: its engine cannot be used; the text says why.
-            ComputeTargetException: the machine has less than the target asks for in numbers.
+            ComputeTargetException: the machine has less than the target asks for in numbers, or the engine no network
+                of the name.
         """
         from traindock.compute.docker.gpus import notices
+        from traindock.compute.docker.networks import check_network
         from traindock.compute.docker.nodes import node_of
 
-        facts = self._engine().facts()
+        engine = self._engine()
+        check_network(engine, self.name, self.settings.get("network"))
+        facts = engine.facts()
         node = node_of(self.name, self.settings, self.workspace.settings.vm_sizes, facts)
         optional = self.settings.get("gpu") == "optional"
         return (*node.notices, *notices(self.name, node.shape.gpus, facts, optional=optional))
@@ -201,9 +208,11 @@ def _seconds(value: Any) -> float:
     return float(value)
 
 
-def _network(name: str | None) -> str | None:
-    if name is not None and (not isinstance(name, str) or not name or name.startswith("container:")):
-        raise UserErrorException(f"network is the name of a network of the engine, or 'none', not {name!r}")
+def _network(name: Any) -> str | None:
+    if name is not None and (not isinstance(name, str) or not _NETWORK.fullmatch(name)):
+        raise UserErrorException(
+            f"network is the name of a network of the engine (letters, digits, '_', '.', '-'), or 'none', not {name!r}"
+        )
     return name
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from traindock.compute.docker import addresses
-from traindock.compute.docker.addresses import Address, find_address
+from traindock.compute.docker.addresses import Address, find_address, given_address
 from traindock.errors import EngineNotFoundException, RemoteEngineException
 
 
@@ -117,7 +117,7 @@ def test_whoever_has_no_engine_is_told_all_places_that_were_looked_at(home: Path
     ("host", "advice"),
     [
         ("ssh://me@gpu.example.org", "Run Traindock on the machine of that engine"),
-        ("tcp://127.0.0.1:2375", "DOCKER_HOST=unix:///var/run/docker.sock"),
+        ("tcp://127.0.0.1:2375", "name its socket: unix:///var/run/docker.sock"),
         ("https://gpu.example.org:2376", "Run Traindock on the machine of that engine"),
         ("npipe:////./pipe/docker_engine", "WSL2"),
         ("/var/run/docker.sock", "unix:// and an absolute path"),
@@ -126,10 +126,14 @@ def test_whoever_has_no_engine_is_told_all_places_that_were_looked_at(home: Path
     ],
 )
 def test_an_engine_that_is_no_socket_of_this_machine_is_refused_by_name(home: Path, host: str, advice: str) -> None:
-    with pytest.raises(RemoteEngineException) as caught:
+    with pytest.raises(RemoteEngineException, match=r"^DOCKER_HOST: ") as caught:
         find_address(environment(home, DOCKER_HOST=host))
     assert host in str(caught.value)
     assert advice in str(caught.value)
+    with pytest.raises(RemoteEngineException, match=r"^engine: ") as caught:
+        given_address(host)
+    assert advice in str(caught.value)
+    assert "DOCKER_HOST" not in str(caught.value)
     make_context(home, "far", host)
     with pytest.raises(RemoteEngineException, match="docker context 'far'"):
         find_address(environment(home, DOCKER_CONTEXT="far"))

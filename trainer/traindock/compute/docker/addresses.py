@@ -16,16 +16,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from traindock.errors import EngineNotFoundException, RemoteEngineException
+from traindock.errors import EngineNotFoundException, RemoteEngineException, UserErrorException
 
 _DEFAULT_CONTEXT: Final = "default"
 _ELSEWHERE: Final = "Run Traindock on the machine of that engine"
 #: What to do about an address that is no socket of this machine.
 _ADVICE: Final = {
     "ssh": f"{_ELSEWHERE} (ssh there, start JupyterLab, forward its port)",
-    "tcp": f"{_ELSEWHERE}, or, where it is this one, name its socket: DOCKER_HOST=unix:///var/run/docker.sock",
-    "http": f"{_ELSEWHERE}, or, where it is this one, name its socket: DOCKER_HOST=unix:///var/run/docker.sock",
-    "https": f"{_ELSEWHERE}, or, where it is this one, name its socket: DOCKER_HOST=unix:///var/run/docker.sock",
+    "tcp": f"{_ELSEWHERE}, or, where it is this one, name its socket: unix:///var/run/docker.sock",
+    "http": f"{_ELSEWHERE}, or, where it is this one, name its socket: unix:///var/run/docker.sock",
+    "https": f"{_ELSEWHERE}, or, where it is this one, name its socket: unix:///var/run/docker.sock",
     "npipe": "Run Traindock in WSL2, where Docker Desktop offers unix:///var/run/docker.sock",
     "fd": "That is how systemd names an engine's socket to the engine; name the socket itself, unix:///…",
 }
@@ -37,7 +37,8 @@ class Address:
 
     Attributes:
         url: ``unix://`` and the absolute path of its socket.
-        source: what said so, for people: "DOCKER_HOST", "docker context 'rootless'", "found at its usual place".
+        source: what said so, for people: "DOCKER_HOST", "docker context 'rootless'", "found at its usual place", or
+            "engine" where a compute target was given one.
     """
 
     url: str
@@ -61,6 +62,20 @@ def find_address(environment: Mapping[str, str]) -> Address:
     if name != _DEFAULT_CONTEXT:
         return _checked(_context_host(folder, name, source), f"docker context {name!r}")
     return _usual(environment)
+
+
+def given_address(url: object) -> Address:
+    """Return the address of the engine that somebody names for a compute target.
+
+    Raises:
+        RemoteEngineException: it is not a socket of this machine.
+        UserErrorException: it is no text.
+    """
+    if not isinstance(url, str):
+        raise UserErrorException(
+            f"engine is an address such as 'unix:///var/run/docker.sock', not {url!r}"
+        )
+    return _checked(url, "engine")
 
 
 def socket_path(url: str) -> Path:

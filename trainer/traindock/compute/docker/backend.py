@@ -16,6 +16,7 @@ from traindock.compute.docker.follow import follow
 from traindock.compute.docker.job_variables import planned_variables, with_environment
 from traindock.compute.docker.launching import launch
 from traindock.compute.docker.naming import GPUS, KEY, RUN, USER, WORKSPACE, container_name, identity, is_own
+from traindock.compute.docker.networks import check_network
 from traindock.compute.docker.nodes import Node, node_of
 from traindock.compute.docker.probe import probe
 from traindock.compute.docker.request import (
@@ -61,13 +62,14 @@ class DockerBackend(Backend):
         return str(self.settings["engine"])
 
     def check(self, spec: RunSpec, settings: Settings) -> None:
-        """Check nodes and mounts, and that the engine answers."""
+        """Check nodes, network and mounts, and that the engine answers."""
         if spec.node_count > 1:
             raise ComputeTargetException(
                 f"the run asks for {spec.node_count} nodes, and compute target {self.name!r} (docker) runs a script "
                 "on one: use node_count=1"
             )
         engine = connect(self.url)
+        check_network(engine, self.name, self.settings.get("network"))
         most = self._node(engine, settings).shape.gpus
         if most is not None and 0 < most < spec.gpus:
             raise ComputeTargetException(
@@ -106,6 +108,7 @@ class DockerBackend(Backend):
     def plan(self, job: Job) -> Plan:
         """Return the environment, the command, the variables and the request for the container."""
         engine = connect(self.url)
+        check_network(engine, self.name, self.settings.get("network"))
         try:
             with engine.translated("say which images it has"):
                 found = environments.plan(

@@ -267,5 +267,5 @@ def _is_other_protocol(error: BaseException | None) -> bool:
 
 def _no_engine(path: Path) -> NotAnEngineException:
     return NotAnEngineException(
-        f"what answers at {path} is no container engine. Set DOCKER_HOST to unix:// and the path of the engine's socket"
+        f"what answers at {path} is no container engine. Name the engine's socket {socket_faults.NAME_IT}"
     )

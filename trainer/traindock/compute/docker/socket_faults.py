@@ -19,7 +19,9 @@ from traindock.errors import (
 )
 
 _START: Final = "Start it: `sudo systemctl start docker`, or `systemctl --user start docker` for a rootless one"
-_OWN_ENGINE: Final = "or use an engine of your own, rootless Docker or Podman, and set DOCKER_HOST to its socket"
+#: Where to name another one: a target keeps the one that it was made with, whatever is said elsewhere later.
+NAME_IT: Final = "by engine='unix://…' of the compute target, or by DOCKER_HOST before a target is made"
+_OWN_ENGINE: Final = f"or use an engine of your own, rootless Docker or Podman, and name its socket {NAME_IT}"
 
 
 def connect(path: Path, seconds: float) -> socket.socket:
@@ -46,8 +48,7 @@ def fault(path: Path, error: OSError) -> EngineException:
         return EngineNotFoundException(f"there is no container engine at {path}: no such socket. {_START}")
     if isinstance(error, NotADirectoryError) or not _is_socket(path):
         return NotAnEngineException(
-            f"{path} is no socket, so no container engine can be reached there. Set DOCKER_HOST to unix:// and the "
-            "path of the engine's socket"
+            f"{path} is no socket, so no container engine can be reached there. Name the engine's socket {NAME_IT}"
         )
     if isinstance(error, ConnectionRefusedError):
         return EngineUnreachableException(
@@ -61,7 +62,7 @@ def _permission(path: Path) -> EnginePermissionException:
         if not os.access(folder, os.X_OK):
             return EnginePermissionException(
                 f"the container engine at {path} is not open to you: you may not look into {folder}, which belongs to "
-                f"{_owner(folder.stat())}. Set DOCKER_HOST to the socket of an engine of yours"
+                f"{_owner(folder.stat())}. Name the socket of an engine of yours {NAME_IT}"
             )
     status = path.stat()
     if not status.st_mode & stat.S_IWGRP:
