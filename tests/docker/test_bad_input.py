@@ -16,7 +16,7 @@ from tests.docker.conftest import MakeEngine, remove_labelled
 from tests.docker.jobs import Submit, add_target, as_it_is, container_of, ended, stdout_of, submitter
 from tests.trainer.images.conftest import Shelf
 
-from traindock import Environment, Experiment, ScriptRunConfig, State, Workspace
+from traindock import ActivityFailedException, Environment, Experiment, ScriptRunConfig, State, Workspace
 from traindock.compute.docker import socket_faults
 from traindock.errors import EnginePermissionException
 from traindock.hints import hint
@@ -40,6 +40,9 @@ def submit(workspace: Workspace, engine_url: str, tmp_path: Path) -> Submit:
         "subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'left-pad'])",
         "subprocess.run(['pip', 'install', 'left-pad'], check=True)",
         "subprocess.run('pip install left-pad', shell=True, check=True)",
+        "subprocess.run([sys.executable, '-m', 'pip', 'install', 'left-pad']); import left_pad",
+        "subprocess.run([sys.executable, '-m', 'pip', 'install', 'left-pad']); sys.exit('no left-pad')",
+        "os.system('pip install left-pad'); [print(n) for n in range(30)]; sys.exit(3)",
     ],
 )
 def test_a_script_that_installs_packages_is_told_to_ask_for_them(
@@ -53,9 +56,11 @@ def test_a_script_that_installs_packages_is_told_to_ask_for_them(
     )
     environment = Environment("alpha")
     environment.python.conda_dependencies.add_pip_package("alpha")
-    run = ended(submit(f"import subprocess, sys, alpha\n{call}", environment=environment))
+    run = ended(submit(f"import os, subprocess, sys, alpha\n{call}", environment=environment))
     assert run.record.reason is Reason.EXITED_NONZERO, run.get_details()
-    assert "pip_packages" in hint(run.record)
+    with pytest.raises(ActivityFailedException) as caught:
+        run.wait_for_completion()
+    assert "A script cannot install packages" in caught.value.hint
 
 
 def test_a_command_that_installs_packages_is_told_the_same(submit: Submit, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from tests.conftest import Submit
 from tests.trainer.images.conftest import Shelf
 
 from traindock import ActivityFailedException, Environment, Run, Workspace
+from traindock.cli.main import main
 from traindock.dispatcher import start
 
 
@@ -35,6 +36,30 @@ def test_a_job_has_the_variables_of_its_own_submitter(
         shown = json.dumps(run.get_details()) + str(run) + (run.path / "plan.json").read_text()
         assert f"token{who}" not in shown
         assert f"token{who}" not in (run.path / "run.json").read_text()
+
+
+def test_what_a_script_prints_of_its_secrets_stays_in_its_log_and_is_not_in_what_is_shown_of_its_failure(
+    submit: Submit, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Notebooks keep what they show, and are passed on."""
+    secrets = ("submitters-token", "own-variable", "of-an-argument")
+    monkeypatch.setenv("HF_TOKEN", secrets[0])
+    script = """
+        import os, sys
+        told = " ".join((os.environ["HF_TOKEN"], os.environ["API_KEY"], sys.argv[2]))
+        print(told)
+        raise ValueError("denied: " + told)
+    """
+    environment = Environment.from_existing_interpreter("mine")
+    environment.environment_variables = {"API_KEY": secrets[1]}
+    run = submit(script, "--api-key", secrets[2], environment=environment)
+    with pytest.raises(ActivityFailedException, match=r"denied: \*\*\* \*\*\* \*\*\*") as caught:
+        run.wait_for_completion()
+    assert "*** *** ***" in caught.value.log_tail
+    assert main(["--workspace", str(run.workspace.layout.root), "show", run.id]) == 0
+    shown = "\n".join((str(caught.value), json.dumps(run.get_details()), capsys.readouterr().out))
+    assert not [secret for secret in secrets if secret in shown]
+    assert stdout(run).startswith(" ".join(secrets))
 
 
 def test_variables_that_were_changed_after_the_submit_start_nothing(

@@ -52,6 +52,38 @@ def test_other_errors_have_their_own_advice(kind: str, message: str) -> None:
     assert "cannot install packages" not in hint(failed(kind=kind, message=message))
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "/env/bin/python: No module named pip",
+        "ModuleNotFoundError: No module named 'pip'",
+        "/bin/sh: 1: pip: not found",
+        "train.sh: line 3: pip3.11: command not found",
+        "ERROR: Could not install packages due to an OSError: [Errno 30] Read-only file system: '/traindock/envs/x'",
+        "ERROR: Could not install packages due to an OSError: [Errno 13] Permission denied: '/usr/lib/python3'",
+        "error: externally-managed-environment",
+    ],
+)
+def test_so_is_whoever_went_on_without_what_was_to_be_installed(line: str) -> None:
+    """The error that ended the script is another one then, or none that is known."""
+    for run in (failed(kind="ModuleNotFoundError", message="No module named 'x'"), failed(kind="ValueError"), failed()):
+        assert "cannot install packages" not in hint(run, ["begun", "done"])
+        assert "cannot install packages" in hint(run, ["begun", line, "Traceback (most recent call last):", "…"])
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "ModuleNotFoundError: No module named 'pipeline'",
+        "No module named pipeline",
+        "pip: 3 fruits",
+        "OSError: [Errno 30] Read-only file system: '/data/x'",
+    ],
+)
+def test_what_only_sounds_like_it_is_something_else(line: str) -> None:
+    assert "cannot install packages" not in hint(failed(kind="ValueError"), [line])
+
+
 def test_a_file_that_is_not_on_this_machine_is_not_to_be_given_by_an_absolute_path_again() -> None:
     found = hint(failed(kind="FileNotFoundError", message="[Errno 2] No such file or directory: '/data/nowhere.csv'"))
     assert "mend the path" in found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from traindock.masking import Veil, is_secret, masked_arguments, masked_spec, masked_variables
+from traindock.spec import RunSpec
 
 
 @pytest.mark.parametrize(
@@ -52,6 +53,20 @@ def test_a_request_is_masked_in_both_places_that_have_variables() -> None:
     assert "pw" not in str(found)
     assert found["script"] == "train.py"
     assert "abc" in str(spec)
+
+
+def test_a_veil_of_a_run_hides_what_its_submitter_and_its_command_line_keep_secret() -> None:
+    spec = RunSpec(
+        snapshot="",
+        compute_target="local",
+        environment={},
+        interpreter="python",
+        arguments=("--api-key", "argument-1", "--token=argument-2", "--epochs", "300000", "--secret=x"),
+        environment_variables={"API_KEY": "variable-1", "HF_TOKEN": "own-token"},
+    )
+    veil = Veil.of_run(spec, {"HF_TOKEN": "submitters-token", "WANDB_API_KEY": "variable-2", "HOME": "/home/ann"})
+    text = "argument-1 argument-2 300000 variable-1 variable-2 own-token submitters-token /home/ann x"
+    assert veil.over(text) == "*** *** 300000 *** *** *** submitters-token /home/ann x"  # the job has its own HF_TOKEN
 
 
 def test_a_veil_hides_values_wherever_they_stand_but_not_what_stands_there_by_chance() -> None:

@@ -50,7 +50,6 @@ def row_document(row: RunRow, metrics: Mapping[str, tuple[float, float, float, i
 def run_document(run: Run) -> dict[str, Any]:
     """One run with everything that is known about it."""
     from traindock import run_details
-    from traindock.hints import hint
     from traindock.images.uv import masked
     from traindock.masking import masked_spec
     from traindock.store.signing import Signature
@@ -58,8 +57,8 @@ def run_document(run: Run) -> dict[str, Any]:
     record, layout = run.record, run.workspace.layout.run(run.id)
     failure = None
     if record.state.value == "Failed" and record.reason is not None:
-        log, tail = run_details.failure_log(record, layout)
-        failure = {"log": str(log), "log_tail": tail, "hint": hint(record)}
+        found = run_details.failure(record, layout)
+        failure = {"log": str(found.log), "log_tail": found.tail, "hint": found.hint}
     return {
         "id": record.id,
         "experiment": record.experiment,

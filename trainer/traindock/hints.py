@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from traindock.run_types import INTERACTIVE
@@ -44,6 +44,13 @@ _ABSOLUTE: Final = re.compile(r"No such file or directory: '/")
 _INSTALLS: Final = re.compile(
     r"No such file or directory: '(?:\S*/)?(?:pip[\d.]*|conda|uv)'|\b(?:pip[\d.]*|conda)\b.*\binstall\b", re.DOTALL
 )
+#: The same in what it has printed, where it went on to fail of something else: the words of Python and of shells for a
+#: program that is not there, and those of pip for a place that is not to be written to.
+_CANNOT_INSTALL: Final = re.compile(
+    r"No module named (?:'pip'|pip(?:\s|$))|\bpip[\d.]*: (?:command )?not found"
+    r"|Could not install packages due to an (?:OSError|EnvironmentError): \[Errno (?:13|30)\]"
+    r"|error: externally-managed-environment"
+)
 _INSTALL_ERRORS: Final = ("CalledProcessError", "FileNotFoundError")
 _INSTALLED_BY: Final = (
     "A script cannot install packages: the environment that it runs in is made before, and others share it. Ask for "
@@ -56,8 +63,13 @@ _NO_PROGRAM: Final = 127
 _NOT_UNDERSTOOD: Final = 2
 
 
-def hint(record: RunRecord) -> str:
-    """Return what to do about a run that failed, in a sentence; "" about one that did not."""
+def hint(record: RunRecord, printed: Iterable[str] = ()) -> str:
+    """Return what to do about a run that failed, in a sentence; "" about one that did not.
+
+    Args:
+        record: the run.
+        printed: the last lines of its log.
+    """
     if record.reason is Reason.LOST and record.spec.type == INTERACTIVE:
         return "Its process ended without saying so: end such a run by run.complete(), or use it in a 'with' block."
     if record.reason is Reason.EXITED_NONZERO:
@@ -65,7 +77,8 @@ def hint(record: RunRecord) -> str:
         said = error if isinstance(error, Mapping) else {}
         kind, message = str(said.get("type") or ""), str(said.get("message") or "")
         installs = "pip install" in " ".join(record.spec.command) and record.exit.get("exit_code") == _NO_PROGRAM
-        if installs or (kind.rpartition(".")[2] in _INSTALL_ERRORS and _INSTALLS.search(message)):
+        installs = installs or (kind.rpartition(".")[2] in _INSTALL_ERRORS and _INSTALLS.search(message) is not None)
+        if installs or any(map(_CANNOT_INSTALL.search, printed)):
             return _INSTALLED_BY
         if kind == "FileNotFoundError" and record.environment.get("image"):
             return _NOT_MOUNTED

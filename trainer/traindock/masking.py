@@ -1,16 +1,21 @@
 """What is left out of records and of what people are shown: passwords in addresses, and what a variable keeps secret.
 
 The run's signed request (``run.json``) and what its launcher reads have the true values: without them no job could be
-started. Both are readable by their owner alone. What a script prints is kept as it is, also while it is followed.
+started. Both are readable by their owner alone. What a script prints is kept as it is, also while it is followed; the
+last lines that errors and details show are not.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
 
 from traindock.images.uv import mask, masked
+
+if TYPE_CHECKING:
+    from traindock.spec import RunSpec
 
 _MASK: Final = "***"
 #: Words of a variable's name that say that its value is to be kept secret; TOKENIZERS_PARALLELISM has none, nor have
@@ -42,18 +47,21 @@ def masked_variables(variables: Mapping[str, str]) -> dict[str, str]:
 
 def masked_arguments(arguments: Sequence[str]) -> list[str]:
     """Return a command line's words as people may see them: without passwords in addresses, and after such options."""
-    found: list[str] = []
+    return [f"{shown}{_MASK}" if secret else mask(shown) for shown, secret in _words(arguments)]
+
+
+def _words(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield each word of a command line in two parts: what may be seen, and what such an option keeps secret."""
     after_secret = False
-    for word in arguments:
-        option, equals, _ = str(word).partition("=")
+    for word in map(str, arguments):
+        option, equals, value = word.partition("=")
         is_option = option.startswith("-")
         secret = is_option and _SECRET_OPTION.search(option.lstrip("-").replace("-", "_")) is not None
         if secret and equals:
-            found.append(f"{option}={_MASK}")
+            yield f"{option}=", value
         else:
-            found.append(_MASK if after_secret and not is_option else mask(str(word)))
+            yield ("", word) if after_secret and not is_option else (word, "")
         after_secret = secret and not equals
-    return found
 
 
 def masked_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
@@ -70,15 +78,28 @@ def masked_spec(spec: Mapping[str, Any]) -> dict[str, Any]:
 
 
 class Veil:
-    """Hides what the variables of a job keep secret in texts about it, such as the error that ended its script.
+    """Hides what a job's variables and command line keep secret in texts about it, such as the last lines of its log.
 
     Args:
         variables: the job's, with their true values.
+        arguments: words of its command line, likewise.
     """
 
-    def __init__(self, variables: Mapping[str, str]) -> None:
-        secrets = {value for name, value in variables.items() if is_secret(name) and len(value) >= _SHORTEST}
-        self._secrets = sorted(secrets, key=len, reverse=True)
+    def __init__(self, variables: Mapping[str, str], arguments: Sequence[str] = ()) -> None:
+        secrets = {value for name, value in variables.items() if is_secret(name)}
+        secrets |= {secret for _, secret in _words(arguments)}
+        self._secrets = sorted((each for each in secrets if len(each) >= _SHORTEST), key=len, reverse=True)
+
+    @classmethod
+    def of_run(cls, spec: RunSpec, submitted: Mapping[str, str] = MappingProxyType({})) -> Veil:
+        """Return that of a run.
+
+        Args:
+            spec: what was asked for.
+            submitted: variables of its submitter, which a job on this machine has, too. Leave them out of what programs
+                read again: by their names alone, many would hide a path.
+        """
+        return cls({**submitted, **spec.environment_variables}, (*spec.command, *spec.arguments))
 
     def over(self, value: Any) -> Any:
         """Return a JSON value without the secrets, and without the passwords of its addresses."""

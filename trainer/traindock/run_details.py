@@ -6,6 +6,7 @@ import getpass
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from html import escape
 from pathlib import Path
@@ -15,7 +16,7 @@ from traindock.errors import ModelPathNotFoundException, UserErrorException
 from traindock.names import readable
 from traindock.runtime.files import ALIASES
 from traindock.states import Reason, State
-from traindock.store import events, run_files
+from traindock.store import events, run_files, submitter
 from traindock.store.layout import RunLayout
 from traindock.store.metrics import MetricReader
 from traindock.store.run_records import RunRecord
@@ -96,8 +97,24 @@ def log_files(layout: RunLayout) -> dict[str, Path]:
     return {name: run_files.resolve(layout, name) for name in names}
 
 
-def failure_log(record: RunRecord, layout: RunLayout) -> tuple[Path, list[str]]:
-    """Return the log that explains a failure, and its last lines, without secrets of the run's variables."""
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """What people are told of a run that failed, besides its reason.
+
+    Attributes:
+        log: the log that explains it.
+        tail: last lines of that, without what the run's variables and arguments keep secret.
+        hint: what to do, in a sentence.
+    """
+
+    log: Path
+    tail: list[str]
+    hint: str
+
+
+def failure(record: RunRecord, layout: RunLayout) -> Failure:
+    """Return what to tell of a run that failed."""
+    from traindock.hints import hint
     from traindock.masking import Veil
 
     building = record.reason is Reason.ENVIRONMENT_FAILED
@@ -107,8 +124,9 @@ def failure_log(record: RunRecord, layout: RunLayout) -> tuple[Path, list[str]]:
         commands = [number for number, line in enumerate(lines) if line.startswith("$ ")]
         lines = lines[commands[-1] + 1 :] if commands else lines
     # Notebooks keep what they show, and are passed on.
-    tail: list[str] = Veil(record.spec.environment_variables).over(lines[-_TAIL_LINES:])
-    return path, [line[:2000] for line in tail]
+    veil = Veil.of_run(record.spec, submitter.known(layout, record.spec.submitter))
+    tail: list[str] = veil.over(lines[-_TAIL_LINES:])
+    return Failure(path, [line[:2000] for line in tail], hint(record, lines))
 
 
 def tail_text(path: Path, limit: int) -> str:

@@ -11,7 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traindock import hints, run_details
+from traindock import run_details
 from traindock.dispatcher import start
 from traindock.errors import ActivityFailedException, Detached, RunNotSignedException, TraindockError
 from traindock.states import Reason, State
@@ -128,15 +128,15 @@ class _Follower:
             self._print_summary(record, details)
         if record.state is State.FAILED and raise_on_error:
             reason = record.reason or Reason.INTERNAL_ERROR
-            path, tail = run_details.failure_log(record, self._run.workspace.layout.run(record.id))
+            told = run_details.failure(record, self._run.workspace.layout.run(record.id))
             raise ActivityFailedException(
                 record.id,
                 reason.value,
                 record.detail,
                 exit_code=record.exit.get("exit_code"),
-                log_tail=tail,
-                log_path=str(path),
-                hint=hints.hint(record),
+                log_tail=told.tail,
+                log_path=str(told.log),
+                hint=told.hint,
             )
         return details
 

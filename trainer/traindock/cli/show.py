@@ -104,11 +104,11 @@ def _history(record: RunRecord) -> list[str]:
 
 
 def _request(record: RunRecord) -> list[str]:
-    from traindock.masking import masked_variables
+    from traindock.masking import masked_arguments, masked_variables
 
     spec, environment, ended = record.spec, record.environment, record.exit
     variables = masked_variables(spec.environment_variables)
-    words = [spec.script, *spec.arguments] if spec.script is not None else list(spec.command)
+    words = masked_arguments([spec.script, *spec.arguments] if spec.script is not None else spec.command)
     facts: list[tuple[str, object]] = [
         ("Command" if spec.script is None else "Script", shlex.join(words)),
         ("Compute target", spec.compute_target),
@@ -137,13 +137,12 @@ def _processor(ended: dict[str, object]) -> str:
 
 def _failure(found: Run, record: RunRecord) -> list[str]:
     from traindock import run_details
-    from traindock.hints import hint
 
     if record.state is not State.FAILED or record.reason is None:
         return []
-    path, tail = run_details.failure_log(record, found.workspace.layout.run(found.id))
-    lines = [f"Last lines of {clean(path)}", *(f"    {clean(line)}" for line in tail)] if tail else []
-    return [*lines, *textwrap.wrap(hint(record), screen_width() or 100)]
+    told = run_details.failure(record, found.workspace.layout.run(found.id))
+    lines = [f"Last lines of {clean(told.log)}", *(f"    {clean(line)}" for line in told.tail)] if told.tail else []
+    return [*lines, *textwrap.wrap(told.hint, screen_width() or 100)]
 
 
 def _metrics(args: argparse.Namespace, found: Run) -> list[str]:

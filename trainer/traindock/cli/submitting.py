@@ -18,9 +18,8 @@ from traindock.cli.planning import plan_lines
 from traindock.cli.text import clean
 from traindock.documents import run_document
 from traindock.errors import Detached
-from traindock.hints import hint
 from traindock.planning import plan_document
-from traindock.run_details import failure_log
+from traindock.run_details import failure
 
 if TYPE_CHECKING:
     from traindock.run import Run
@@ -222,6 +221,5 @@ def _wait(args: argparse.Namespace, submitted: Run) -> int:
 
 def _next_step(submitted: Run) -> str:
     """Say where to look and what to do after a failure whose output and summary have just been shown."""
-    record = submitted.record
-    log, _ = failure_log(record, submitted.workspace.layout.run(submitted.id))
-    return f"run {submitted.id} failed; the whole log: {clean(log)}\n{hint(record)}".rstrip()
+    told = failure(submitted.record, submitted.workspace.layout.run(submitted.id))
+    return f"run {submitted.id} failed; the whole log: {clean(told.log)}\n{told.hint}".rstrip()

@@ -39,7 +39,7 @@ from traindock.errors import (
 from traindock.masking import Veil
 from traindock.run_types import WITHOUT_JOB
 from traindock.states import Reason, State
-from traindock.store import computes
+from traindock.store import computes, submitter
 from traindock.store.files import read_json, write_json
 from traindock.store.ownership import check_writable
 from traindock.store.run_records import RunRecord
@@ -95,7 +95,7 @@ class RunDriver(threading.Thread):
         self._job: Job | None = None
         spec = self.folder.load().spec
         self._target = spec.compute_target
-        self._veil = Veil(spec.environment_variables)
+        self._veil = Veil.of_run(spec)
         self._metrics_indexed = 0.0
         self._metrics_bytes = 0
         self._waits_for = ""
@@ -262,8 +262,10 @@ class RunDriver(threading.Thread):
         """End the children that the job made and did not end, then the run itself."""
         if self.folder.load().state is State.CANCEL_REQUESTED and ending.reason is Reason.LOST:
             ending = Ending(Reason.CANCELED_BY_USER, "canceled; its launcher had to be killed", ending.exit)
-        # What a script or an engine says of an error may well name the proxy with its password.
-        ending = replace(ending, detail=self._veil.over(ending.detail), exit=self._veil.over(ending.exit))
+        # What a script or an engine says of an error may well name the proxy with its password, or quote a variable.
+        spec = self.folder.load().spec
+        veil = Veil.of_run(spec, submitter.known(self.folder.layout, spec.submitter))
+        ending = replace(ending, detail=veil.over(ending.detail), exit=veil.over(ending.exit))
         self._queue.release(self._target, self.folder.id)  # nothing runs any more, whatever the disk says to the rest
         Children(self._workspace, self.folder).end_all(ending)
         finish(self._workspace.layout, self.folder, ending)

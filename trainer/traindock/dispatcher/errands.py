@@ -143,7 +143,7 @@ class Errands:
     def _warn(self, run_id: str, fault: str) -> None:
         with contextlib.suppress(TraindockError, OSError):  # the run may be gone
             folder = self._workspace.run_folder(run_id)
-            text = Veil(folder.load().spec.environment_variables).over(fault)
+            text = Veil.of_run(folder.load().spec).over(fault)
             folder.append({"type": "warning", "text": f"{text} (tried again with the next run that uses it)"})
 
     def _unmark(self, run_id: str) -> None:

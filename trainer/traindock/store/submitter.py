@@ -84,3 +84,18 @@ def read(run: RunLayout, expected: str) -> dict[str, str]:
         raise StoreException(f"{path} was changed after the run was submitted: submit the run again.")
     found: dict[str, str] = json.loads(content)
     return found
+
+
+def known(run: RunLayout, expected: str) -> dict[str, str]:
+    """Return the submitter's variables as far as they are kept and can be read now; {} where not.
+
+    Args:
+        run: the run.
+        expected: as for :func:`read`.
+    """
+    if not expected:
+        return {}
+    try:
+        return read(run, expected)
+    except StoreException:
+        return {}
