@@ -263,6 +263,7 @@ class TestASecret:
         told = json.dumps([api.history(made.image), api.inspect_image(made.image), made.to_json()])
         assert password not in told + buildkit.log
         assert not holds(api.get_image(made.image), password.encode())
+        assert holds(api.get_image(made.image), b"alpha.py")  # so it would be found
 
     def test_proxy_of_a_dockerfile_is_in_nothing_of_its_image(self, buildkit: Place) -> None:
         password = secrets.token_hex(8)

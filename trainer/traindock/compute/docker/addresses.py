@@ -72,9 +72,7 @@ def given_address(url: object) -> Address:
         UserErrorException: it is no text.
     """
     if not isinstance(url, str):
-        raise UserErrorException(
-            f"engine is an address such as 'unix:///var/run/docker.sock', not {url!r}"
-        )
+        raise UserErrorException(f"engine is an address such as 'unix:///var/run/docker.sock', not {url!r}")
     return _checked(url, "engine")
 
 
