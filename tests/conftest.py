@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import signal
+import subprocess
 import sys
 import textwrap
 import time
@@ -105,6 +107,29 @@ def _read(path: Path) -> Any:
         return json.loads(path.read_text())
     except (FileNotFoundError, ValueError):
         return None
+
+
+@contextlib.contextmanager
+def locked_index(workspace: Workspace, how: str = "normal") -> Iterator[None]:
+    """Have another process hold SQLite's lock on the index: against writers, or ("exclusive") against everybody."""
+    code = f"""
+        import sqlite3, sys
+        connection = sqlite3.connect({str(workspace.layout.index)!r}, isolation_level=None)
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA locking_mode = {how}")
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("CREATE TABLE IF NOT EXISTS holder (x)")
+        print("locked", flush=True)
+        sys.stdin.read()
+    """
+    holder = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    )
+    with holder:
+        assert holder.stdout is not None
+        assert holder.stdout.readline() == b"locked\n"
+        yield
+        holder.kill()
 
 
 @pytest.fixture

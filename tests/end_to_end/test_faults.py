@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import os
 import re
@@ -15,7 +16,7 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.conftest import Submit, dispatcher_of, kill, make_workspace, processes_of, submitter, wait_for
+from tests.conftest import Submit, dispatcher_of, kill, locked_index, make_workspace, processes_of, submitter, wait_for
 
 from traindock import (
     ActivityFailedException,
@@ -30,7 +31,8 @@ from traindock import (
 )
 from traindock.compute.processes import Identity, boot_id
 from traindock.errors import ModelPathNotFoundException, StoreException, WorkspaceException
-from traindock.store import events
+from traindock.store import events, index_file
+from traindock.store.changes import Changes
 from traindock.store.index import RunQuery
 from traindock.store.layout import RunLayout
 
@@ -569,6 +571,39 @@ def test_an_index_that_was_emptied_under_a_dispatcher_is_made_anew_by_whoever_co
     later.wait_for_completion()
     assert [found.id for found in Run.list(workspace)] == [later.id, run.id]
     assert dispatcher_of(workspace).pid == own.pid, "the dispatcher went on"
+
+
+def test_an_index_that_another_process_has_locked_keeps_no_run_from_starting(
+    submit: Submit, workspace: Workspace
+) -> None:
+    ComputeTarget.create(workspace, "double", LocalCompute.provisioning_configuration(max_nodes=2))
+    first = submit(SLEEPER, compute_target="double")
+    wait_for(lambda: started(first), "the dispatcher and its first script")
+    with locked_index(workspace):
+        second = submit("print('second')", compute_target="double")
+        wait_for(lambda: stdout(second) == "second\n", "the second script", seconds=index_file._PATIENCE_SECONDS / 2)
+    second.wait_for_completion()
+    assert {run.id for run in Run.list(workspace)} == {first.id, second.id}
+    first.cancel()
+    first.wait_for_completion(raise_on_error=False)
+
+
+def test_what_is_announced_and_about_to_be_recorded_is_waited_for(submit: Submit, workspace: Workspace) -> None:
+    run = submit(SLEEPER)
+    wait_for(lambda: started(run), "the script")
+    record = run.path / "events.jsonl"
+    wait_for(lambda: run.get_status() == "Running", "the state")
+
+    def is_waited_for() -> bool:
+        waiting = [line for line in Path("/proc/locks").read_text().splitlines() if " -> FLOCK" in line]
+        return any(f":{record.stat().st_ino} " in line for line in waiting)
+
+    with open(record, "ab") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        Changes(workspace.layout).announce(f"run/{run.id}")
+        wait_for(is_waited_for, "the dispatcher to wait for who holds the record's lock")
+        file.write(b'{"type": "cancel", "by": "me", "t": 1.0}\n')
+    assert run.wait_for_completion(raise_on_error=False)["status"] == "Canceled"
 
 
 def test_a_run_folder_deleted_by_hand_ends_its_job_and_leaves_the_list(submit: Submit, workspace: Workspace) -> None:

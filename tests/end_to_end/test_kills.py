@@ -85,7 +85,7 @@ Experiment(Workspace(sys.argv[1]), "tests").submit(config)
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("point", ["after-snapshot", "after-event", "after-publish", "after-index"])
+@pytest.mark.parametrize("point", ["after-snapshot", "after-event", "after-publish"])
 def test_a_submitter_killed_in_the_act_leaves_a_whole_run_or_none(
     workspace: Workspace, tmp_path: Path, marks: Path, point: str
 ) -> None:
@@ -98,7 +98,7 @@ def test_a_submitter_killed_in_the_act_leaves_a_whole_run_or_none(
     )
     assert killed.returncode == -signal.SIGKILL
     runs = list(Run.list(workspace))
-    assert len(runs) == (1 if point in ("after-publish", "after-index") else 0)
+    assert len(runs) == (1 if point == "after-publish" else 0)
     for run in runs:
         assert_complete(run, marks)
     assert run_records.run_ids(workspace.layout) == [run.id for run in runs]
@@ -110,7 +110,7 @@ def test_a_submitter_killed_in_the_act_leaves_a_whole_run_or_none(
         "running",
         *(
             pytest.param(point, marks=pytest.mark.slow)
-            for point in ("before-launch", "after-launch", "before-seal", "after-seal")
+            for point in ("after-index", "before-launch", "after-launch", "before-seal", "after-seal")
         ),
     ],
 )

@@ -12,16 +12,16 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.conftest import wait_for
+from tests.conftest import locked_index, wait_for
 
 from traindock import Environment, Experiment, Run, ScriptRunConfig, Workspace
 from traindock.compute.processes import lock_is_held
 from traindock.dispatcher import start
 from traindock.errors import StoreException
 from traindock.interactive import InteractiveRun
-from traindock.store import run_records
+from traindock.store import index_file, run_records
 from traindock.store.files import sync_folder
-from traindock.store.index import Index
+from traindock.store.layout import WorkspaceLayout
 
 Start = Callable[[], Run]
 
@@ -67,20 +67,22 @@ def test_an_index_of_a_newer_version_keeps_a_run_from_beginning(begin: Start, ex
     assert not os.listdir(experiment.workspace.layout.runs)
 
 
-@pytest.mark.parametrize("trouble", [refuse, break_down])
-def test_an_index_that_fails_once_the_run_is_there_is_told_and_catches_up_later(
-    begin: Start,
-    workspace: Workspace,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-    trouble: Callable[..., None],
+@pytest.mark.parametrize("how", ["normal", "exclusive"])
+@pytest.mark.parametrize("known", [True, False])
+def test_an_index_that_another_process_has_locked_holds_no_run_up(
+    begin: Start, workspace: Workspace, capsys: pytest.CaptureFixture[str], how: str, known: bool
 ) -> None:
-    with monkeypatch.context() as failing:
-        failing.setattr(Index, "catch_up", trouble)
+    if known:
+        workspace.index.count()
+        workspace.index.close()
+    with locked_index(workspace, how):
+        began = time.monotonic()
         run = begin()
-    assert f"run {run.id} was submitted, but the index stays behind" in capsys.readouterr().out
-    assert run_records.run_ids(workspace.layout) == [run.id]
-    assert [found.id for found in Run.list(workspace)] == [run.id]
+        seconds = time.monotonic() - began
+    assert seconds < index_file._PATIENCE_SECONDS / 3, "it waited for the lock"
+    assert run.get_status() == "NotStarted"
+    assert "the index" not in capsys.readouterr().out
+    assert [found.id for found in Run.list(workspace)] == [run.id], "the index catches up by itself"
 
 
 @pytest.mark.parametrize("trouble", [refuse, break_down])
@@ -100,7 +102,7 @@ def test_a_dispatcher_that_cannot_be_started_is_told_and_started_by_whoever_wait
 
 
 def test_what_cannot_be_told_is_not_raised_either(begin: Start, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Index, "catch_up", refuse)
+    monkeypatch.setattr(start, "ensure", refuse)
     published = run_records.publish
 
     def publish(*args: object, **facts: object) -> object:
@@ -131,11 +133,11 @@ def test_the_warnings_about_a_snapshot_are_in_the_record_before_anybody_sees_it(
 ) -> None:
     seen: list[str] = []
 
-    def look(_: Index) -> None:
+    def look(_: WorkspaceLayout) -> None:
         [run_id] = run_records.run_ids(experiment.workspace.layout)
         seen.extend(experiment.workspace.run_folder(run_id).load().warnings)
 
-    monkeypatch.setattr(Index, "catch_up", look)
+    monkeypatch.setattr(start, "ensure", look)
     run = experiment.submit(ScriptRunConfig(".", "train.py"))
     [warning] = seen
     assert "pipe" in warning
@@ -146,11 +148,11 @@ def test_the_warnings_about_a_snapshot_are_in_the_record_before_anybody_sees_it(
 def test_an_interrupt_after_the_publication_lets_go_of_an_interactive_run(
     experiment: Experiment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def interrupt(_: Index) -> None:
+    def interrupt(_: WorkspaceLayout) -> None:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as interrupted:
-        interrupted.setattr(Index, "catch_up", interrupt)
+        interrupted.setattr(start, "ensure", interrupt)
         with pytest.raises(KeyboardInterrupt):
             experiment.start_logging(snapshot_directory=None)
     [run_id] = run_records.run_ids(experiment.workspace.layout)

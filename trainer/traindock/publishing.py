@@ -17,22 +17,23 @@ if TYPE_CHECKING:
 
 
 def check(workspace: Workspace) -> None:
-    """Check that the workspace can take up a run.
+    """Check that the index is of no newer version of Traindock, with which no dispatcher of this one could work.
 
     Raises:
-        StoreException: the index is of a newer version of Traindock, or the disk is full or refuses.
+        StoreException: it is.
     """
-    workspace.index.check()
+    workspace.index.check_version()
 
 
 def follow_up(workspace: Workspace, run_id: str) -> None:
-    """Have the index and a dispatcher take up a run that was just published; what fails is told, never raised."""
+    """Have a dispatcher take up a run that was just published; what fails is told, never raised.
+
+    The index is left to the dispatcher, and to whoever asks it next: it may be locked, or on a full disk, and a run
+    that was published does not need it.
+    """
     from traindock.dispatcher import start
 
     faultpoints.reached("submit.after-publish")
-    with _only_told(f"run {run_id} was submitted, but the index stays behind until it can be written to"):
-        workspace.index.catch_up()
-    faultpoints.reached("submit.after-index")
     with _only_told(f"run {run_id} was submitted, and waits for a dispatcher, which could not be started"):
         start.ensure(workspace.layout)
 

@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
+from traindock import faultpoints
 from traindock._version import __version__
 from traindock.compute.leases import Leases
 from traindock.compute.processes import Identity
@@ -177,16 +178,18 @@ class Service:
             return
         if not subjects:
             return
-        try:
-            self._workspace.index.catch_up()
-        except StoreException as error:
-            log.warning("the index stays behind: %s", error)
         for subject in subjects:
             kind, _, name = subject.partition("/")
             if kind == "run":
                 self._consider(name)
             elif kind == "computes":
                 self._queue.wake()
+        # Last, since another process may have it locked: no run waits for the index.
+        try:
+            self._workspace.index.catch_up()
+        except StoreException as error:
+            log.warning("the index stays behind: %s", error)
+        faultpoints.reached("dispatcher.after-index")
 
     def _look_again(self) -> None:
         """Take up runs that the index has found to be unfinished again: the line that told of their end is damaged.
@@ -210,11 +213,13 @@ class Service:
 
     def _consider(self, run_id: str) -> None:
         try:
+            folder = self._workspace.run_folder(run_id)
+            folder.settle()
             driver = self._drivers.get(run_id)
             if driver is not None:
                 driver.notice()
                 return
-            record = self._workspace.run_folder(run_id).load()
+            record = folder.load()
             if record.state.terminal or record.signature is not Signature.VALID:
                 return
             if record.spec.type == CHILD:  # it goes on and ends with its parent's job, which has a driver

@@ -18,7 +18,7 @@ from typing import Any, TypeVar
 from traindock.errors import TraindockError
 from traindock.names import check_name
 from traindock.states import Reason, State
-from traindock.store import events, ownership, settling
+from traindock.store import ownership, settling
 from traindock.store.changes import Changes
 from traindock.store.copying import may_pass
 from traindock.store.identity import WorkspaceRecord
@@ -186,13 +186,13 @@ class Index:
 
         self._file.perform(put)
 
-    def check(self) -> None:
-        """Check that questions can be put to the database; makes it where it lacks.
+    def check_version(self) -> None:
+        """Check that the database is of no newer version of Traindock, as far as that can be told without waiting.
 
         Raises:
-            StoreException: the disk is full or refuses, or the database is of a newer version of Traindock.
+            StoreException: it is.
         """
-        self._file.check()
+        self._file.check_version()
 
     def catch_up(self) -> list[str]:
         """Take over what was announced since the last time, and return the subjects.
@@ -228,7 +228,7 @@ class Index:
         connection.execute("DELETE FROM run_tags WHERE run = ?", [run_id])
         try:
             folder = RunFolder(self._layout, self._identity, run_id)
-            events.read_settled(folder.layout.events)
+            folder.settle()
             record = folder.load()
             check_name("experiment", record.experiment)
             connection.execute(_INSERT_RUN, _values(record))

@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Final, TypeVar
 
 from traindock.errors import StoreException
-from traindock.store.migrations import migrate
+from traindock.store.migrations import migrate, version_of
 
 T = TypeVar("T")
 
@@ -42,6 +42,7 @@ class IndexFile:
 
     def __init__(self, path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
         self._path = path
+        self._lock_file = path.with_suffix(".lock")
         self._fill = fill
         self._lock = threading.RLock()
         self._connection: sqlite3.Connection | None = None
@@ -69,14 +70,20 @@ class IndexFile:
                 self.close()
                 raise StoreException(f"the index {self._path} cannot be used: {error}") from error
 
-    def check(self) -> None:
-        """Check that the file can be used; raises as :meth:`perform` does."""
+    def check_version(self) -> None:
+        """Check that no newer version of Traindock has made the file.
 
-        def look() -> None:
-            with self.reading():
-                pass
+        Waits for nobody: where it cannot be told now, as while another process keeps the file to itself, where there
+        is none or where it is damaged, whoever puts the next question waits, or mends it.
 
-        self.perform(look)
+        Raises:
+            StoreException: a newer version has; the text says what to do.
+        """
+        with contextlib.suppress(sqlite3.Error, OSError), _locked(self._lock_file, fcntl.LOCK_SH | fcntl.LOCK_NB):
+            # One of its own: that of this object may be waiting for another process, by another thread.
+            uri = f"{self._path.absolute().as_uri()}?mode=rw"
+            with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
+                version_of(connection)
 
     @contextmanager
     def reading(self) -> Iterator[sqlite3.Connection]:
@@ -129,7 +136,7 @@ class IndexFile:
     def _opened(self) -> sqlite3.Connection | None:
         """Open the file anew; returns None where there is none."""
         self.close()
-        with _locked(self._path.with_suffix(".lock"), fcntl.LOCK_SH):
+        with _locked(self._lock_file, fcntl.LOCK_SH):
             self._inode = self._present()
             if self._inode == 0:
                 return None
@@ -171,7 +178,7 @@ class IndexFile:
 
     def _put(self, side: Path, away: Path | None = None) -> None:
         """Put a database in the file's place; what is there goes ``away``."""
-        with _locked(self._path.with_suffix(".lock"), fcntl.LOCK_EX):
+        with _locked(self._lock_file, fcntl.LOCK_EX):
             if away is not None:
                 with contextlib.suppress(FileNotFoundError):
                     self._path.replace(away)

@@ -62,11 +62,11 @@ STEPS: Final[tuple[str, ...]] = (
 )
 
 
-def migrate(connection: sqlite3.Connection) -> None:
-    """Bring the database to the present schema, in one transaction a step.
+def version_of(connection: sqlite3.Connection) -> int:
+    """Return the number of the last step that the database has had.
 
     Raises:
-        sqlite3.DatabaseError: it is damaged.
+        sqlite3.DatabaseError: it is damaged, or locked.
         StoreException: it was made by a newer version, which goes on using it.
     """
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -76,6 +76,12 @@ def migrate(connection: sqlite3.Connection) -> None:
             f"the index {path} was made by a newer version of Traindock (its schema is {version}, this version knows "
             f"{len(STEPS)}): upgrade Traindock here, too, or remove that file and use this version alone"
         )
+    return int(version)
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring the database to the present schema, in one transaction a step; raises as :func:`version_of` does."""
+    version = version_of(connection)
     while version < len(STEPS):
         connection.execute("BEGIN IMMEDIATE")
         try:

@@ -143,6 +143,14 @@ class RunFolder:
             raise StoreException(f"{self.layout.run_json} is damaged: it does not describe run {self.id}")
         return document
 
+    def settle(self) -> None:
+        """Wait for a writer that has announced a change, and holds the record's lock until it is written.
+
+        Raises:
+            OSError: the record is there and cannot be opened.
+        """
+        events.read_settled(self.layout.events)
+
     def append(self, *new: Event, durable: bool = False) -> None:
         """Append events to the record.
 
