@@ -19,14 +19,17 @@ import traindock
 from traindock import errors
 
 NAMES = [
-    "ActivityFailedException", "ComputeTarget", "ComputeTargetException", "CondaDependencies", "Detached",
-    "DockerCompute", "Environment", "EnvironmentBuildException", "Estimator", "Experiment",
-    "ExperimentExecutionException", "InternalError", "LocalCompute", "Model", "ModelNotFoundException",
-    "ModelPathNotFoundException", "NameNotFoundException", "PyTorch",
-    "Reason", "Run", "RunCanceledException", "RunConfigurationException", "RunEnvironmentException",
-    "RunNotFoundException", "RunNotSignedException", "ScriptRunConfig", "SnapshotException", "State",
-    "StoreException", "TraindockError", "TrainingException", "UserErrorException", "Workspace",
-    "WorkspaceException", "WorkspaceReadOnlyException", "__version__",
+    "ActivityFailedException", "AttributeNotFoundException", "ComputeTarget", "ComputeTargetException",
+    "CondaDependencies", "Detached", "DockerCompute", "EngineException", "EngineNotFoundException",
+    "EnginePermissionException", "EngineRefusedException", "EngineTooOldException", "EngineUnfitException",
+    "EngineUnreachableException", "Environment", "EnvironmentBuildException", "Estimator", "Experiment",
+    "ExperimentExecutionException", "ImageNotFoundException", "InternalError", "LocalCompute", "Model",
+    "ModelNotFoundException", "ModelPathNotFoundException", "NameNotFoundException", "NotAnEngineException",
+    "PyTorch", "Reason", "RegistryDeniedException", "RegistryException", "RegistryInsecureException",
+    "RegistryUnreachableException", "RemoteEngineException", "Run", "RunCanceledException",
+    "RunConfigurationException", "RunEnvironmentException", "RunNotFoundException", "RunNotSignedException",
+    "ScriptRunConfig", "SnapshotException", "State", "StoreException", "TraindockError", "TrainingException",
+    "UserErrorException", "Workspace", "WorkspaceException", "WorkspaceReadOnlyException", "__version__",
 ]  # fmt: skip
 
 HEAVY = [
@@ -81,6 +84,9 @@ class TestNames:
         text = Path(traindock.__file__).read_text("utf-8")
         for name in NAMES:
             assert f" import {name} as {name}\n" in text
+
+    def test_every_error_that_users_can_meet_is_among_them(self) -> None:
+        assert {error.__name__ for error in ERRORS} - set(NAMES) == {"InvalidTransition"}, "a fault of ours"
 
     def test_a_name_that_is_not_there_lists_those_that_are(self) -> None:
         with pytest.raises(AttributeError, match=r"no attribute 'Worksapce'; it has: .*Workspace"):

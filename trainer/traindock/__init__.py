@@ -21,14 +21,29 @@ if TYPE_CHECKING:
     from traindock.environment import CondaDependencies as CondaDependencies
     from traindock.environment import Environment as Environment
     from traindock.errors import ActivityFailedException as ActivityFailedException
+    from traindock.errors import AttributeNotFoundException as AttributeNotFoundException
     from traindock.errors import ComputeTargetException as ComputeTargetException
     from traindock.errors import Detached as Detached
+    from traindock.errors import EngineException as EngineException
+    from traindock.errors import EngineNotFoundException as EngineNotFoundException
+    from traindock.errors import EnginePermissionException as EnginePermissionException
+    from traindock.errors import EngineRefusedException as EngineRefusedException
+    from traindock.errors import EngineTooOldException as EngineTooOldException
+    from traindock.errors import EngineUnfitException as EngineUnfitException
+    from traindock.errors import EngineUnreachableException as EngineUnreachableException
     from traindock.errors import EnvironmentBuildException as EnvironmentBuildException
     from traindock.errors import ExperimentExecutionException as ExperimentExecutionException
+    from traindock.errors import ImageNotFoundException as ImageNotFoundException
     from traindock.errors import InternalError as InternalError
     from traindock.errors import ModelNotFoundException as ModelNotFoundException
     from traindock.errors import ModelPathNotFoundException as ModelPathNotFoundException
     from traindock.errors import NameNotFoundException as NameNotFoundException
+    from traindock.errors import NotAnEngineException as NotAnEngineException
+    from traindock.errors import RegistryDeniedException as RegistryDeniedException
+    from traindock.errors import RegistryException as RegistryException
+    from traindock.errors import RegistryInsecureException as RegistryInsecureException
+    from traindock.errors import RegistryUnreachableException as RegistryUnreachableException
+    from traindock.errors import RemoteEngineException as RemoteEngineException
     from traindock.errors import RunCanceledException as RunCanceledException
     from traindock.errors import RunConfigurationException as RunConfigurationException
     from traindock.errors import RunEnvironmentException as RunEnvironmentException
@@ -58,14 +73,29 @@ _HOMES = {
     "environment": ("CondaDependencies", "Environment"),
     "errors": (
         "ActivityFailedException",
+        "AttributeNotFoundException",
         "ComputeTargetException",
         "Detached",
+        "EngineException",
+        "EngineNotFoundException",
+        "EnginePermissionException",
+        "EngineRefusedException",
+        "EngineTooOldException",
+        "EngineUnfitException",
+        "EngineUnreachableException",
         "EnvironmentBuildException",
         "ExperimentExecutionException",
+        "ImageNotFoundException",
         "InternalError",
         "ModelNotFoundException",
         "ModelPathNotFoundException",
         "NameNotFoundException",
+        "NotAnEngineException",
+        "RegistryDeniedException",
+        "RegistryException",
+        "RegistryInsecureException",
+        "RegistryUnreachableException",
+        "RemoteEngineException",
         "RunCanceledException",
         "RunConfigurationException",
         "RunEnvironmentException",
