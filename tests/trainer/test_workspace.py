@@ -124,6 +124,7 @@ class TestFromConfig:
             ("[1, 2]", "no JSON object"),
             ("[" * 100_000, "no usable configuration"),
             ({"subscription_id": "x", "resource_group": "y"}, "lacks workspace_name"),
+            ({}, "lacks workspace_name: a config.json needs the strings .*, the folder of a workspace\\)$"),
             ({**AZURE, "resource_group": None, "workspace_name": 5}, "lacks resource_group, workspace_name"),
             ({**AZURE, "workspace_name": "no/such name"}, "no workspace name"),
             ({"workspace_name": "ok", "workspace_path": 3}, "workspace_path is a text, .* not 3"),
@@ -143,7 +144,19 @@ class TestFromConfig:
         with pytest.raises(WorkspaceException, match=str(file)):
             Workspace.from_config()
 
-    @pytest.mark.parametrize("content", ["[1, 2]", "3", "null", '{\n  // of an editor\n  "theme": "dark"\n}', "\xff"])
+    def test_an_empty_one_in_the_folder_itself_is_named_with_what_it_lacks_and_the_way_around_it(
+        self, project: Path
+    ) -> None:
+        file = write(project / "config.json", "{}")
+        with pytest.raises(WorkspaceException, match=rf"^{file} lacks workspace_name: .* into \.traindock/ beside it$"):
+            Workspace.from_config()
+        assert Workspace.list() == {}, "and no run went into the default workspace"
+        write(project / ".traindock/config.json", AZURE)
+        assert Workspace.from_config().name == "vision"
+
+    @pytest.mark.parametrize(
+        "content", ["{}", "[1, 2]", "3", "null", '{\n  // of an editor\n  "theme": "dark"\n}', "\xff"]
+    )
     def test_in_a_folder_above_what_cannot_be_read_may_be_anybodys(self, project: Path, content: str) -> None:
         write(project.parent.parent / "config.json", AZURE)
         write(project.parent / "config.json", content)

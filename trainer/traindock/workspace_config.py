@@ -72,9 +72,11 @@ def load(file: Path) -> WorkspaceConfig:
         raise WorkspaceException(f"{file}: workspace_path is a text, the folder of a workspace, not {path!r:.80}")
     lacking = [key for key in _KEYS if not isinstance(document.get(key, _KEYS[key]), str)]
     if lacking:
+        anybodys = not document and file.parent.name not in _PLACES
+        another = ". If it is another program's, put one with these into .traindock/ beside it" if anybodys else ""
         raise WorkspaceException(
             f"{file} lacks {', '.join(lacking)}: a config.json needs the strings {', '.join(_KEYS)} "
-            '(or "workspace_path", the folder of a workspace)'
+            f'(or "workspace_path", the folder of a workspace){another}'
         )
     try:
         name = check_name("workspace", document["workspace_name"])
@@ -132,12 +134,15 @@ def texts(**given: object) -> dict[str, str]:
 def _looks_like_ours(file: Path, *, nearest: bool) -> bool:
     """A bare ``config.json`` may belong to any program: it is ours if it has a name that only ours has.
 
-    One that cannot be read is ours where the search begins, since it is to be mended rather than stepped around.
+    One that cannot be read, or says nothing, is ours where the search begins, since it is to be mended rather than
+    stepped around.
     """
     try:
         document = json.loads(_text(file))
     except (OSError, ValueError, RecursionError):
         return nearest or _mentions_us(file)
+    if document == {}:
+        return nearest
     return isinstance(document, dict) and bool(_with_scope(document).keys() & _OURS)
 
 
