@@ -7,6 +7,8 @@ import json
 import pickle
 import subprocess
 import sys
+import time
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from traindock import (
     UserErrorException,
     Workspace,
 )
+from traindock.store import computes
 
 AZURE_STATUS_KEYS = {
     "currentNodeCount", "targetNodeCount", "nodeStateCounts", "allocationState", "allocationStateTransitionTime",
@@ -200,8 +203,30 @@ class TestSubmitting:
         assert list(single.get_active_runs()) == []
 
     def test_the_status_of_local_is_as_old_as_the_workspace(self, workspace: Workspace) -> None:
-        created = ComputeTarget(workspace, "local").get_status().serialize()["creationTime"]
-        assert created[:3] == "202"
+        status = ComputeTarget(workspace, "local").get_status().serialize()
+        assert status["creationTime"] == status["modifiedTime"]
+        assert status["creationTime"][:3] == "202"
+
+    def test_its_status_tells_when_it_was_made_and_when_it_was_changed(
+        self, workspace: Workspace, single: ComputeTarget, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = single.get_status().serialize()
+        assert made["modifiedTime"] == made["creationTime"]
+        with monkeypatch.context() as later:
+            later.setattr(time, "time", lambda: single.created + 3600)
+            single.update(max_nodes=2)
+        for target in (single, ComputeTarget(workspace, "single")):
+            status = target.get_status().serialize()
+            moments = [datetime.fromisoformat(status[key]) for key in ("creationTime", "modifiedTime")]
+            assert (status["creationTime"], moments[1] - moments[0]) == (made["creationTime"], timedelta(hours=1))
+        ComputeTarget.create(workspace, "single", LocalCompute.provisioning_configuration(max_nodes=2))
+        assert ComputeTarget(workspace, "single").modified == single.modified, "it is the same as it was"
+
+    def test_one_that_an_older_version_has_made_counts_as_never_changed(
+        self, workspace: Workspace, single: ComputeTarget
+    ) -> None:
+        computes.change(workspace.layout, lambda records: records["single"].pop("modified"))
+        assert ComputeTarget(workspace, "single").modified == single.created
 
 
 class TestDamage:

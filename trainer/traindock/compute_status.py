@@ -39,7 +39,7 @@ class ComputeStatus:
         self._settings = settings
         self._kind = target.kind
         self._state = target.provisioning_state
-        self._created = target.created
+        self._created, self._modified = target.created, target.modified
         index = target.workspace.index
         at_work = index.runs(RunQuery(compute_target=target.name, states=_AT_WORK))
         waiting = index.runs(RunQuery(compute_target=target.name, states=(State.QUEUED,)))
@@ -64,7 +64,6 @@ class ComputeStatus:
 
     def serialize(self) -> dict[str, Any]:
         """Return the status with Azure ML's keys."""
-        created = _text(self._created)
         steady = self.current_node_count == self.target_node_count
         return {
             "currentNodeCount": self.current_node_count,
@@ -80,8 +79,8 @@ class ComputeStatus:
             "allocationState": "Steady" if steady else "Resizing",
             "allocationStateTransitionTime": _text(self._changed),
             "errors": None,
-            "creationTime": created,
-            "modifiedTime": created,
+            "creationTime": _text(self._created),
+            "modifiedTime": _text(self._modified),
             "provisioningState": self._state,
             "provisioningStateTransitionTime": None,
             "scaleSettings": {

@@ -63,18 +63,20 @@ class ComputeTarget:
             raise ComputeTargetException(_unknown_kind(name, record["kind"]))
         if not issubclass(concrete, cls):
             raise ComputeTargetException(f"compute target {name!r} is a {concrete.__name__}, not a {cls.__name__}")
-        return concrete._made(record["settings"], record["created"] or workspace.record.created)
+        created = record["created"] or workspace.record.created
+        return concrete._made(record["settings"], created, record["modified"] or created)
 
     def __init__(self, workspace: Workspace, name: str) -> None:
         self.workspace = workspace
         self.name = name
         self._settings: dict[str, Any]
         self._created: float
+        self._modified: float
 
     @classmethod
-    def _made(cls, settings: Mapping[str, Any], created: float) -> ComputeTarget:
+    def _made(cls, settings: Mapping[str, Any], created: float, modified: float) -> ComputeTarget:
         target = object.__new__(cls)
-        target._settings, target._created = dict(settings), created
+        target._settings, target._created, target._modified = dict(settings), created, modified
         return target
 
     @staticmethod
@@ -116,7 +118,7 @@ class ComputeTarget:
         if check_name("compute target", name).lower() in _RESERVED:
             raise UserErrorException(f"the name {name!r} is reserved: choose another one for the compute target")
         configuration = provisioning_configuration
-        settings = dict(configuration.settings)
+        settings, now = dict(configuration.settings), time.time()
 
         def check_free(records: Mapping[str, computes.ComputeRecord]) -> None:
             old = records.get(name)
@@ -128,13 +130,14 @@ class ComputeTarget:
 
         def add(records: dict[str, computes.ComputeRecord]) -> None:
             check_free(records)
-            records.setdefault(name, {"kind": configuration.kind, "settings": settings, "created": time.time()})
+            made = {"kind": configuration.kind, "settings": settings, "created": now, "modified": now}
+            records.setdefault(name, made)
 
         known = computes.load(workspace.layout)
         check_free(known)
         concrete = _class_of(configuration.kind)
         if concrete is not None and name not in known:
-            target = concrete._made(settings, time.time())
+            target = concrete._made(settings, now, now)
             target.__init__(workspace, name)  # type: ignore[misc]  # as Python does with what __new__ returns
             for notice in target.check():
                 warnings.warn(notice, stacklevel=2)
@@ -166,6 +169,11 @@ class ComputeTarget:
     def created(self) -> float:
         """When it was made, in seconds since 1970."""
         return self._created
+
+    @property
+    def modified(self) -> float:
+        """When it was made or last changed, in seconds since 1970."""
+        return self._modified
 
     def check(self) -> tuple[str, ...]:
         """Check that the target can work as it is described.
@@ -248,11 +256,12 @@ class ComputeTarget:
         def apply(records: dict[str, computes.ComputeRecord]) -> None:
             record = records[self.name]
             configuration = type(self).provisioning_configuration(**{**record["settings"], **changes})
-            changed = type(self)._made(configuration.settings, self._created)
+            changed = type(self)._made(configuration.settings, self._created, time.time())
             changed.__init__(self.workspace, self.name)  # type: ignore[misc]  # as Python does with what __new__ returns
             for notice in changed.check():
                 warnings.warn(notice, stacklevel=6)
             self._settings = record["settings"] = dict(configuration.settings)
+            self._modified = record["modified"] = changed._modified
 
         self._edit("changed", apply)
 

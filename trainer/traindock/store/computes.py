@@ -14,7 +14,7 @@ from traindock.store.ownership import check_writable
 
 FORMAT: Final = 1
 
-#: {"kind": …, "settings": {…}, "created": seconds since 1970}
+#: {"kind": …, "settings": {…}, "created": seconds since 1970, "modified": likewise, when it was last made or changed}
 ComputeRecord: TypeAlias = dict[str, Any]
 
 
@@ -44,13 +44,14 @@ def load(layout: WorkspaceLayout) -> dict[str, ComputeRecord]:
                 "kind": str(record["kind"]),
                 "settings": dict(record["settings"]),
                 "created": float(record.get("created", 0)),
+                "modified": float(record.get("modified") or record.get("created", 0)),
             }
             for name, record in document["computes"].items()
             if name != "local"
         }
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise _damaged(layout, error) from None
-    return {"local": {"kind": "local", "settings": {}, "created": 0.0}, **made}
+    return {"local": {"kind": "local", "settings": {}, "created": 0.0, "modified": 0.0}, **made}
 
 
 def _damaged(layout: WorkspaceLayout, error: Exception) -> StoreException:
