@@ -28,6 +28,7 @@ from traindock import (
 )
 from traindock.compute.docker.engine import connect
 from traindock.dispatcher import start
+from traindock.planning import plan_document
 
 
 @pytest.fixture
@@ -218,7 +219,7 @@ def test_shared_memory_is_what_the_environment_asks_for(
     assert any("not used: --privileged." in text for text in warnings_of(run))
 
 
-def test_a_name_of_a_greater_machine_is_a_notice_when_it_is_made_and_in_the_run(
+def test_a_name_of_a_greater_machine_is_a_notice_when_it_is_made_or_changed_and_in_a_plan_but_not_with_each_run(
     workspace: Workspace, engine_url: str, tmp_path: Path
 ) -> None:
     configuration = DockerCompute.provisioning_configuration(vm_size="STANDARD_ND96AMSR_A100_V4", engine=engine_url)
@@ -228,7 +229,10 @@ def test_a_name_of_a_greater_machine_is_a_notice_when_it_is_made_and_in_the_run(
         target.update(max_nodes=2)
     assert caught[0].filename == __file__, "the line that asked for it"
     run = ended(submit(workspace, tmp_path, "pass"))
-    assert any("the machine has only" in text for text in warnings_of(run))
+    assert not any("the machine has only" in text for text in warnings_of(run))
+    config = ScriptRunConfig(tmp_path / "source", "train.py", compute_target=target, environment=as_it_is())
+    planned = plan_document(workspace, "tests", config.to_request())["plan"]["environment"]["warnings"]
+    assert ["the machine has only" in text for text in planned].count(True) == 1
 
 
 def test_a_node_without_gpus_by_description_runs_what_asks_for_some(

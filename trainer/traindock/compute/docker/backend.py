@@ -121,9 +121,11 @@ class DockerBackend(Backend):
                 )
         except UserErrorException as error:
             raise EnvironmentBuildException(str(error)) from error
+        # What the target's owner was told when it was made is told once more here, but not with each run.
+        notices = [*self._node(engine, job.settings).notices, *self._node_warnings(job, engine)]
         planned = Plan(
             kind=self.kind,
-            environment={**_facts(found), "warnings": list(found.warnings)},
+            environment={**_facts(found), "warnings": [*notices, *found.warnings]},
             command=command_of(job),
             cwd=str(job.layout.work),
             variables=planned_variables(job),
@@ -282,8 +284,7 @@ class DockerBackend(Backend):
         )
 
     def _node_warnings(self, job: Job, engine: Engine) -> list[str]:
-        facts, node = engine.facts(), self._node(engine, job.settings)
-        found = list(node.notices)
+        facts, node, found = engine.facts(), self._node(engine, job.settings), []
         limits = {"memory": node.shape.memory_bytes, "cpus": node.shape.cpus}
         if ignored := [what for what, limit in limits.items() if limit and what not in facts.applies]:
             found.append(
