@@ -54,6 +54,8 @@ found = run.get_metrics()
 assert found["loss"] == [0, 0.5, 1, 9.5], found
 assert found["acc"] == [0, 0.25, 0.5] and found["epoch"] == [0, 1, 2], found
 assert math.isnan(found["nan"]) and found["big"] == 2**70 and found["list"] == [1, math.inf], found
+assert run.metrics.summary()["acc"] == (0.5, 0.0, 0.5, 3) and run.metrics.points("acc").steps == [0, 1, 2]
+assert os.path.samefile(str(run.path), os.getcwd()), run.path
 assert found["row"] == {"a": 1} and found["table"] == {"a": [1, 2]}, found
 try:
     run.log("x", [1])

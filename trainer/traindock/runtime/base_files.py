@@ -9,11 +9,20 @@ from .files import chosen, pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any, Iterable, List, Sequence
 
 
 class Files(Logging):
     """The part of a run that stores files and gives them back."""
+
+    @property
+    def path(self) -> Path:
+        """The folder that the run's ``outputs`` and ``logs`` lie in for its script: the job's working directory.
+
+        From outside it is the run's own folder, where they lie once the run has ended.
+        """
+        raise self._unavailable()
 
     def upload_file(self, name: str, path_or_stream: Any, datastore_name: str | None = None) -> None:
         """Store a file with the run.

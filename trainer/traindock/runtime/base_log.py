@@ -12,9 +12,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, Dict
 
+    import pandas as pd
+
+    from .metrics import Metrics
+
 
 class Logging:
-    """The part of a run that logs."""
+    """The part of a run that logs, and reads that back."""
 
     def log(self, name: str, value: Any, description: str = "", step: int | None = None) -> None:
         """Log one value of the metric ``name``. Logged again, it becomes a series.
@@ -111,6 +115,27 @@ class Logging:
 
     def flush(self, timeout_seconds: float = 300) -> None:
         """Return once everything logged is stored, which it always is: each call writes by itself."""
+
+    @property
+    def metrics(self) -> Metrics:
+        """What was logged so far, to read by values, points or sums; :meth:`Run.get_metrics` has it all at once."""
+        raise self._unavailable()
+
+    def to_pandas(self) -> pd.DataFrame:
+        """Return all points of all scalar metrics so far as a table with columns name, time, step and value.
+
+        Raises:
+            UserErrorException: pandas is not installed where the script runs.
+        """
+        columns = self.metrics.to_frame_columns()
+        try:
+            import pandas as pd
+        except ImportError:
+            raise UserErrorException(
+                "to_pandas needs pandas, which is not installed here: pip install pandas, or, for a job, name it among "
+                "the packages of its environment"
+            ) from None
+        return pd.DataFrame(columns)
 
     # -- what the kinds provide -----------------------------------------------------------------------------
 

@@ -22,7 +22,10 @@ from .records import Experiment, RegisteredModel, Workspace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any, Dict, List, Mapping
+
+    from .metrics import Metrics
 
 __all__ = ["JobRun", "Run", "current"]
 
@@ -116,6 +119,20 @@ class JobRun(Run):
         from .metric_read import read_metrics
 
         return read_metrics(self._metrics.folder, name)
+
+    @property
+    def metrics(self) -> Metrics:
+        """What all processes of the job have logged so far, see :attr:`Run.metrics`."""
+        from .metric_read import read_entries, read_lost
+        from .metrics import Metrics
+
+        folder = self._metrics.folder
+        return Metrics(lambda name: read_entries(folder, name), lambda: read_lost(folder))
+
+    @property
+    def path(self) -> Path:
+        """The folder that the run's ``outputs`` and ``logs`` lie in, see :attr:`Run.path`."""
+        return self._files.folder_of_outputs()
 
     @property
     def id(self) -> str:

@@ -10,6 +10,7 @@ from .errors import ModelPathNotFoundException, StoreException, UserErrorExcepti
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any, Callable, Dict, Iterable, List, Sequence, Tuple
 
 #: The logs that Traindock keeps where the script cannot reach them, by name.
@@ -67,6 +68,12 @@ class RunFiles:
         head, _, rest = clean.partition("/")
         folder = {"outputs": self.outputs, "logs": self.logs}.get(head) if rest else None
         return os.path.join(folder, rest) if folder else os.path.join(self.uploads, clean)
+
+    def folder_of_outputs(self) -> Path:
+        """Return the folder in which the one of the outputs lies: where names of the API are relative paths."""
+        from pathlib import Path
+
+        return Path(self.outputs).parent
 
     def names(self) -> List[str]:
         """Return the names of all files, sorted; special files, and links that lead out, are no files."""

@@ -22,7 +22,11 @@ from .records import Experiment, RegisteredModel, Workspace
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from pathlib import Path
     from typing import Any, Deque, Dict, List, Mapping, Sequence, Set, Tuple
+
+    from .metric_read import Entry
+    from .metrics import Metrics
 
 #: How much of what was logged is kept, as characters of its print; each call counts for some more.
 KEPT = 10_000_000
@@ -49,7 +53,7 @@ class OfflineRun(Run):
         self._description = ""
         self._tags: Dict[str, str] = {}
         self._properties: Dict[str, str] = {}
-        self._newest: Deque[Tuple[str, Tuple[str, Any], int]] = deque()
+        self._newest: Deque[Tuple[str, Entry, int]] = deque()
         self._kept = 0
         self._uploaded: Set[str] = set()
         self._children: Deque[Run] = deque(maxlen=_CHILDREN)
@@ -63,7 +67,8 @@ class OfflineRun(Run):
         except ValueError:  # Python writes no more than some thousand decimal digits
             text = values.shown(value)
         say(f"Attempted to log {kind.replace('_', ' ')} metric {name}{at}:\n{text}")
-        self._newest.append((name, (kind, value), _CALL + len(text)))
+        entry = CLOCK + monotonic(), (kind, value, step, str(description or ""))
+        self._newest.append((name, entry, _CALL + len(text)))
         self._kept += _CALL + len(text)
         while self._kept > KEPT and len(self._newest) > 1:
             self._kept -= self._newest.popleft()[2]
@@ -74,11 +79,27 @@ class OfflineRun(Run):
         self._put(name, "image", shown, None, description)
 
     def _logged(self, name: str | None) -> Dict[str, Any]:
-        found: Dict[str, List[Tuple[str, Any]]] = {}
+        found = self._entries(name)
+        return {one: azure_value([entry[:2] for _, entry in entries]) for one, entries in found.items()}
+
+    def _entries(self, name: str | None) -> Dict[str, List[Entry]]:
+        found: Dict[str, List[Entry]] = {}
         for one, entry, _ in self._newest:
             if name in (None, one):
                 found.setdefault(one, []).append(entry)
-        return {one: azure_value(entries) for one, entries in found.items()}
+        return found
+
+    @property
+    def metrics(self) -> Metrics:
+        """What was logged into this object and is still kept, see :attr:`Run.metrics`."""
+        from .metrics import Metrics
+
+        return Metrics(self._entries, int)
+
+    @property
+    def path(self) -> Path:
+        """The folder in which the script was started, where its ``outputs`` and ``logs`` lie, see :attr:`Run.path`."""
+        return self._files.folder_of_outputs()
 
     @property
     def id(self) -> str:
