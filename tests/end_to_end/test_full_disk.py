@@ -195,6 +195,47 @@ def test_with_little_room_left_a_run_is_either_there_or_refused(
     assert outcomes == {True, False}
 
 
+def test_an_interactive_run_that_ends_on_a_full_disk_has_ended(
+    disk: Disk, small: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """That goes into a block that was reserved for it, so there is nothing to raise; the state follows later."""
+    monkeypatch.chdir(tmp_path)
+    run = Experiment(small, "tests").start_logging(snapshot_directory=None)
+    wait_for(lambda: run.get_status() == "Running", "the dispatcher")
+    run.log("loss", 0.5)
+    for path in (small.layout.changes, run.path / "events.jsonl"):
+        with open(path, "ab") as file:  # to the end of its block, so that not even one byte more fits
+            file.write(b" " * (-path.stat().st_size % 4096 - 1) + b"\n")
+    monkeypatch.setattr("traindock.interactive._END_SECONDS", 1.0)
+    disk.fill()
+    run.complete()
+    assert f"run {run.id} has ended, and the dispatcher takes note of it a little later" in capsys.readouterr().out
+    run.complete()
+    disk.free()
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert run.get_metrics() == {"loss": 0.5}
+
+
+def test_an_interactive_run_whose_outputs_the_disk_does_not_take_goes_on_until_it_does(
+    disk: Disk, small: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = Experiment(small, "tests").start_logging(snapshot_directory=None)
+    (tmp_path / "outputs").mkdir()
+    (tmp_path / "outputs" / "model").write_bytes(b"m" * 20_000)
+    os.mkfifo(tmp_path / "outputs" / "a pipe")
+    disk.fill()
+    with pytest.raises(StoreException, match=r"space|full"):
+        run.complete()
+    disk.free()
+    assert run.get_status() != "Completed"
+    run.complete()
+    assert run.wait_for_completion()["status"] == "Completed"
+    assert run.get_file_names() == ["outputs/model"]
+    [warning] = run.get_details()["warnings"]
+    assert "a pipe" in warning["message"], "what the first try had found is told all the same"
+
+
 def test_a_state_that_the_disk_does_not_take_is_recorded_once_it_does(
     disk: Disk, submit_small: Submit, small: Workspace, tmp_path: Path
 ) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import signal
 import subprocess
@@ -439,6 +440,44 @@ class TestWhenProcessesDie:
         assert run.get_status() == "Completed"
         assert run.get_file_names() == ["outputs/a", "outputs/b"]
         assert "warnings" not in run.get_details()
+
+    @pytest.mark.parametrize("code", [errno.ENOSPC, errno.EIO, errno.EACCES])
+    def test_whatever_the_system_refuses_when_it_ends_has_a_type_and_can_be_tried_again(
+        self, experiment: Experiment, monkeypatch: pytest.MonkeyPatch, code: int
+    ) -> None:
+        def refuse(*_: object) -> None:
+            raise OSError(code, os.strerror(code))
+
+        Path("outputs/below").mkdir(parents=True)
+        Path("outputs/below/model.pt").write_text("weights")
+        run = experiment.start_logging()
+        for name in ("traindock.runtime.context.JobRun.upload_file", "os.walk", "os.pwrite"):
+            with monkeypatch.context() as patched:
+                patched.setattr(name, refuse)
+                with pytest.raises(StoreException, match=os.strerror(code)):
+                    run.complete()
+        run.complete()
+        assert (ended(run), run.get_file_names()) == ("Completed", ["outputs/below/model.pt"])
+
+    def test_what_the_system_refuses_once_it_has_ended_is_told(
+        self, experiment: Experiment, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def full(*_: object) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        for name, told in (
+            ("traindock.store.changes._append", "the dispatcher takes note of it a little later"),
+            ("traindock.dispatcher.start.ensure", "its end is recorded once a dispatcher is at work"),
+            ("traindock.interactive.Watcher", "its end is recorded once a dispatcher is at work"),
+        ):
+            run = experiment.start_logging()
+            with monkeypatch.context() as patched:
+                patched.setattr(name, full)
+                run.complete()
+            said = capsys.readouterr().out
+            assert f"run {run.id} has ended, and {told}: " in said
+            assert "No space left" in said
+            assert run.wait_for_completion()["status"] == "Completed"
 
     def test_a_run_that_died_before_it_was_published_leaves_nothing(self, workspace: Workspace, kernel: Kernel) -> None:
         process = kernel("os.environ['TRAINDOCK_FAULT'] = 'submit.after-event:kill'; experiment.start_logging()")

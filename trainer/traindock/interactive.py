@@ -26,6 +26,7 @@ from traindock.runtime.children import child_tags, described, ends_well, failure
 from traindock.runtime.context import JobRun
 from traindock.runtime.files import pairs
 from traindock.store.changes import Changes
+from traindock.store.copying import storage_error
 from traindock.store.watch import Watcher
 
 if TYPE_CHECKING:
@@ -90,6 +91,7 @@ class InteractiveRun(Run):
         self._hold = hold
         self._outputs = outputs
         self._kept: set[str] = set()
+        self._unsaid: builtins.list[str] = []
         self._owner = os.getpid()
         self._entered_by = 0
         self._ended = ""
@@ -333,40 +335,54 @@ class InteractiveRun(Run):
             return [*ended, self]
 
     def _keep_outputs(self) -> None:
-        """Copy what lies in the user's folder of outputs into the run, but what was copied or uploaded before."""
-        if self._outputs is None or not self._outputs.is_dir():
-            return
-        warnings = []
-        for here, folders, files in os.walk(self._outputs):
+        """Copy what lies in the user's folder of outputs into the run, but what was copied or uploaded before.
+
+        Raises:
+            StoreException: the disk refuses; what is missing is copied the next time.
+        """
+        try:
+            if self._outputs is not None and self._outputs.is_dir():
+                self._keep_outputs_in(self._outputs)
+        except OSError as error:
+            raise storage_error(error, f"keep the outputs in {self._outputs}") from error
+        if self._unsaid:
+            self._folder.append(*({"type": "warning", "text": text} for text in self._unsaid))
+            self._unsaid.clear()
+
+    def _keep_outputs_in(self, outputs: Path) -> None:
+        for here, folders, files in os.walk(outputs):
             root = self.workspace.layout.root
             folders[:] = [name for name in folders if not root.samefile(Path(here, name))]
             for file in sorted(files):
                 source = Path(here, file)
-                name = f"outputs/{source.relative_to(self._outputs).as_posix()}"
+                name = f"outputs/{source.relative_to(outputs).as_posix()}"
                 if name in self._kept:
                     continue
                 if not source.is_file():
-                    warnings.append(f"{source} is no regular file, and was not taken as {name!r}")
+                    self._unsaid.append(f"{source} is no regular file, and was not taken as {name!r}")
                 elif (self._folder.layout.root / name).exists():
-                    warnings.append(f"{name!r} was uploaded before; {source} was not taken in its place")
+                    self._unsaid.append(f"{name!r} was uploaded before; {source} was not taken in its place")
                 else:
                     self._job.upload_file(name, source)
                 self._kept.add(name)
-        if warnings:
-            self._folder.append(*({"type": "warning", "text": text} for text in warnings))
 
     def _await_ends(self, runs: Sequence[InteractiveRun]) -> None:
-        """Wait until the dispatcher has recorded the ends of runs that were let go of, but not for ever."""
+        """Wait until the dispatcher has recorded the ends of runs that were let go of, but not for ever.
+
+        They have ended: what fails from here on, as on a full disk, is told. The dispatcher comes by itself, too.
+        """
         from traindock.dispatcher import start
 
         layout = self.workspace.layout
-        for run in runs:
-            Changes(layout).announce(f"run/{run.id}")
-        start.ensure(layout)
-        deadline = time.monotonic() + _END_SECONDS
-        with Watcher([run._folder.layout.events for run in runs]) as watcher:
-            while time.monotonic() < deadline and not all(run.record.state.terminal for run in runs):
-                watcher.wait(0.5)
+        with publishing.only_told(f"run {self.id} has ended, and the dispatcher takes note of it a little later"):
+            for run in runs:
+                Changes(layout).announce(f"run/{run.id}")
+        with publishing.only_told(f"run {self.id} has ended, and its end is recorded once a dispatcher is at work"):
+            start.ensure(layout)
+            deadline = time.monotonic() + _END_SECONDS
+            with Watcher([run._folder.layout.events for run in runs]) as watcher:
+                while time.monotonic() < deadline and not all(run.record.state.terminal for run in runs):
+                    watcher.wait(0.5)
 
 
 def _child(

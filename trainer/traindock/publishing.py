@@ -34,12 +34,13 @@ def follow_up(workspace: Workspace, run_id: str) -> None:
     from traindock.dispatcher import start
 
     faultpoints.reached("submit.after-publish")
-    with _only_told(f"run {run_id} was submitted, and waits for a dispatcher, which could not be started"):
+    with only_told(f"run {run_id} was submitted, and waits for a dispatcher, which could not be started"):
         start.ensure(workspace.layout)
 
 
 @contextlib.contextmanager
-def _only_told(what: str) -> Iterator[None]:
+def only_told(what: str) -> Iterator[None]:
+    """Print what fails in the block, behind ``what``, for what has been done already and cannot be taken back."""
     try:
         yield
     except Exception as error:  # noqa: BLE001 -- whatever it was, see above

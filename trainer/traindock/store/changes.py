@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from traindock.store import ownership
+from traindock.store.copying import storage_error
 from traindock.store.layout import WorkspaceLayout
 
 
@@ -30,10 +31,14 @@ class Changes:
 
         Raises:
             WorkspaceReadOnlyException: another host has the workspace.
+            StoreException: the disk is full or refuses.
         """
         ownership.check_writable(self._layout)
-        with self._locked(fcntl.LOCK_EX) as fd:
-            _append(fd, subject)
+        try:
+            with self._locked(fcntl.LOCK_EX) as fd:
+                _append(fd, subject)
+        except OSError as error:
+            raise storage_error(error, f"write {self.path}") from error
 
     def publish(self, subject: str, action: Callable[[], None]) -> None:
         """Announce ``subject`` and perform ``action``, such that no reader sees the one without the other.

@@ -7,6 +7,7 @@ from typing import Any, Final, TypeAlias
 
 from traindock.errors import StoreException
 from traindock.store.changes import Changes
+from traindock.store.copying import storage_error
 from traindock.store.events import locked
 from traindock.store.files import read_json, write_json
 from traindock.store.layout import WorkspaceLayout
@@ -65,11 +66,15 @@ def change(layout: WorkspaceLayout, decide: Callable[[dict[str, ComputeRecord]],
 
     Raises:
         WorkspaceReadOnlyException: another host has the workspace.
+        StoreException: the disk is full or refuses.
     """
     check_writable(layout)
-    with locked(layout.root / ".computes.lock"):
-        records = load(layout)
-        decide(records)
-        records.pop("local", None)
-        write_json(layout.computes, {"format": FORMAT, "computes": records})
+    try:
+        with locked(layout.root / ".computes.lock"):
+            records = load(layout)
+            decide(records)
+            records.pop("local", None)
+            write_json(layout.computes, {"format": FORMAT, "computes": records})
+    except OSError as error:
+        raise storage_error(error, f"write {layout.computes}") from error
     Changes(layout).announce("computes/")
