@@ -203,6 +203,28 @@ def test_the_command_with_an_engine_that_runs(
     assert "['--epochs', '3'] /usr" in done.stdout
 
 
+def test_the_command_makes_changes_and_deletes_what_runs_are_sent_to(
+    workspace: Workspace, traindock: Traindock, engine_url: str, tmp_path: Path
+) -> None:
+    made = traindock("computes", "create", "mine", "--engine", engine_url, "--cpus", "1", "--memory", "512m", "--json")
+    assert made.returncode == 0, made.stderr
+    document = json.loads(made.stdout)
+    assert (document["node"]["cpus"], document["node"]["memory_bytes"], document["trouble"]) == (1, 512 << 20, "")
+    refused = traindock("computes", "update", "mine", "--memory", "1000t")
+    assert "asks for 1000 TB of memory for each node and the machine of its engine has" in refused.stderr
+    changed = traindock("computes", "update", "mine", "--max-nodes", "2", "--unset", "cpus", "--network", "none")
+    assert changed.returncode == 0, changed.stderr
+    shown = json.loads(traindock("computes", "show", "mine", "--json").stdout)
+    assert (shown["max_nodes"], shown["node"]["cpus"], shown["settings"]["network"]) == (2, None, "none")
+    assert shown["status"]["provisioningState"] == "Succeeded"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "train.py").write_text("print([line.split()[0] for line in open('/proc/net/dev')][2:])")
+    done = traindock("submit", "--wait", "--compute", "mine", str(tmp_path / "mine" / "train.py"))
+    assert (done.returncode, "['lo:']" in done.stdout) == (0, True), done.stderr
+    assert traindock("computes", "delete", "mine").returncode == 0
+    assert "no compute target 'mine'" in traindock("computes", "show", "mine").stderr
+
+
 def test_the_command_with_an_engine_that_is_down(workspace: Workspace, traindock: Traindock, tmp_path: Path) -> None:
     """Nobody gets a traceback, and what can be listed is listed."""
     add_target(workspace, f"unix://{tmp_path}/gone.sock")

@@ -18,6 +18,7 @@ from tests.conftest import Submit, make_workspace, wait_for
 from traindock import (
     ComputeTarget,
     ComputeTargetException,
+    DockerCompute,
     Experiment,
     LocalCompute,
     ScriptRunConfig,
@@ -95,8 +96,11 @@ class TestMaking:
         same = LocalCompute.provisioning_configuration(max_nodes=1)
         assert ComputeTarget.create(workspace, "single", same) == single
         other = LocalCompute.provisioning_configuration(max_nodes=2)
-        with pytest.raises(ComputeTargetException, match=r"'single' with other settings already.*max_nodes"):
+        with pytest.raises(ComputeTargetException, match=r"'single' .* already \(max_nodes is 1, not 2\)"):
             ComputeTarget.create(workspace, "single", other)
+        containers = DockerCompute.provisioning_configuration(engine="unix:///nowhere/docker.sock")
+        with pytest.raises(ComputeTargetException, match=r"already \(it is of the kind 'local', not 'docker'\)"):
+            ComputeTarget.create(workspace, "single", containers)
         assert ComputeTarget(workspace, "single").settings["max_nodes"] == 1
 
     @pytest.mark.parametrize("name", ["local", "amlcompute", "containerinstance", "AmlCompute"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import inspect
 import re
+import shlex
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from tests.conftest import REPOSITORY
 
 import traindock
 from traindock import DockerCompute
+from traindock.cli.parsers import root_parser
 from traindock.settings import load
 
 PAGES = [REPOSITORY / "README.md", *sorted((REPOSITORY / "docs").glob("*.md"))]
@@ -43,6 +45,14 @@ def test_settings_are_those_of_settings_toml(page: Path, tmp_path: Path) -> None
     for text in blocks(page, "toml"):
         (tmp_path / "settings.toml").write_text(text)
         load(tmp_path / "settings.toml")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_are_understood(page: Path) -> None:
+    for line in "".join(blocks(page, "sh")).splitlines():
+        words = shlex.split(line, comments=True)
+        if words[:1] == ["traindock"]:
+            root_parser().parse_args(words[1:])
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: page.name)

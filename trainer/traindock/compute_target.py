@@ -56,11 +56,11 @@ class ComputeTarget:
             known = ", ".join(repr(known) for known in records)
             raise ComputeTargetException(
                 f"ComputeTargetNotFound: there is no compute target {name!r} in workspace {workspace.name!r}; "
-                f"there are: {known}. Make one in Python with ComputeTarget.create"
+                f"there are: {known}. Make one with ComputeTarget.create, or with 'traindock computes create'"
             )
-        concrete = _class_of(record["kind"])
-        if concrete is None:
+        if record["kind"] not in _CLASSES:
             raise ComputeTargetException(_unknown_kind(name, record["kind"]))
+        concrete = class_of(record["kind"])
         if not issubclass(concrete, cls):
             raise ComputeTargetException(f"compute target {name!r} is a {concrete.__name__}, not a {cls.__name__}")
         created = record["created"] or workspace.record.created
@@ -124,8 +124,9 @@ class ComputeTarget:
             old = records.get(name)
             if old is not None and (old["kind"], old["settings"]) != (configuration.kind, settings):
                 raise ComputeTargetException(
-                    f"there is a compute target {name!r} with other settings already ({old['settings']}): "
-                    "change it with its update(…), or choose another name"
+                    f"there is a compute target {name!r} with other settings already "
+                    f"({_difference(old, configuration)}): change it with its update(…), or "
+                    "'traindock computes update', or choose another name"
                 )
 
         def add(records: dict[str, computes.ComputeRecord]) -> None:
@@ -135,9 +136,8 @@ class ComputeTarget:
 
         known = computes.load(workspace.layout)
         check_free(known)
-        concrete = _class_of(configuration.kind)
-        if concrete is not None and name not in known:
-            target = concrete._made(settings, now, now)
+        if name not in known:
+            target = class_of(configuration.kind)._made(settings, now, now)
             target.__init__(workspace, name)  # type: ignore[misc]  # as Python does with what __new__ returns
             for notice in target.check():
                 warnings.warn(notice, stacklevel=2)
@@ -248,10 +248,7 @@ class ComputeTarget:
             ComputeTargetException: the target is "local", or gone.
             UserErrorException: a setting is unknown or has a value that is not allowed.
         """
-        known = tuple(signature(type(self).provisioning_configuration).parameters)
-        unknown = [name for name in changes if name not in known]
-        if unknown:
-            raise UserErrorException(f"{type(self).__name__} has no {unknown[0]!r}: it has {', '.join(known)}")
+        self._check_names(changes)
 
         def apply(records: dict[str, computes.ComputeRecord]) -> None:
             record = records[self.name]
@@ -285,6 +282,23 @@ class ComputeTarget:
             "ComputeTarget has no configuration: use DockerCompute.provisioning_configuration(…) or "
             "LocalCompute.provisioning_configuration(max_nodes=…)"
         )
+
+    @classmethod
+    def configured(cls, **settings: Any) -> ProvisioningConfiguration:
+        """Return ``provisioning_configuration(**settings)`` of this kind, for settings whose names come from elsewhere.
+
+        Raises:
+            UserErrorException: a setting is unknown, where the text names those there are, or its value is not allowed.
+        """
+        cls._check_names(settings)
+        return cls.provisioning_configuration(**settings)
+
+    @classmethod
+    def _check_names(cls, settings: Mapping[str, Any]) -> None:
+        known = tuple(signature(cls.provisioning_configuration).parameters)
+        unknown = [name for name in settings if name not in known]
+        if unknown:
+            raise UserErrorException(f"{cls.__name__} has no {unknown[0]!r}: it has {', '.join(known)}")
 
     def _edit(self, done: str, edit: Callable[[dict[str, computes.ComputeRecord]], object]) -> None:
         if self.name == "local":
@@ -352,12 +366,31 @@ class LocalCompute(ComputeTarget):
 _CLASSES: Final = {"local": "traindock.compute_target:LocalCompute", "docker": "traindock.docker_compute:DockerCompute"}
 
 
-def _class_of(kind: str) -> type[ComputeTarget] | None:
+def kinds() -> tuple[str, ...]:
+    """Return the kinds of compute targets that there are."""
+    return tuple(_CLASSES)
+
+
+def class_of(kind: str) -> type[ComputeTarget]:
+    """Return the class of one of :func:`kinds`.
+
+    Raises:
+        UserErrorException: it is none.
+    """
     if kind not in _CLASSES:
-        return None
+        raise UserErrorException(f"there is no kind {kind!r} of compute targets: there are {', '.join(_CLASSES)}")
     module, _, name = _CLASSES[kind].partition(":")
     found: type[ComputeTarget] = getattr(import_module(module), name)
     return found
+
+
+def _difference(old: computes.ComputeRecord, new: ProvisioningConfiguration) -> str:
+    """Return in which settings a target differs from what is asked for under its name."""
+    if old["kind"] != new.kind:
+        return f"it is of the kind {old['kind']!r}, not {new.kind!r}"
+    settings: dict[str, Any] = old["settings"]
+    differing = [name for name in {**settings, **new.settings} if settings.get(name) != new.settings.get(name)]
+    return ", ".join(f"{name} is {settings.get(name)!r}, not {new.settings.get(name)!r}" for name in differing)
 
 
 def _unknown_kind(name: str, kind: str) -> str:

@@ -4,13 +4,21 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from traindock.cli import parsers
+from traindock.cli.compute_documents import compute_document, engine_text, node_text
 from traindock.cli.finding import open_workspace
 from traindock.cli.output import emit, say
 from traindock.cli.text import Column, clean, screen_width, table
-from traindock.compute.node_shapes import memory_text
+
+#: What can be done with one, what that is in a line, and the module that does it.
+_VERBS: Final = (
+    ("create", "make one", "compute_create"),
+    ("show", "show everything about one", "compute_show"),
+    ("update", "change one", "compute_update"),
+    ("delete", "delete one", "compute_delete"),
+)
 
 
 def configure(parser: parsers.Parser) -> None:
@@ -19,26 +27,30 @@ def configure(parser: parsers.Parser) -> None:
         """
         List the compute targets of the workspace: how many nodes they have and how many of them are at work, what a
         node has, which GPUs there are, and the container engine of those that have one. "local" is always there; more
-        are made with ComputeTarget.create in Python.
+        are made with "create", or with ComputeTarget.create in Python.
         """,
         """
         traindock computes
         traindock computes --json | jq '.computes[].name'
+        traindock computes create gpucluster --vm-size STANDARD_NC6 --max-nodes 4
+        traindock computes create --help                which settings there are
         """,
     )
+    parser.mixed = False  # argparse finds no verbs between options
+    verbs = parser.add_subparsers(title="with one of them", metavar="VERB")
+    for name, summary, module in _VERBS:
+        verbs.add_parser(name, help=summary, module=module)
+    parser.usage = "traindock computes [-h] [--workspace PATH|NAME] [--json] [VERB …]"
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the list."""
     from traindock.compute_target import ComputeTarget
 
-    documents = []
-    for target in ComputeTarget.list(open_workspace(args)):
-        described = target.backend().describe(target.workspace.settings)
-        running = target.get_status().running_node_count
-        documents.append(
-            {**described, "name": target.name, "kind": target.kind, "settings": target.settings, "running": running}
-        )
+    documents = [
+        {**compute_document(target), "running": target.get_status().running_node_count}
+        for target in ComputeTarget.list(open_workspace(args))
+    ]
     if args.json:
         emit({"computes": documents})
         return 0
@@ -63,31 +75,14 @@ def run(args: argparse.Namespace) -> int:
     ]
     if any("engine" in document for document in documents):
         columns += [Column("NODE", rank=3), Column("ENGINE", least=12, rank=4)]
-        rows = [[*row, _node(document), _engine(document)] for row, document in zip(rows, documents, strict=True)]
+        rows = [
+            [*row, node_text(document), engine_text(document)] for row, document in zip(rows, documents, strict=True)
+        ]
     say(table(columns, rows, screen_width()))
     for document in documents:
         if document.get("trouble"):
             say(clean(f"{document['name']}: {document['trouble']}"))
     return 0
-
-
-def _node(document: Mapping[str, Any]) -> str:
-    """What a node has, as far as it is less than the whole machine."""
-    shape: Mapping[str, Any] = document.get("node") or {}
-    parts = [f"{shape['cpus']:g} cpus"] if shape.get("cpus") is not None else []
-    if shape.get("memory_bytes") is not None:
-        parts.append(memory_text(shape["memory_bytes"]))
-    if shape.get("gpus") is not None:
-        parts.append(f"{shape['gpus']} GPU{'' if shape['gpus'] == 1 else 's'}")
-    return ", ".join(parts) or "the machine"
-
-
-def _engine(document: Mapping[str, Any]) -> str:
-    if "engine" not in document:
-        return "-"
-    if document.get("engine_version") is None:
-        return "does not answer"
-    return f"{document['engine_version']} ({document['engine_kind']})"
 
 
 def _gpu(document: Mapping[str, Any]) -> str:

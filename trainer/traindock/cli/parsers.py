@@ -18,7 +18,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("cancel", "ask runs to end", "cancel"),
     ("models", "list registered models", "models"),
     ("register", "make files of a run, or of yours, a model's next version", "register"),
-    ("computes", "list compute targets", "computes"),
+    ("computes", "list compute targets, make, change and delete them", "computes"),
     ("rebuild-index", "make the index anew from the runs' folders", "rebuild_index"),
     ("doctor", "look for what is wrong on this machine and in the workspace", "doctor"),
 )
@@ -60,6 +60,8 @@ class Parser(argparse.ArgumentParser):
         super().__init__(allow_abbrev=False, formatter_class=argparse.RawDescriptionHelpFormatter, **options)
         self._module = module
         self.mixed = True
+        #: What to say of a word that is not understood, where options and positionals are not mixed.
+        self.stray = "nothing is known of {}: see --help"
 
     def parse_known_args(  # type: ignore[override]
         self, args: Sequence[str] | None = None, namespace: argparse.Namespace | None = None
@@ -78,7 +80,7 @@ class Parser(argparse.ArgumentParser):
         known, unknown = super().parse_known_args(args, namespace)
         if unknown:
             # In its own words: the root parser would only say that it does not know them.
-            self.error(f"there is no option {unknown[0]}: what belongs to the script comes after the script's name")
+            self.error(self.stray.format(unknown[0]))
         return known, unknown
 
     def error(self, message: str) -> NoReturn:

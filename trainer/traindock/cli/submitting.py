@@ -45,6 +45,7 @@ def configure(parser: parsers.Parser) -> None:
     )
     # Everything after the first word that is no option goes to the script, also what looks like an option.
     parser.mixed = False
+    parser.stray = "there is no option {}: what belongs to the script comes after the script's name"
     parser.usage = "traindock submit [options] script.py [script's own arguments …]"
     where = parser.add_argument_group("what and where")
     where.add_argument("--source", metavar="DIR", help="the folder to send (default: the script's own)")
