@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from tests.trainer.images.conftest import Shelf
 
 from traindock import ActivityFailedException, Environment, Experiment, ScriptRunConfig, State, Workspace
 from traindock.compute.docker import socket_faults
+from traindock.compute.docker.engine import connect
 from traindock.errors import EnginePermissionException
 from traindock.hints import hint
 from traindock.states import Reason
@@ -201,6 +203,33 @@ def test_the_command_with_an_engine_that_runs(
     )
     assert done.returncode == 0, done.stderr
     assert "['--epochs', '3'] /usr" in done.stdout
+
+
+@pytest.mark.core
+def test_doctor_tells_of_an_engine_before_any_compute_target_has_it(
+    tmp_path: Path, engine_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the command that makes one, which works as it is; from then on the target tells."""
+    fresh = make_workspace(tmp_path / "fresh")
+    monkeypatch.setenv("DOCKER_HOST", engine_url)
+
+    def call(*words: str) -> str:
+        own = [sys.executable, "-m", "traindock", "--workspace", str(fresh.layout.root)]
+        return subprocess.run([*own, *words], capture_output=True, text=True, timeout=120).stdout
+
+    def found() -> dict[str, Any]:
+        return {check["check"]: check for check in json.loads(call("doctor", "--json"))["checks"]}
+
+    before = found()
+    facts = connect(engine_url).facts()
+    assert before["engine DOCKER_HOST"]["level"] == "ok"
+    assert f"{facts.version} ({facts.kind})" in before["engine DOCKER_HOST"]["message"]
+    words = shlex.split(before["containers"]["advice"])
+    assert words[:3] == ["traindock", "--workspace", str(fresh.layout.root)]
+    assert "Compute target gpucluster (docker) was made" in call(*words[3:])
+    after = found()
+    assert after["compute gpucluster"]["level"] == "ok"
+    assert "containers" not in after
 
 
 def test_the_command_makes_changes_and_deletes_what_runs_are_sent_to(

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from traindock.cli.check_engines import described
 from traindock.cli.findings import Finding
 from traindock.errors import TraindockError
 
@@ -49,6 +50,4 @@ def _described(target: ComputeTarget) -> str:
         return text
     from traindock.compute.docker.engine import connect
 
-    facts = connect(target.settings["engine"]).facts()
-    limits = ", ".join(sorted(facts.applies)) or "nothing"
-    return f"{text}, engine {facts.version} ({facts.kind}) at {target.settings['engine']}, which limits {limits}"
+    return f"{text}, at {target.settings['engine']}: {described(connect(target.settings['engine']).facts())}"

@@ -50,7 +50,7 @@ def _examine(args: argparse.Namespace) -> Iterator[Finding]:
     yield check_machine.platform()
     if sys.platform == "win32":
         return  # nothing below can even be imported there
-    from traindock.cli import check_workspace
+    from traindock.cli import check_engines, check_workspace
     from traindock.cli.finding import open_workspace
     from traindock.cli.findings import Finding
     from traindock.errors import TraindockError
@@ -58,6 +58,8 @@ def _examine(args: argparse.Namespace) -> Iterator[Finding]:
     yield check_machine.uv()
     yield check_machine.git()
     yield from check_machine.gpus()
+    engines = check_engines.look()
+    yield from check_engines.examine(engines)
     yield check_machine.signing_key()
     try:
         workspace = open_workspace(args)
@@ -65,3 +67,4 @@ def _examine(args: argparse.Namespace) -> Iterator[Finding]:
         yield Finding("workspace", "FAIL", str(error))
         return
     yield from check_workspace.examine(args, workspace)
+    yield from check_engines.next_step(args, workspace, engines)

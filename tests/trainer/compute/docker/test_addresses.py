@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from traindock.compute.docker import addresses
-from traindock.compute.docker.addresses import Address, find_address, given_address
+from traindock.compute.docker.addresses import Address, Candidate, candidates, find_address, given_address
 from traindock.errors import EngineNotFoundException, RemoteEngineException
 
 
@@ -137,3 +137,41 @@ def test_an_engine_that_is_no_socket_of_this_machine_is_refused_by_name(home: Pa
     make_context(home, "far", host)
     with pytest.raises(RemoteEngineException, match="docker context 'far'"):
         find_address(environment(home, DOCKER_CONTEXT="far"))
+
+
+def test_all_that_may_be_an_engine_is_listed_in_the_order_in_which_one_is_chosen(
+    home: Path, listening: socket.socket
+) -> None:
+    make_context(home, "mine", "unix:///mine.sock")
+    choose_context(home, "mine")
+    place = home.parent / "r" / "docker.sock"
+    place.parent.mkdir()
+    listening.bind(str(place))
+    assert candidates(environment(home, DOCKER_HOST="unix:///told.sock")) == [
+        Candidate("DOCKER_HOST", True, "unix:///told.sock"),
+        Candidate("docker context 'mine'", True, "unix:///mine.sock"),
+        Candidate(str(place), False, f"unix://{place}"),
+    ]
+    assert candidates(environment(home))[0].url == find_address(environment(home)).url
+
+
+def test_one_socket_is_listed_once_whatever_paths_it_has(home: Path, listening: socket.socket) -> None:
+    place = home.parent / "r" / "docker.sock"
+    place.parent.mkdir()
+    listening.bind(str(place))
+    (home / ".docker" / "run").mkdir()
+    (home / ".docker" / "run" / "docker.sock").symlink_to(place)
+    assert [one.name for one in candidates(environment(home))] == [str(place)]
+    assert [one.name for one in candidates(environment(home, DOCKER_HOST=f"unix://{place}"))] == ["DOCKER_HOST"]
+
+
+def test_what_is_named_and_can_be_no_engine_is_listed_with_the_reason(home: Path) -> None:
+    host, context = candidates(environment(home, DOCKER_HOST="tcp://box:2376", DOCKER_CONTEXT="gone"))
+    assert isinstance(host.trouble, RemoteEngineException)
+    assert isinstance(context.trouble, EngineNotFoundException)
+    assert (host.named, context.named) == (True, True)
+    (home / ".docker" / "config.json").write_text("{")
+    (broken,) = candidates(environment(home))
+    assert "cannot be read" in str(broken.trouble)
+    (home / ".docker" / "config.json").unlink()
+    assert candidates(environment(home)) == []

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
-from traindock.compute.docker.facts import EngineKind, facts_of
+from traindock.compute.docker import gpus
+from traindock.compute.docker.facts import EngineFacts, EngineKind, facts_of
 from traindock.compute.docker.gpus import (
     Way,
     given,
+    handing_over,
     is_no_such_way,
     none_given,
     notices,
@@ -46,6 +49,42 @@ OLD_PODMAN = replace(PODMAN, version="4.9.3", cdi=False)
 )
 def test_what_is_known_to_work_is_tried_first_and_what_is_not_known_is_tried(facts: object, ways: object) -> None:
     assert ways_of(facts, TWO) == ways  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("facts", "hook", "described", "works", "says"),
+    [
+        (
+            replace(DOCKER, cdi=True, cdi_devices=("nvidia.com/gpu=GPU-1", "nvidia.com/gpu=GPU-2")),
+            *(False, False, True, "by CDI"),
+        ),
+        (NVIDIA, False, False, True, "by NVIDIA's runtime"),
+        (DOCKER, True, False, True, "by --gpus"),
+        (replace(DOCKER, cdi=True), False, True, True, "by CDI"),
+        (PODMAN, False, True, True, "by CDI"),
+        (DOCKER, False, True, False, "Install the package nvidia-container-toolkit"),
+        (PODMAN, True, False, False, "Install the package nvidia-container-toolkit"),
+        (OLD_PODMAN, True, True, False, "Podman 4.9.3 gives containers no GPUs"),
+        (replace(DOCKER, kind=EngineKind.DESKTOP), True, False, False, "Docker Desktop gives GPUs"),
+    ],
+)
+def test_whether_an_engine_can_give_devices_is_told_before_anybody_asks_for_them(
+    facts: EngineFacts,
+    hook: bool,
+    described: bool,
+    works: bool,
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(gpus, "_CDI_FOLDERS", (str(tmp_path / "cdi"),))
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    for folder, name, is_there in (("cdi", "nvidia.yaml", described), ("bin", "nvidia-container-runtime-hook", hook)):
+        (tmp_path / folder).mkdir()
+        if is_there:
+            (tmp_path / folder / name).touch(0o755)
+    can, told = handing_over(facts, TWO)
+    assert (can, told.startswith(says)) == (works, True), told
 
 
 def test_devices_are_named_one_by_one_in_each_way() -> None:

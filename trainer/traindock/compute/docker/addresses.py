@@ -11,12 +11,12 @@ import hashlib
 import json
 import os
 import socket
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from traindock.errors import EngineNotFoundException, RemoteEngineException, UserErrorException
+from traindock.errors import EngineException, EngineNotFoundException, RemoteEngineException, UserErrorException
 
 _DEFAULT_CONTEXT: Final = "default"
 _ELSEWHERE: Final = "Run Traindock on the machine of that engine"
@@ -43,6 +43,59 @@ class Address:
 
     url: str
     source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """An engine that there may be.
+
+    Attributes:
+        name: what names it, or the path of its socket.
+        named: whether a variable or a context names it; else it was found at a customary place.
+        url: its address; "" where it cannot be told.
+        trouble: why it can be no engine for jobs; None where that is for ``engine.connect`` to find out.
+    """
+
+    name: str
+    named: bool
+    url: str = ""
+    trouble: EngineException | None = None
+
+
+def candidates(environment: Mapping[str, str]) -> list[Candidate]:
+    """Return all engines that :func:`find_address` may come upon, in its order, each once.
+
+    Args:
+        environment: the user's environment variables.
+    """
+    found = []
+    if host := environment.get("DOCKER_HOST"):
+        found.append(_candidate("DOCKER_HOST", lambda: host))
+    folder = _configuration(environment)
+    try:
+        name, source = _context(environment, folder)
+    except EngineNotFoundException as error:
+        found.append(Candidate("of docker's context", True, trouble=error))
+    else:
+        if name != _DEFAULT_CONTEXT:
+            found.append(_candidate(f"docker context {name!r}", lambda: _context_host(folder, name, source)))
+    found += [
+        Candidate(str(place), False, f"unix://{place}") for place in usual_places(environment) if _is_there(place)
+    ]
+    known: dict[str, Candidate] = {}
+    for one in found:
+        # One socket may have several paths: /var/run is /run, and Podman takes Docker's place by a link.
+        known.setdefault(os.path.realpath(one.url.removeprefix("unix://")) if one.trouble is None else one.name, one)
+    return list(known.values())
+
+
+def _candidate(name: str, told: Callable[[], str]) -> Candidate:
+    url = ""
+    try:
+        url = told()
+        return Candidate(name, True, _checked(url, name).url)
+    except (EngineNotFoundException, RemoteEngineException) as error:
+        return Candidate(name, True, url, error)
 
 
 def find_address(environment: Mapping[str, str]) -> Address:

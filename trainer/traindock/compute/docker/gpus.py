@@ -17,8 +17,10 @@ That runtime may be the engine's default, and NVIDIA's images say "all" in that 
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Callable, Collection, Mapping, Sequence
 from enum import Enum
+from pathlib import Path
 from typing import Any, Final
 
 from traindock.compute.base import LaunchError
@@ -35,6 +37,9 @@ _CAPABILITIES: Final = "NVIDIA_DRIVER_CAPABILITIES"
 _NEEDED: Final = "compute,utility,video"
 _RUNTIME: Final = "nvidia"
 _CDI_KIND: Final = "nvidia.com/gpu="
+#: The toolkit's program that Docker runs for ``--gpus``, and where descriptions of CDI's devices usually are.
+_HOOK: Final = "nvidia-container-runtime-hook"
+_CDI_FOLDERS: Final = ("/etc/cdi", "/var/run/cdi")
 
 #: The engine does not have this way, or does not know the device by it.
 _NO_SUCH_WAY: Final = re.compile(
@@ -125,6 +130,31 @@ def cannot(facts: EngineFacts) -> str:
         f"Podman {facts.version} gives containers no GPUs through the interface that Traindock uses: upgrade it to 5.4 "
         "or later, or make the compute target on a Docker engine"
     )
+
+
+def handing_over(facts: EngineFacts, uuids: Sequence[str]) -> tuple[bool, str]:
+    """Return whether an engine can give devices to containers, as far as it can be told without trying it.
+
+    Args:
+        facts: the engine's.
+        uuids: the devices.
+
+    Returns:
+        Whether it can, and the way; or what to do.
+    """
+    ways = ways_of(facts, uuids)
+    if not ways:
+        return False, cannot(facts)
+    if ways[0] is Way.CDI and facts.cdi_devices is not None:
+        return True, "by CDI, where it has found them"
+    if Way.RUNTIME in ways:
+        return True, "by NVIDIA's runtime"
+    # What Docker looks for when somebody asks for --gpus; in a virtual machine that would be another PATH.
+    if Way.REQUEST in ways and facts.kind is not EngineKind.DESKTOP and shutil.which(_HOOK):
+        return True, "by --gpus, as NVIDIA's container toolkit is installed"
+    if Way.CDI in ways and any(file for folder in _CDI_FOLDERS for file in Path(folder).glob("*nvidia*")):
+        return True, "by CDI, as its devices are described"
+    return False, _set_up(facts.kind)
 
 
 def notices(target: str, gpus: int | None, facts: EngineFacts, *, optional: bool) -> list[str]:
