@@ -38,6 +38,8 @@ class EngineProxy:
         version: what is added to what it says of its version.
         refuse_start: returns, for the body that a container was made by, with what text its start is refused; "" for
             none.
+        entrypoint: returns what a container executes in place of what is asked for.
+        before: is told method and path of each request before the engine is.
     """
 
     url: str
@@ -47,6 +49,8 @@ class EngineProxy:
     info: dict[str, Any] = field(default_factory=dict)
     version: dict[str, Any] = field(default_factory=dict)
     refuse_start: Callable[[dict[str, Any]], str] = lambda body: ""
+    entrypoint: Callable[[list[str]], list[str]] = lambda asked: asked
+    before: Callable[[str, str], None] = lambda method, path: None
     _bodies: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     def ask(self, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
@@ -63,10 +67,11 @@ class EngineProxy:
         """Return the answer to a request, or None where the engine is to give it."""
         method, target = head.split(b" ", 2)[:2]
         path = target.decode()
+        self.before(method.decode(), path)
         if method == b"POST" and _CREATE.match(target):
             asked = json.loads(body)
             self.created.append(asked)
-            status, said = self.ask("POST", path, json.dumps(self._without_gpus(asked)).encode())
+            status, said = self.ask("POST", path, json.dumps(self._changed(asked)).encode())
             if status == 201:
                 self._bodies[json.loads(said)["Id"]] = asked
             return status, said
@@ -80,7 +85,9 @@ class EngineProxy:
                 return status, json.dumps({**json.loads(said), **added}).encode()
         return None
 
-    def _without_gpus(self, body: dict[str, Any]) -> dict[str, Any]:
+    def _changed(self, body: dict[str, Any]) -> dict[str, Any]:
+        if body.get("Entrypoint"):
+            body = {**body, "Entrypoint": self.entrypoint(body["Entrypoint"])}
         if self.keeps_gpus:
             return body
         left_out = ("DeviceRequests", "Runtime")

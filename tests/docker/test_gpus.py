@@ -324,8 +324,7 @@ def test_a_dispatcher_that_dies_at_a_step_of_the_launch_shares_no_device(
     start.ensure(runs[0].workspace.layout)
     for run in runs[1:]:
         assert ended(run).record.state is State.COMPLETED, run.get_details()
-    ended(runs[0])
-    assert runs[0].record.state is State.COMPLETED or "leased to somebody else" in runs[0].record.detail
+    assert ended(runs[0]).record.state is State.COMPLETED, runs[0].get_details()
     assert not list(marks.iterdir())
     wait_for(lambda: not held(), "the devices to be free")
 
@@ -352,6 +351,73 @@ def test_a_container_whose_launcher_came_too_late_for_its_lease_runs_nothing(
     ended(present)
     start.ensure(late.workspace.layout)
     assert ended(late).record.state is State.COMPLETED, late.get_details()
+
+
+def made_and_not_started(submit: Submit, engine: docker.DockerClient, tmp_path: Path) -> tuple[Run, Any]:
+    """Return a run whose dispatcher died between making and starting its container; and that container."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TRAINDOCK_FAULT", "docker.created:kill")
+        patch.setenv("TRAINDOCK_FAULT_ONCE", str(tmp_path / "once"))
+        run = submit("print('executed')", gpus=2)
+        wait_for((tmp_path / "once").exists, "the dispatcher to die")
+    return run, wait_for(lambda: container_of(engine, run), "its container")
+
+
+def waits_for(file: Path) -> Any:
+    """What makes the launcher of a job wait until there is a file."""
+    wait = ["/bin/sh", "-c", 'until [ -e "$0" ]; do sleep 0.02; done; exec "$@"', str(file)]
+    return lambda asked: [*wait, *asked] if any(word.endswith("launcher.py") for word in asked) else asked
+
+
+def test_a_run_is_queued_and_launched_again_where_its_container_comes_too_late_for_its_devices(
+    submit: Submit, other: Workspace, engine: docker.DockerClient, proxy: EngineProxy, tmp_path: Path, marks: Path
+) -> None:
+    """It was started by the last words of a dispatcher that died, and the next one finds it running."""
+    proxy.entrypoint = waits_for(marks / "launch")
+    run, container = made_and_not_started(submit, engine, tmp_path)
+    proxy.entrypoint = lambda asked: asked
+    (tmp_path / "more").mkdir()
+    present = submitter(other, tmp_path / "more")(HOLD, str(marks), 60, gpus=2)
+    wait_for(lambda: using(present), "somebody else to have the devices")
+    container.start()
+    start.ensure(run.workspace.layout)
+    log_file = run.workspace.layout.dispatcher_log
+    wait_for(lambda: f"adopted {run.id}" in log_file.read_text(), "the next dispatcher to find it")
+    (marks / "launch").touch()
+    detail = wait_for(lambda: present.id in run.record.detail and run.record.detail, "the run to wait for its devices")
+    assert "held: " in detail
+    assert run.record.state is State.QUEUED
+    (marks / "go").touch()
+    assert ended(run).record.state is State.COMPLETED, run.get_details()
+    assert stdout_of(run) == "executed\n"
+    assert [change.state for change in run.record.history].count(State.RUNNING) == 1
+
+
+def test_a_run_is_launched_again_where_its_old_container_is_started_just_as_it_is_to_be_removed(
+    submit: Submit, other: Workspace, engine: docker.DockerClient, proxy: EngineProxy, tmp_path: Path, marks: Path
+) -> None:
+    proxy.entrypoint = waits_for(marks / "launch")
+    run, container = made_and_not_started(submit, engine, tmp_path)
+    proxy.entrypoint = lambda asked: asked
+    (tmp_path / "more").mkdir()
+    between = submitter(other, tmp_path / "more")("pass", gpus=2)
+    assert ended(between).record.state is State.COMPLETED, between.get_details()
+    asked: list[str] = []
+
+    def start_late(method: str, path: str) -> None:
+        if container.id in path or container.name in path:
+            if not asked and method == "DELETE":
+                container.start()
+            elif asked:  # to look what became of the one that could not be removed
+                (marks / "launch").touch()
+            if asked or method == "DELETE":
+                asked.append(method)
+
+    proxy.before = start_late
+    start.ensure(run.workspace.layout)
+    assert ended(run).record.state is State.COMPLETED, run.get_details()
+    assert (marks / "launch").exists()
+    assert stdout_of(run) == "executed\n"
 
 
 def test_a_device_is_not_given_away_while_a_container_has_it_without_a_launcher(

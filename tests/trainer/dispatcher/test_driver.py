@@ -10,7 +10,9 @@ import pytest
 from tests.conftest import Submit, wait_for
 
 from traindock import Workspace
+from traindock.compute.base import Job, NeverStarted
 from traindock.compute.leases import Leases
+from traindock.compute.local import LocalBackend
 from traindock.dispatcher import driver, start
 from traindock.dispatcher.errands import Errands
 from traindock.dispatcher.place import Place
@@ -80,3 +82,30 @@ def test_a_run_whose_files_can_never_be_sealed_ends_and_says_so(drive: Any, monk
     record = run.load()
     assert record.reason is Reason.FINISHED
     assert "could not be made final" in record.warnings[0]
+
+
+def test_a_run_whose_start_came_to_nothing_is_queued_until_it_is_launched_again(
+    workspace: Workspace, drive: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was about to start it ended before the script was executed: there is no mark of a start."""
+    launch, follow = LocalBackend.launch, LocalBackend.follow
+    seen: list[State] = []
+
+    def launch_second(self: LocalBackend, job: Job, *arguments: Any) -> None:
+        if seen:
+            launch(self, job, *arguments)
+
+    def follow_second(self: LocalBackend, job: Job, *arguments: Any) -> Any:
+        if not seen:
+            seen.append(workspace.run_folder(job.run_id).load().state)
+            raise NeverStarted("its GPU was leased to somebody else since")
+        return follow(self, job, *arguments)
+
+    monkeypatch.setattr(LocalBackend, "launch", launch_second)
+    monkeypatch.setattr(LocalBackend, "follow", follow_second)
+    run = drive("print('executed')").folder
+    wait_for(lambda: run.load().state.terminal, "the run to end")
+    record = run.load()
+    assert (record.state, seen) == (State.COMPLETED, [State.QUEUED])
+    assert [change.state for change in record.history].count(State.RUNNING) == 1
+    assert run.layout.stdout.read_text() == "executed\n"

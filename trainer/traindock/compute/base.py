@@ -224,6 +224,9 @@ class Backend(ABC):
             job: the run.
             tick: to be called when requests come, and every second at least; what it raises is handed on.
             tell: takes a sentence about how the job fares that its owner should see, "" once there is none.
+
+        Raises:
+            NeverStarted: what :meth:`started` took for a start ended before the script was executed.
         """
 
     @abstractmethod
@@ -288,6 +291,10 @@ class LaunchError(Exception):
     def __init__(self, message: str, reason: str = "launch_failed") -> None:
         super().__init__(message)
         self.reason = reason
+
+
+class NeverStarted(Exception):
+    """What was about to start a job ended, and certainly never came to it: the job is to be launched again."""
 
 
 class EnvironmentGone(LaunchError):

@@ -16,7 +16,7 @@ from dataclasses import replace
 from typing import Any
 
 from traindock import faultpoints
-from traindock.compute.base import Backend, EnvironmentGone, Job, LaunchError, Plan
+from traindock.compute.base import Backend, EnvironmentGone, Job, LaunchError, NeverStarted, Outcome, Plan
 from traindock.compute.held import follow as follow_held
 from traindock.compute.held import logged_bytes
 from traindock.compute.kinds import backend as make_backend
@@ -99,6 +99,7 @@ class RunDriver(threading.Thread):
         self._metrics_indexed = 0.0
         self._metrics_bytes = 0
         self._waits_for = ""
+        self._is_running = False
         self._news = threading.Event()
 
     def notice(self) -> None:
@@ -177,16 +178,40 @@ class RunDriver(threading.Thread):
         else:
             log.info("adopted %s", job.run_id)
             self._queue.occupy(self._target, job.run_id, job.spec.node_count)
+        while True:
+            try:
+                outcome = self._follow(backend, job)
+                break
+            except NeverStarted as error:
+                log.warning("%s is launched again: %s", job.run_id, error)
+                self._tell(f"{error}: launching it again")
+                self._queue.release(self._target, job.run_id)
+                self._launch(backend, job, self.folder.load())
+        ending = ending_of(outcome, self.folder.load(), job.layout)
+        return ending if ending.state is not State.FAILED else with_lost_gpus(ending, self._lost_gpus(backend, job))
+
+    def _follow(self, backend: Backend, job: Job) -> Outcome:
+        """Follow a job to its end; the run is Running from when there is a mark of its start."""
+        requests = RequestServer(self._workspace, self.folder)
+
+        def tick() -> None:
+            self._tick(requests)
+            self._note_start()
+
         self._errands.take(backend, job, self.folder.load())
-        self._advance(State.RUNNING, since=(State.NOT_STARTED, State.PREPARING, State.QUEUED))
+        self._note_start()
         faultpoints.reached("dispatcher.running")
         if self._cancel.is_set():
             backend.cancel(job)
-        requests = RequestServer(self._workspace, self.folder)
-        outcome = backend.follow(job, lambda: self._tick(requests), self._tell)
+        outcome = backend.follow(job, tick, self._tell)
+        self._note_start()
         requests.serve()
-        ending = ending_of(outcome, self.folder.load(), job.layout)
-        return ending if ending.state is not State.FAILED else with_lost_gpus(ending, self._lost_gpus(backend, job))
+        return outcome
+
+    def _note_start(self) -> None:
+        if not self._is_running and self.folder.layout.started_json.exists():
+            self._advance(State.RUNNING, since=(State.NOT_STARTED, State.PREPARING, State.QUEUED))
+            self._is_running = True
 
     def _lost_gpus(self, backend: Backend, job: Job) -> list[str]:
         """Return devices that the job was leased and that are not there any more."""
@@ -256,7 +281,8 @@ class RunDriver(threading.Thread):
         """End a job that nobody follows any more: a run must not be over while its script goes on."""
         if self._backend is not None and self._job is not None and self._backend.started(self._job):
             self._backend.cancel(self._job)
-            self._backend.follow(self._job, lambda: None)
+            with contextlib.suppress(NeverStarted):
+                self._backend.follow(self._job, lambda: None)
 
     def _end(self, ending: Ending) -> None:
         """End the children that the job made and did not end, then the run itself."""

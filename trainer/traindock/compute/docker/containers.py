@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -35,7 +36,7 @@ def find(engine: Engine, name: str) -> dict[str, Any] | None:
     return found
 
 
-def is_running(container: dict[str, Any]) -> bool:
+def is_running(container: Mapping[str, Any]) -> bool:
     """Whether a container runs, paused or not."""
     return bool((container.get("State") or {}).get("Running"))
 

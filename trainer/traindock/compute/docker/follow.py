@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Final
+from typing import Any, Final
 
 from traindock.compute import processes
-from traindock.compute.base import Cause, Job, Outcome
+from traindock.compute.base import Cause, Job, NeverStarted, Outcome
 from traindock.compute.docker import cancelling, containers
 from traindock.compute.docker.causes import Found, cause_of
 from traindock.compute.docker.contact import Contact, contact
 from traindock.compute.docker.engine import Engine, connect
 from traindock.compute.docker.naming import container_name, is_own
 from traindock.errors import EngineException
+from traindock.runtime.supervisor import CANNOT_RECORD, LEASE_LOST
 from traindock.states import Reason
 from traindock.store.watch import Watcher
 
@@ -79,6 +80,8 @@ class _Follower:
             if not held and (self._gone or layout.started_json.exists() or not layout.root.exists()):
                 return
             main = cancelling.mains.get(cancelling.key_of(self._job))
+            if not held and main is not None and not processes.alive(main):
+                return
             if held and main is not None and not processes.wait_gone(main, _TICK_SECONDS, requests.fileno()):
                 pause = _POLL_SECONDS
             else:
@@ -124,7 +127,15 @@ class _Follower:
                 containers.await_end(engine, container["Id"], _KILL_SECONDS)
                 container = containers.find(engine, self._name)
             words = containers.last_words(engine, self._name) if container is not None else ""
+            if found is None and container is not None and self._is_unstarted(container):
+                raise NeverStarted(f"the job was not started: {words}")
         return cause_of(self._job, found, Found(container, self._restarted(engine), words))
+
+    def _is_unstarted(self, container: Mapping[str, Any]) -> bool:
+        """Whether the launcher refused to start the job, which another one may be able to: its script did not run."""
+        state = container.get("State") or {}
+        refused = not containers.is_running(container) and state.get("ExitCode") in (LEASE_LOST, CANNOT_RECORD)
+        return refused and not self._job.layout.started_json.exists()
 
     def _restarted(self, engine: Engine) -> bool:
         """Whether the engine was restarted since the job was started, and such that this ended the job."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
@@ -9,7 +10,7 @@ from dataclasses import replace
 from typing import Any, Final
 
 from traindock import faultpoints
-from traindock.compute.base import EnvironmentGone, Job, LaunchError, Plan
+from traindock.compute.base import EnvironmentGone, Job, LaunchError, NeverStarted, Plan
 from traindock.compute.devices import list_gpus
 from traindock.compute.docker import cancelling, containers, gpus
 from traindock.compute.docker.engine import Engine
@@ -29,6 +30,8 @@ from traindock.states import Reason
 from traindock.store.copying import storage_error
 from traindock.store.files import write_json
 
+log = logging.getLogger(__name__)
+
 _START_SECONDS: Final = 60.0
 _POLL_SECONDS: Final = 0.005
 _LOOK_SECONDS: Final = 0.25
@@ -43,6 +46,25 @@ _MISSING_SOURCE: Final = re.compile(r"bind source path does not exist: (\S.*)|st
 def launch(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -> None:
     """See :meth:`traindock.compute.base.Backend.launch`; nobody else launches the job meanwhile."""
     name = str(plan.request["name"])
+    try:
+        _launch_once(engine, job, plan, lease, name)
+    except NeverStarted as error:
+        log.info("%s: %s; launching it again", job.run_id, error)
+        try:
+            _launch_once(engine, job, plan, lease, name)
+        except NeverStarted as again:
+            raise LaunchError(str(again), Reason.LEASES_UNUSABLE) from again
+    if (found := containers.find(engine, name)) and (main := containers.main_process(found)):
+        cancelling.mains[cancelling.key_of(job)] = main
+
+
+def _launch_once(engine: Engine, job: Job, plan: Plan, lease: Lease | None, name: str) -> None:
+    """Launch the job in a new container, or find that one which an earlier dispatcher made has it.
+
+    Raises:
+        NeverStarted: that one's launcher came too late for the devices that it was made for, and is removed; or the
+            lease is of no use.
+    """
     if _cleared(engine, job, name):
         cancelling.begin(job)
         lay_out(job)
@@ -53,8 +75,6 @@ def launch(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -> None:
         _launch_somehow(engine, job, plan, lease)
     else:
         _await_mark(engine, job, plan, name)
-    if (found := containers.find(engine, name)) and (main := containers.main_process(found)):
-        cancelling.mains[cancelling.key_of(job)] = main
 
 
 def _share(lease: Lease) -> None:
@@ -187,7 +207,7 @@ def _fail(engine: Engine, job: Job, plan: Plan, found: dict[str, Any] | None) ->
     if code == CANNOT_RECORD:
         raise StoreException(f"the job was not started: {words}")
     if code == LEASE_LOST:
-        raise LaunchError(f"the job was not started: {words}", Reason.LEASES_UNUSABLE)
+        raise NeverStarted(f"the job was not started: {words}")
     if code in _NO_PROGRAM and plan.environment["volume"] is not None:
         environments.forget(job.workspace.environments, engine, plan.environment["key"])
         raise EnvironmentGone(f"the environment's Python {python} is not in the volume {plan.environment['volume']}")
