@@ -369,3 +369,75 @@ def user() -> str:
     import getpass
 
     return getpass.getuser()
+
+
+# --------------------------------------------------------------------------------------- ahead of a turn, and after it
+
+
+class Ready:
+    """Notes who gets ready."""
+
+    def __init__(self, queue: NodeQueue) -> None:
+        self.queue = queue
+        self.runs: list[str] = []
+
+    def waiter(self, order: int, max_nodes: int) -> Waiter:
+        made = Waiter(
+            self.queue,
+            f"run-{order}",
+            order,
+            lambda: max_nodes,
+            get_ready=lambda: self.runs.append(f"run-{order}"),
+        )
+        wait_for(lambda: made.told or started(made), "the run to wait")
+        return made
+
+
+def test_as_many_runs_get_ready_as_there_are_runs_whose_nodes_they_may_take(queue: NodeQueue) -> None:
+    for holder in ("a", "b"):
+        queue.occupy("target", holder, 1)
+    ready = Ready(queue)
+    first, *_ = [ready.waiter(order, 2) for order in range(4)]
+    looked(queue)
+    assert sorted(ready.runs) == ["run-0", "run-1"]
+    queue.release("target", "a")
+    wait_for(lambda: started(first), "the first to start")
+    queue.launched("target", "run-0")
+    wait_for(lambda: "run-2" in ready.runs, "the third to get ready, once the first has started")
+    looked(queue)
+    assert sorted(ready.runs) == ["run-0", "run-1", "run-2"], "each does it once"
+
+
+def test_nobody_gets_ready_for_a_node_while_its_next_run_is_still_launched(queue: NodeQueue) -> None:
+    queue.occupy("target", "a", 1)
+    ready = Ready(queue)
+    first, _ = ready.waiter(0, 1), ready.waiter(1, 1)
+    wait_for(lambda: ready.runs, "the first to get ready")
+    queue.release("target", "a")
+    wait_for(lambda: started(first), "the first to start")
+    looked(queue)
+    assert ready.runs == ["run-0"]
+    queue.launched("target", "run-0")
+    wait_for(lambda: ready.runs == ["run-0", "run-1"], "the second to get ready")
+
+
+def test_a_run_that_need_not_wait_does_not_get_ready(queue: NodeQueue) -> None:
+    ready = Ready(queue)
+    first = ready.waiter(0, 1)
+    wait_for(lambda: started(first), "the run to start")
+    assert not ready.runs
+
+
+def test_what_nobody_waits_for_is_put_off_until_all_have_started_that_have_nodes(queue: NodeQueue) -> None:
+    queue.await_launches("target", 60)
+    for run_id in ("a", "b"):
+        found = Waiter(queue, run_id, 1.0, lambda: 2)
+        wait_for(lambda found=found: started(found), "the run to get its node")
+    waits = threading.Thread(target=queue.await_launches, args=("target", 60), daemon=True)
+    waits.start()
+    queue.launched("target", "a")
+    queue.await_launches("target", 0)
+    assert waits.is_alive()
+    queue.release("target", "b")  # it came to nothing
+    waits.join(60)
+    assert not waits.is_alive()

@@ -46,6 +46,11 @@ class PlanIsNoPlainData(LocalBackend):
         return replace(super().plan(job), limits={"folder": job.layout.root})
 
 
+class StartsAheadOfItsTurn(LocalBackend):
+    def get_ready(self, job: Job, plan: Plan) -> None:
+        self.launch(job, plan)
+
+
 class LaunchesAgain(LocalBackend):
     def launch(self, job: Job, plan: Plan, lease: Lease | None = None) -> None:
         if self.started(job):

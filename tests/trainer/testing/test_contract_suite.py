@@ -35,6 +35,7 @@ PROMISES: dict[str, list[type[LocalBackend]]] = {
         broken.KnowsOnlyItsOwnJobs,
         broken.AnswersOnlyOnce,
     ],
+    "test_getting_ready_starts_nothing_and_spoils_no_launch": [broken.StartsAheadOfItsTurn],
     "test_follow_calls_tick_while_it_waits_and_hands_on_what_tick_raises": [
         broken.FollowsWithoutTicks,
         broken.FollowSwallowsErrors,

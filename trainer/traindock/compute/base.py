@@ -5,7 +5,7 @@ through these verbs, in this order, on a thread of the run's own:
 
     plan     what exactly will be done, as a printable value; no side effects
     prepare  make the environment ready
-    (the dispatcher waits for nodes and GPUs)
+    (the dispatcher waits for nodes and GPUs; a run that is soon to have its nodes may get_ready meanwhile)
     launch   start the job with the devices it got
     follow   wait for its end
     cancel   ask a running job to end, from another thread
@@ -197,6 +197,20 @@ class Backend(ABC):
         Raises:
             EnvironmentBuildException: it cannot be built; the text has the builder's last lines.
         """
+
+    def get_ready(self, job: Job, plan: Plan) -> None:
+        """Do what of the launch takes neither a node nor a device, while the run waits for them; by default nothing.
+
+        Nothing of the job is started, and whatever becomes of this, :meth:`launch` does without it or anew.
+
+        Args:
+            job: the run.
+            plan: as :meth:`prepare` returned it, without devices.
+
+        Raises:
+            LaunchError: :meth:`launch` would raise the same; the caller lets it do so.
+        """
+        return
 
     @abstractmethod
     def launch(self, job: Job, plan: Plan, lease: Lease | None = None) -> None:

@@ -49,6 +49,8 @@ log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
 _METRICS_SECONDS = 2.0
+# What is left of a run is removed once the next one has started, and after so many seconds in any case.
+_CLEAN_SECONDS = 2.0
 
 
 class Stopped(Exception):
@@ -255,27 +257,37 @@ class RunDriver(threading.Thread):
         self._check_withdrawn()
         self._tell_of_environment(plan)
         self._advance(State.QUEUED, since=(State.PREPARING,))
-        demand = self._demand(backend, job, record)
+        write_json(job.layout.plan_json, plan.to_json())
+        demand = self._demand(backend, job, record, lambda: self._get_ready(backend, job, plan))
         lease = self._queue.acquire(demand, self._withdrawn, self._tell)
         try:
             self._check_withdrawn()
-            plan = replace(plan, devices=tuple(lease.uuids) if lease else ())
-            write_json(job.layout.plan_json, plan.to_json())
+            leased = plan
+            if lease is not None:
+                leased = replace(plan, devices=tuple(lease.uuids))
+                write_json(job.layout.plan_json, leased.to_json())
             check_writable(self._workspace.layout)
             faultpoints.reached("dispatcher.before-launch")
             try:
-                backend.launch(job, plan, lease)
+                backend.launch(job, leased, lease)
             except EnvironmentGone as error:
                 self._tell(f"{error}: preparing it anew")
-                plan = replace(backend.prepare(job, planned, self._withdrawn), devices=plan.devices)
-                self._tell_of_environment(plan)
+                leased = replace(backend.prepare(job, planned, self._withdrawn), devices=leased.devices)
+                self._tell_of_environment(leased)
                 self._check_withdrawn()
-                backend.launch(job, plan, lease)
+                backend.launch(job, leased, lease)
             faultpoints.reached("dispatcher.after-launch")
         finally:
+            self._queue.launched(self._target, job.run_id)
             # From here on the job's launcher holds the devices, if it was started.
             if lease is not None:
                 lease.release()
+
+    def _get_ready(self, backend: Backend, job: Job, plan: Plan) -> None:
+        try:
+            backend.get_ready(job, plan)
+        except (LaunchError, TraindockError) as error:  # the launch finds out whether that is so, and says it
+            log.info("%s is not ready before it has its node: %s", job.run_id, error)
 
     def _end_job(self) -> None:
         """End a job that nobody follows any more: a run must not be over while its script goes on."""
@@ -298,6 +310,7 @@ class RunDriver(threading.Thread):
         log.info("%s: %s (%s)", self.folder.id, ending.state, ending.reason)
         faultpoints.reached("dispatcher.before-clean")
         if self._backend is not None and self._job is not None:
+            self._queue.await_launches(self._target, _CLEAN_SECONDS)
             try:
                 self._backend.clean(self._job)
             except TraindockError as error:
@@ -318,7 +331,7 @@ class RunDriver(threading.Thread):
             raise ComputeTargetException(f"the compute target {self._target!r} was deleted")
         return make_backend(self._target, found["kind"], found["settings"])
 
-    def _demand(self, backend: Backend, job: Job, record: RunRecord) -> Demand:
+    def _demand(self, backend: Backend, job: Job, record: RunRecord, get_ready: Callable[[], None]) -> Demand:
         return Demand(
             run_id=job.run_id,
             target=self._target,
@@ -328,6 +341,7 @@ class RunDriver(threading.Thread):
             gpus=backend.gpus_needed(job.spec, job.settings),
             devices=backend.devices,
             occupied=backend.occupied,
+            get_ready=get_ready,
             holder={
                 "run_id": job.run_id,
                 "workspace": self._workspace.name,

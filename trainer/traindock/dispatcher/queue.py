@@ -23,6 +23,8 @@ from traindock.errors import StoreException
 _GPU_POLL_SECONDS = 0.5
 # Each sentence is a line on the disk, and in a long queue every movement changes what each of its runs waits for.
 _TELL_SECONDS = 5.0
+# So many runs get ready ahead of their turn at most: what they make takes room, and the system's time.
+_READY_MOST = 8
 # A run whose environment is there takes milliseconds to join the queue; one whose environment must be
 # built may take minutes, and does not hold up the others.
 _EXPECTED_SECONDS = 1.0
@@ -48,6 +50,7 @@ class Demand:
         devices: returns the UUIDs to choose from.
         holder: what to tell others who find a GPU taken.
         occupied: returns which of some GPUs are used though their leases are free, and by whom; may take long.
+        get_ready: called once, where the run has to wait, as soon as it may be among the next to start; may take long.
     """
 
     run_id: str
@@ -59,6 +62,7 @@ class Demand:
     devices: Callable[[], list[str]]
     holder: dict[str, Any]
     occupied: Callable[[Collection[str]], dict[str, str]] = lambda devices: {}
+    get_ready: Callable[[], None] = lambda: None
 
     @property
     def rank(self) -> tuple[float, str]:
@@ -75,6 +79,8 @@ class _Waiter:
     told_at: float = -math.inf
     # GPUs that were used, when it last looked, though their leases were free, and by whom.
     occupied: dict[str, str] = field(default_factory=dict)
+    # Whether it has got ready, or is about to.
+    ready: bool = False
 
     @property
     def candidates(self) -> list[str]:
@@ -85,6 +91,8 @@ class _Waiter:
 @dataclass(slots=True)
 class _Target:
     holders: dict[str, int] = field(default_factory=dict)
+    # Those of them that are being launched.
+    launching: set[str] = field(default_factory=set)
     # In the order of their ranks.
     waiting: list[_Waiter] = field(default_factory=list)
     expected: dict[str, tuple[float, float]] = field(default_factory=dict)
@@ -97,6 +105,10 @@ class _Target:
         if found and found[0].demand.gpus:
             found += [waiter for waiter in self.waiting if not waiter.demand.gpus][:1]
         return found
+
+    def soon(self) -> list[_Waiter]:
+        """Return who may be able to start as soon as those that run give their nodes back."""
+        return self.waiting[: min(len(self.holders) - len(self.launching), _READY_MOST)]
 
 
 class NodeQueue:
@@ -113,6 +125,7 @@ class NodeQueue:
         self._made_leases: Leases | None = None
         self._clock = clock
         self._lock = threading.Lock()
+        self._launched = threading.Condition(self._lock)
         self._targets: dict[str, _Target] = {}
 
     def expect(self, target: str, run_id: str, order: float, *, prepared: bool = False) -> None:
@@ -135,7 +148,7 @@ class NodeQueue:
             self._of(target).holders[run_id] = nodes
 
     def acquire(self, demand: Demand, withdrawn: Callable[[], bool], tell: Callable[[str], None]) -> Lease | None:
-        """Wait until the run may start; then it holds its nodes until :meth:`release`.
+        """Wait until the run may start; then it holds its nodes until :meth:`release`, and see :meth:`launched`.
 
         Args:
             demand: what it needs.
@@ -157,18 +170,24 @@ class NodeQueue:
             bisect.insort(target.waiting, waiter, key=lambda waiting: waiting.demand.rank)
         try:
             while True:
+                gets_ready = False
                 with self._lock:
                     if withdrawn():
                         raise Withdrawn
                     why, lease = self._try(target, waiter)
                     if not why:
                         target.holders[demand.run_id] = demand.nodes
+                        target.launching.add(demand.run_id)
                     elif not self._is_due(target, waiter, why):
-                        waiter.news.wait(self._patience(target, waiter))
-                        waiter.occupied = {}
-                        continue
-                # Outside of the lock: the one writes to the disk, the other asks an engine.
-                if why:
+                        if waiter.ready or waiter not in target.soon():
+                            waiter.news.wait(self._patience(target, waiter))
+                            waiter.occupied = {}
+                            continue
+                        gets_ready = waiter.ready = True
+                # Outside of the lock: these write to the disk or ask an engine.
+                if gets_ready:
+                    demand.get_ready()
+                elif why:
                     tell(why)
                 elif lease is None or self._is_unused(waiter, lease):
                     return lease
@@ -180,12 +199,30 @@ class NodeQueue:
                 target.overtaken.discard(demand.run_id)
                 self._moved(target)
 
+    def launched(self, target: str, run_id: str) -> None:
+        """Take in that a run which got its nodes has started: what was put off for its sake is done now."""
+        with self._lock:
+            self._no_longer_launching(self._of(target), run_id)
+
+    def await_launches(self, target: str, seconds: float) -> None:
+        """Wait, for so long at most, until none of the runs that got their nodes is still to start.
+
+        Whoever has something to do that nobody waits for leaves processors and engine to them until then.
+        """
+        with self._lock:
+            self._launched.wait_for(lambda: not self._of(target).launching, seconds)
+
     def release(self, target: str, run_id: str) -> None:
         """Give the nodes of a run back."""
         with self._lock:
             self._of(target).expected.pop(run_id, None)
             self._of(target).holders.pop(run_id, None)
-            self._moved(self._of(target))
+            self._no_longer_launching(self._of(target), run_id)
+
+    def _no_longer_launching(self, target: _Target, run_id: str) -> None:
+        target.launching.discard(run_id)
+        self._launched.notify_all()
+        self._moved(target)
 
     def wake(self, run_id: str | None = None) -> None:
         """Let a run look again that was canceled, or everybody: a target changed."""
@@ -209,9 +246,12 @@ class NodeQueue:
         return not occupied
 
     def _moved(self, target: _Target) -> None:
-        """Wake who may start now, and who has not looked for a while at what it waits for."""
+        """Wake who may start now or get ready, and who has not looked for a while at what it waits for."""
         for waiter in target.next():
             waiter.news.notify()
+        for waiter in target.soon():
+            if not waiter.ready:
+                waiter.news.notify()
         now = self._clock()
         for waiter in target.waiting:
             if now - waiter.told_at >= _TELL_SECONDS:

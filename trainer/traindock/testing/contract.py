@@ -185,6 +185,23 @@ class BackendContract:
         assert answers.get() == (True, 7)
         assert _exit_code(backend.follow(job, lambda: None)) == 7, "and whoever asks again gets the same answer"
 
+    def test_getting_ready_starts_nothing_and_spoils_no_launch(self, backend: Backend, make_job: MakeJob) -> None:
+        """Whether the launch comes from the same process or, after its end, from another one."""
+        for launches_elsewhere in (False, True):
+            job = make_job("print('started')")
+            plan = _prepared(backend, job)
+            backend.get_ready(job, plan)
+            assert not backend.started(job)
+            assert _stdout(job) == ""
+            if launches_elsewhere:
+                launcher = _elsewhere(_launch, backend, job, plan)
+                launcher.join(PATIENCE)
+                assert launcher.exitcode == 0
+            else:
+                backend.launch(job, plan)
+            assert _exit_code(backend.follow(job, lambda: None)) == 0
+            assert _stdout(job) == "started\n"
+
     def test_follow_calls_tick_while_it_waits_and_hands_on_what_tick_raises(
         self, backend: Backend, make_job: MakeJob
     ) -> None:

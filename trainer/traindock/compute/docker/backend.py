@@ -14,7 +14,7 @@ from traindock.compute.docker import cancelling, containers, gpus, sharing
 from traindock.compute.docker.engine import Engine, connect
 from traindock.compute.docker.follow import follow
 from traindock.compute.docker.job_variables import planned_variables, with_environment
-from traindock.compute.docker.launching import launch
+from traindock.compute.docker.launching import Made, launch, make_ahead
 from traindock.compute.docker.naming import GPUS, KEY, RUN, USER, WORKSPACE, container_name, identity, is_own
 from traindock.compute.docker.networks import check_network
 from traindock.compute.docker.nodes import Node, node_of
@@ -50,6 +50,8 @@ class DockerBackend(Backend):
     """Launches jobs as containers of an engine on this machine."""
 
     kind = "docker"
+    #: What was made for the job that is about to be launched; each run has a backend of its own.
+    _made: Made | None = None
 
     @property
     def max_nodes(self) -> int:
@@ -177,12 +179,19 @@ class DockerBackend(Backend):
         plan = replace(plan, environment=environment, command=with_python(plan.command, prepared.python))
         return self._with_environment(job, plan, prepared, around)
 
+    def get_ready(self, job: Job, plan: Plan) -> None:
+        """Lay out the working directory and make the container of a job that needs no GPU."""
+        with alone(job.layout.driver):
+            if not _is_marked(job):
+                self._made = make_ahead(connect(self.url), job, plan)
+
     def launch(self, job: Job, plan: Plan, lease: Lease | None = None) -> None:
         """Lay out the working directory, and make and start the container, whose launcher records its own start."""
         # The launcher sees to it that no script runs twice; this, that nobody takes its folder away meanwhile.
         with alone(job.layout.driver):
             if not _is_marked(job):  # a container that runs, and has not made its mark yet, is found by launch
-                launch(connect(self.url), job, plan, lease)
+                made, self._made = self._made, None
+                launch(connect(self.url), job, plan, lease, made)
 
     def started(self, job: Job) -> bool:
         """Whether the launcher's mark is there, or its container runs and may be about to make it."""

@@ -6,7 +6,7 @@ import logging
 import re
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 from traindock import faultpoints
@@ -43,11 +43,48 @@ _NO_PROGRAM: Final = (126, 127)
 _MISSING_SOURCE: Final = re.compile(r"bind source path does not exist: (\S.*)|statfs (\S.*?): no such file")
 
 
-def launch(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -> None:
-    """See :meth:`traindock.compute.base.Backend.launch`; nobody else launches the job meanwhile."""
+@dataclass(frozen=True, slots=True)
+class Made:
+    """A container that was made before its run had a node.
+
+    Attributes:
+        container: its id.
+        asked: the plan that it was made for.
+        plan: the same as it was carried out.
+    """
+
+    container: str
+    asked: Plan
+    plan: Plan
+
+
+def make_ahead(engine: Engine, job: Job, plan: Plan) -> Made | None:
+    """Make a job's container without starting it, where it needs no devices; nobody else launches the job meanwhile.
+
+    Raises:
+        LaunchError, EngineException, StoreException: it cannot be made, as :func:`launch` would say more clearly.
+    """
+    if plan.gpus or not _cleared(engine, job, plan.request["name"]):
+        return None
+    _lay_out(job, plan)
+    found = _requested(job, plan, gpus.none_given(), image_variables(_image(engine, plan)), None)
+    return Made(_created(engine, job, found), plan, found)
+
+
+def launch(engine: Engine, job: Job, plan: Plan, lease: Lease | None, made: Made | None = None) -> None:
+    """See :meth:`traindock.compute.base.Backend.launch`; nobody else launches the job meanwhile.
+
+    Args:
+        engine: where.
+        job: the run.
+        plan: with its devices.
+        lease: of these.
+        made: what :func:`make_ahead` has made, if anything.
+    """
     name = str(plan.request["name"])
     try:
-        _launch_once(engine, job, plan, lease, name)
+        if made is None or made.asked != plan or not _started_ahead(engine, job, made):
+            _launch_once(engine, job, plan, lease, name)
     except NeverStarted as error:
         log.info("%s: %s; launching it again", job.run_id, error)
         try:
@@ -66,15 +103,31 @@ def _launch_once(engine: Engine, job: Job, plan: Plan, lease: Lease | None, name
             lease is of no use.
     """
     if _cleared(engine, job, name):
-        cancelling.begin(job)
-        lay_out(job)
-        _make_folders(job)
-        _check_sources(job, plan)
+        _lay_out(job, plan)
         if lease is not None:
             _share(lease)
         _launch_somehow(engine, job, plan, lease)
     else:
         _await_mark(engine, job, plan, name)
+
+
+def _started_ahead(engine: Engine, job: Job, made: Made) -> bool:
+    """Start a container that was made ahead; returns False where that is refused, for which the job starts anew."""
+    try:
+        _start(engine, job, made.plan, made.container)
+    except EngineRefusedException as error:
+        log.info("the container that was made for %s cannot be used: %s", job.run_id, error)
+        return False
+    except EngineException as error:
+        _after_break(engine, job, made.plan, error)
+    return True
+
+
+def _lay_out(job: Job, plan: Plan) -> None:
+    cancelling.begin(job)
+    lay_out(job)
+    _make_folders(job)
+    _check_sources(job, plan)
 
 
 def _share(lease: Lease) -> None:
@@ -89,12 +142,7 @@ def _launch_somehow(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -
     of_image = image_variables(_image(engine, plan))
     refused: list[EngineRefusedException] = []
     for devices in _devices(engine, plan, lease, of_image):
-        found = replace(plan, request=with_devices(plan.request, devices))
-        variables = job_environment({**of_image, **devices.variables}, found, gpus.visible_in_container(found.devices))
-        leases = [(file, lease.token) for file in devices.leases] if lease is not None else []
-        limited = "Memory" in found.request["body"]["HostConfig"]
-        write_launch_request(job, found, variables, leases=leases, own_group=limited)
-        write_json(job.layout.plan_json, found.to_json())
+        found = _requested(job, plan, devices, of_image, lease)
         try:
             _start(engine, job, found, _created(engine, job, found))
             return
@@ -106,6 +154,17 @@ def _launch_somehow(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -
             _after_break(engine, job, found, error)
             return
     raise _explained(engine, refused, job, plan, lease) from refused[-1]
+
+
+def _requested(job: Job, plan: Plan, devices: Devices, of_image: Mapping[str, str], lease: Lease | None) -> Plan:
+    """Write down what the launcher is to do, and return the plan with the job's devices."""
+    found = replace(plan, request=with_devices(plan.request, devices))
+    variables = job_environment({**of_image, **devices.variables}, found, gpus.visible_in_container(found.devices))
+    leases = [(file, lease.token) for file in devices.leases] if lease is not None else []
+    limited = "Memory" in found.request["body"]["HostConfig"]
+    write_launch_request(job, found, variables, leases=leases, own_group=limited)
+    write_json(job.layout.plan_json, found.to_json())
+    return found
 
 
 def _devices(engine: Engine, plan: Plan, lease: Lease | None, of_image: Mapping[str, str]) -> list[Devices]:
