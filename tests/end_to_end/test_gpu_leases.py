@@ -7,8 +7,10 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 from tests.conftest import (
@@ -109,6 +111,61 @@ def test_a_run_gets_as_many_devices_as_it_asks_for_and_else_none(submit: Submit,
     none.wait_for_completion()
     assert sorted(stdout(both).strip().split(",")) == sorted(DEVICES)
     assert stdout(none) == "\n"
+
+
+MIG_LIBRARY = """
+class NVMLError(Exception):
+    pass
+
+def nvmlDeviceGetMigDeviceHandleByIndex(handle, number):
+    if number > 1:
+        raise NVMLError("not found")
+    return number + 1
+
+nvmlInit = nvmlShutdown = lambda: None
+nvmlDeviceGetCount = lambda: 1
+nvmlDeviceGetHandleByIndex = lambda index: index
+nvmlDeviceGetUUID = lambda handle: "GPU-a" if handle == 0 else f"MIG-{handle}"
+nvmlDeviceGetName = lambda handle: "Model MIG 1g.10gb"
+nvmlDeviceGetMemoryInfo = lambda handle: type("Memory", (), {"total": 10 << 30})
+NVML_DEVICE_MIG_ENABLE = 1
+nvmlDeviceGetMigMode = lambda handle: [1, 1]
+nvmlDeviceGetMaxMigDeviceCount = lambda handle: 7
+nvmlSystemGetDriverVersion = lambda: "535.104.05"
+nvmlSystemGetCudaDriverVersion_v2 = lambda: 12020
+nvmlDeviceGetBrand = lambda handle: 14
+"""
+
+
+def test_the_parts_of_a_gpu_in_mig_mode_are_leased_one_by_one(
+    submit: Submit, wide: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """CUDA gets their own names. Here the driver's library is invented."""
+    monkeypatch.delenv("TRAINDOCK_GPU_DEVICES")
+    (tmp_path / "driver").mkdir()
+    (tmp_path / "driver" / "pynvml.py").write_text(MIG_LIBRARY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "driver"))  # of the dispatcher
+    library = ModuleType("pynvml")
+    exec(MIG_LIBRARY, library.__dict__)
+    monkeypatch.setitem(sys.modules, "pynvml", library)
+    script = """
+        import os, sys, time
+        print(os.environ["CUDA_VISIBLE_DEVICES"])
+        while not os.path.exists(sys.argv[1]):
+            time.sleep(0.01)
+    """
+    runs = [submit(script, tmp_path / "go", compute_target="wide", gpus=1) for _ in range(2)]
+    wait_for(lambda: all(stdout(run) for run in runs), "both to run at once")
+    assert held() == {"MIG-1", "MIG-2"}
+    main(["doctor"])
+    told = capsys.readouterr().out
+    for number, run in zip(("0:0", "0:1"), sorted(runs, key=stdout), strict=True):
+        assert f"GPU {number}" in told
+        assert f"Model MIG 1g.10gb, 11 GB ({stdout(run).strip()}): held by {run.id}" in told
+    (tmp_path / "go").touch()
+    for run in runs:
+        run.wait_for_completion()
+    assert {stdout(run) for run in runs} == {"MIG-1\n", "MIG-2\n"}
 
 
 def test_a_waiting_run_says_who_holds_the_devices_even_in_another_workspace(

@@ -56,12 +56,20 @@ def git() -> Finding:
 
 def gpus() -> Iterator[Finding]:
     """Driver, devices, and who holds them."""
-    from traindock.compute.devices import VARIABLE, list_gpus
+    from traindock.compute.devices import VARIABLE, ask_driver_of_itself, in_mig_mode_without_devices, list_gpus
     from traindock.compute.leases import Leases
     from traindock.errors import StoreException
 
     devices = list_gpus()
-    driver = _driver()
+    asked = ask_driver_of_itself()
+    driver = asked and (asked.version or "of unknown version")
+    for uuid in in_mig_mode_without_devices():
+        yield Finding(
+            "GPUs",
+            "warn",
+            f"{uuid} is in MIG mode and has no MIG device, so that no run can use it",
+            "make some (`sudo nvidia-smi mig -cgi PROFILE -C`), or turn MIG off (`sudo nvidia-smi -mig 0`)",
+        )
     if not devices:
         without = f"driver {driver}, but no device that jobs may use" if driver else "no NVIDIA driver"
         advice = f"look at nvidia-smi and at the variable {VARIABLE}" if driver else ""
@@ -76,7 +84,7 @@ def gpus() -> Iterator[Finding]:
     for gpu in devices:
         holder = holders.get(gpu.uuid)
         memory = f", {gpu.memory_bytes / 1e9:.0f} GB" if gpu.memory_bytes else ""
-        yield Finding(f"GPU {gpu.index}", "ok", f"{gpu.name}{memory} ({gpu.uuid}): {_holder(holder)}")
+        yield Finding(f"GPU {gpu.number}", "ok", f"{gpu.name}{memory} ({gpu.uuid}): {_holder(holder)}")
 
 
 def signing_key() -> Finding:
@@ -97,22 +105,6 @@ def _holder(holder: dict[str, object] | None) -> str:
     since = holder.get("since")
     age = f", for {duration(time.time() - since)}" if isinstance(since, (int, float)) else ""
     return f"held by {run} of {holder.get('user', '?')} in workspace {holder.get('workspace', '?')}{age}"
-
-
-def _driver() -> str | None:
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-    except Exception:  # noqa: BLE001 -- no library, no driver, a driver of another version: no GPU either way
-        return None
-    try:
-        version = pynvml.nvmlSystemGetDriverVersion()
-    except pynvml.NVMLError:
-        return "of unknown version"
-    finally:
-        pynvml.nvmlShutdown()
-    return version.decode("utf-8", "replace") if isinstance(version, bytes) else str(version)
 
 
 def _first_line(command: list[str]) -> str | None:
