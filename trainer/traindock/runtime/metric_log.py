@@ -27,7 +27,9 @@ if TYPE_CHECKING:
 #: At most so many metric files are open at once in one process; the one opened first is closed first.
 MAX_OPEN = 64
 
-#: Add to ``time.monotonic()`` for seconds since the epoch. Fixed, so that setting the clock changes nothing.
+#: Add to ``time.monotonic()`` for seconds since the epoch. Fixed, so that setting the clock changes nothing. Linux's
+#: monotonic clock stands still while the machine is suspended, so that later points of this process lie too early by
+#: that time; CLOCK_BOOTTIME does not, but to read it by ``time.clock_gettime`` makes the quick road slower by 8 %.
 CLOCK = time.time() - time.monotonic()
 
 _BLANK = bytes(8)
