@@ -6,6 +6,7 @@ requests what a machine without NVIDIA's toolkit would refuse: leases, locks, mo
 
 from __future__ import annotations
 
+import io
 import json
 import tempfile
 from collections.abc import Iterator
@@ -80,6 +81,17 @@ def other(
     yield made
     end_everything_in(made)
     remove_labelled(engine, f"traindock.workspace={made.id}")
+
+
+DRIVER_LIBRARY = """
+class NVMLError(Exception):
+    pass
+
+nvmlInit = nvmlShutdown = lambda: None
+nvmlDeviceGetCount = lambda: 0
+nvmlSystemGetDriverVersion = lambda: "535.104.05"
+nvmlSystemGetCudaDriverVersion_v2 = lambda: 12020
+"""
 
 
 def using(run: Run) -> str:
@@ -217,6 +229,41 @@ def test_other_refusals_have_their_own_reasons_and_leave_nothing_either(
     assert not held()
     proxy.refuse_start = lambda body: ""
     assert ended(submit("pass", gpus=2)).record.state is State.COMPLETED
+
+
+def test_a_driver_that_is_too_old_for_the_image_is_named_where_the_engine_gives_the_devices_itself(
+    submit: Submit,
+    proxy: EngineProxy,
+    engine: docker.DockerClient,
+    base_image: str,
+    session_label: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """By CDI, where NVIDIA's runtime does not look. The driver's library is invented, too."""
+    (tmp_path / "driver").mkdir()
+    (tmp_path / "driver" / "pynvml.py").write_text(DRIVER_LIBRARY)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path / "driver"))
+    name = f"traindock-gpus/{tmp_path.name}".lower()
+    label = session_label.replace("=", '="') + '"'
+    dockerfile = f"FROM {base_image}\nENV NVIDIA_REQUIRE_CUDA=cuda>=12.4\nLABEL {label}\n"
+    engine.images.build(fileobj=io.BytesIO(dockerfile.encode()), tag=name, rm=True, forcerm=True)
+    proxy.info = {
+        "CDISpecDirs": ["/etc/cdi"],
+        "DiscoveredDevices": [{"Source": "cdi", "ID": f"nvidia.com/gpu={device}"} for device in DEVICES],
+    }
+    environment = as_it_is()
+    environment.docker.base_image = name
+    try:
+        run = ended(submit("print('never')", gpus=1, environment=environment))
+        assert (run.record.state, run.record.reason) == (State.FAILED, Reason.GPU_DRIVER_TOO_OLD), run.get_details()
+        assert "(535.104.05, for CUDA up to 12.2) is too old for the image" in run.record.detail
+        assert container_of(engine, run) is None
+        assert not held()
+        environment.environment_variables = {"NVIDIA_DISABLE_REQUIRE": "1"}
+        assert ended(submit("pass", gpus=1, environment=environment)).record.state is State.COMPLETED
+    finally:
+        engine.images.remove(name, force=True)
 
 
 def test_more_gpus_than_there_are_is_refused_at_submit_with_what_to_do(submit: Submit) -> None:

@@ -18,13 +18,14 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from enum import Enum
 from pathlib import Path
 from typing import Any, Final
 
 from traindock.compute.base import LaunchError
-from traindock.compute.devices import list_gpus, vanished
+from traindock.compute.devices import Driver, list_gpus, vanished
+from traindock.compute.docker.cuda_needs import is_off, says_what_it_needs, unmet_by_framework, unmet_by_image
 from traindock.compute.docker.facts import EngineFacts, EngineKind
 from traindock.compute.docker.request import Devices
 from traindock.images.containers.engines import NO_GPUS
@@ -216,14 +217,45 @@ def refusal(
     return None
 
 
+def check_driver(
+    devices: Devices, variables: Mapping[str, str], packages: Iterable[str], ask: Callable[[], Driver | None]
+) -> None:
+    """Refuse a container whose CUDA is too new for the driver, where nobody else would.
+
+    Args:
+        devices: the container's.
+        variables: those that the image sets, and the run's own.
+        packages: "name==version" of what is installed in its environment.
+        ask: returns what is known of the driver.
+
+    Raises:
+        LaunchError: the driver is too old.
+    """
+    if not devices.uuids or is_off(variables) or (driver := ask()) is None:
+        return
+    has = driver.version or "of unknown version"
+    if driver.cuda is not None:
+        has += f", for CUDA up to {driver.cuda[0]}.{driver.cuda[1]}"
+    # NVIDIA's own runtime looks at the image itself, and its administrator may have told it not to.
+    by_engine = any(request.get("Driver") == "cdi" for request in devices.requests)
+    if by_engine and (asks := unmet_by_image(variables, driver, devices.uuids)):
+        raise _too_old("image", asks, f" ({has})")
+    if not says_what_it_needs(variables) and (asks := unmet_by_framework(packages, driver)):
+        raise _too_old("environment's framework", asks, f" ({has})")
+
+
+def _too_old(what: str, asks: str, has: str = "", said: str = "") -> LaunchError:
+    return LaunchError(
+        f"the NVIDIA driver of this machine{has} is too old for the {what}, which asks for {asks}: update the driver, "
+        "or use an image or a framework_version with an older CUDA; `nvidia-smi` says up to which the driver goes"
+        f"{said}",
+        Reason.GPU_DRIVER_TOO_OLD,
+    )
+
+
 def _of_driver(text: str) -> LaunchError | None:
     if found := _TOO_OLD.search(text):
-        return LaunchError(
-            f"the NVIDIA driver of this machine is too old for the image, which asks for {''.join(found[1].split())}: "
-            "update the driver, or use an image or a framework_version with an older CUDA; `nvidia-smi` says up to "
-            f"which the driver goes (the engine said: {text.strip()})",
-            Reason.GPU_DRIVER_TOO_OLD,
-        )
+        return _too_old("image", "".join(found[1].split()), said=f" (the engine said: {text.strip()})")
     if _NO_DRIVER.search(text):
         return LaunchError(
             "NVIDIA's container toolkit cannot use the driver where the container engine runs: see whether "

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from traindock import faultpoints
 from traindock.compute.base import EnvironmentGone, Job, LaunchError, NeverStarted, Plan
-from traindock.compute.devices import list_gpus
+from traindock.compute.devices import ask_driver_of_itself, list_gpus
 from traindock.compute.docker import cancelling, containers, gpus
 from traindock.compute.docker.engine import Engine
 from traindock.compute.docker.job_variables import make_home
@@ -142,6 +142,8 @@ def _launch_somehow(engine: Engine, job: Job, plan: Plan, lease: Lease | None) -
     of_image = image_variables(_image(engine, plan))
     refused: list[EngineRefusedException] = []
     for devices in _devices(engine, plan, lease, of_image):
+        packages = plan.environment.get("packages") or ()
+        gpus.check_driver(devices, {**of_image, **plan.variables}, packages, ask_driver_of_itself)
         found = _requested(job, plan, devices, of_image, lease)
         try:
             _start(engine, job, found, _created(engine, job, found))
