@@ -12,6 +12,9 @@ QUICK := TUTORIAL_COMPUTE=local TUTORIAL_GPU=no TUTORIAL_DATA=drawn TUTORIAL_MOD
 	TUTORIAL_MINIMUM_ACCURACY=0.9 TUTORIAL_FOLDER=$(TRIED) TRAINDOCK_WORKSPACE=$(TRIED)/workspace \
 	XDG_DATA_HOME=$(TRIED)/home/data XDG_CONFIG_HOME=$(TRIED)/home/config XDG_STATE_HOME=$(TRIED)/home/state
 
+# nbval, which only the notebook needs, takes each process that runs tests two seconds to import.
+PYTEST := $(BIN)/python -m pytest -p no:nbval -n auto --ignore=tests/docker
+
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
 export PYTHONDONTWRITEBYTECODE :=
 
@@ -38,14 +41,14 @@ tutorial: $(READY)
 test: lint types
 	rm -rf '$(TRIED)'
 	$(QUICK) $(BIN)/python -m pytest --nbval-lax -p no:cacheprovider -q $(NOTEBOOK)
-	$(BIN)/python -m pytest -n auto --ignore=tests/docker
+	$(PYTEST)
 	$(BIN)/python .ci/test-containers
 
 containers: $(READY)
 	$(BIN)/python .ci/test-containers
 
 check: lint
-	$(BIN)/python -m pytest -n auto -q -m 'not slow' --ignore=tests/docker
+	$(PYTEST) -q -m 'not slow'
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers '$(PEERS)')

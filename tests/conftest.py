@@ -43,18 +43,64 @@ def private_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
     )
     monkeypatch.setenv("UV_CACHE_DIR", cache)
-    for name in ("DATA", "CONFIG", "CACHE", "STATE"):
-        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / "home" / name.lower()))
-    monkeypatch.setenv("TRAINDOCK_LEASE_DIR", str(tmp_path / "leases"))
+    _be_at_home_in(tmp_path, monkeypatch)
     for name in ("TRAINDOCK_WORKSPACE", "TRAINDOCK_RUN_ID", "TRAINDOCK_FAULT", "TRAINDOCK_GPU_DEVICES"):
         monkeypatch.delenv(name, raising=False)
 
 
+def _be_at_home_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    for name in ("DATA", "CONFIG", "CACHE", "STATE"):
+        patch.setenv(f"XDG_{name}_HOME", str(folder / "home" / name.lower()))
+    patch.setenv("TRAINDOCK_LEASE_DIR", str(folder / "leases"))
+
+
 @pytest.fixture
-def workspace(tmp_path: Path) -> Iterator[Workspace]:
-    """An empty workspace; whatever was started in it is ended afterwards."""
-    yield (made := make_workspace(tmp_path / "workspace"))
+def workspace(
+    request: pytest.FixtureRequest, tmp_path: Path, private_folders: None, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Workspace]:
+    """An empty workspace; whatever was started in it is ended afterwards.
+
+    For tests marked ``shared_workspace`` it is one in which others have run before, and whose dispatcher is up already:
+    a test that looks at nothing but its own runs is ready in a third of the time. ``shared_workspace(False)`` excepts
+    one of a class or file that is marked.
+    """
+    from traindock import Workspace
+
+    mark = request.node.get_closest_marker("shared_workspace")
+    if mark is not None and mark.args != (False,):
+        shared: Workspace = request.getfixturevalue("shared_by_all")
+        _be_at_home_in(shared.layout.root.parent, monkeypatch)
+        opened = Workspace(shared.layout.root)
+        before = unfinished(opened)
+        yield opened
+        for run in unfinished(opened) - before:  # the next one's runs would wait for it
+            run.cancel()
+            wait_for(lambda run=run: run.record.state.terminal, f"the end of {run.id}, which the test has left")
+    else:
+        yield (made := make_workspace(tmp_path / "workspace"))
+        end_everything_in(made)
+
+
+@pytest.fixture(scope="session")
+def shared_by_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspace]:
+    """The workspace of tests marked ``shared_workspace``, with a home folder of its own beside it."""
+    from traindock.dispatcher import start
+
+    folder = tmp_path_factory.mktemp("shared")
+    with pytest.MonkeyPatch.context() as patch:
+        _be_at_home_in(folder, patch)
+        made = make_workspace(folder / "workspace", idle_seconds=60.0)
+        start.ensure(made.layout)  # before a test has set variables of its own
+    yield made
     end_everything_in(made)
+
+
+def unfinished(workspace: Workspace) -> set[Run]:
+    """Return the runs that have not ended."""
+    from traindock import Run
+    from traindock.states import State
+
+    return {run for state in State if not state.terminal for run in Run.list(workspace, status=state)}
 
 
 def make_workspace(root: Path, **settings: float) -> Workspace:

@@ -91,7 +91,9 @@ def states(run: Run) -> list[str]:
     return [change.state.value for change in run.record.history]
 
 
+@pytest.mark.shared_workspace
 class TestARunOfThisProcess:
+    @pytest.mark.shared_workspace(False)
     def test_it_logs_runs_and_completes_with_its_outputs(self, experiment: Experiment, workspace: Workspace) -> None:
         run = experiment.start_logging(display_name="by hand", tags={"kind": "try"})
         for step in range(3):
@@ -161,6 +163,7 @@ class TestARunOfThisProcess:
             pass
         assert run.get_snapshot_id() == ""
 
+    @pytest.mark.shared_workspace(False)
     def test_a_folder_too_large_or_missing_is_refused_with_the_way_out(
         self, experiment: Experiment, workspace: Workspace
     ) -> None:
@@ -223,6 +226,7 @@ class TestARunOfThisProcess:
         with experiment.start_logging():
             assert Run.get_context().id.startswith("OfflineRun_")
 
+    @pytest.mark.shared_workspace(False)
     def test_it_takes_no_node(self, experiment: Experiment, workspace: Workspace, submit: Submit) -> None:
         from traindock import ComputeTarget, LocalCompute
 
@@ -527,6 +531,7 @@ class TestChildrenOfThisProcess:
 
 
 @pytest.mark.slow
+@pytest.mark.shared_workspace
 class TestChildrenOfAJob:
     def test_a_job_logs_into_children_of_its_own(self, submit: Submit, workspace: Workspace) -> None:
         run = submit(
@@ -629,6 +634,7 @@ class TestChildrenOfAJob:
         assert run.wait_for_completion()["status"] == "Completed"
         assert child.get_status() == "Canceled"
 
+    @pytest.mark.shared_workspace(False)
     def test_a_dispatcher_that_dies_makes_no_child_twice_and_forgets_none(
         self, submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
@@ -691,6 +697,7 @@ class TestChildrenOfAJob:
         (child,) = run.get_children()
         assert (child.get_status(), child.get_metrics()) == ("Completed", {"loss": 1.0})
 
+    @pytest.mark.shared_workspace(False)
     def test_a_job_reaches_no_other_run(self, submit: Submit, experiment: Experiment, workspace: Workspace) -> None:
         other = experiment.start_logging()
         run = submit(

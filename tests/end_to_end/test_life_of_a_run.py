@@ -25,6 +25,8 @@ from traindock import (
 )
 from traindock.cli.main import main
 
+pytestmark = pytest.mark.shared_workspace
+
 
 def test_a_script_runs_and_leaves_its_log_metrics_and_outputs(submit: Submit, tmp_path: Path) -> None:
     run = submit(
@@ -221,6 +223,7 @@ def test_an_interrupt_stops_the_waiting_and_not_the_run(submit: Submit, monkeypa
     run.wait_for_completion()
 
 
+@pytest.mark.shared_workspace(False)
 def test_runs_wait_for_a_node_and_say_who_holds_it(submit: Submit, workspace: Workspace) -> None:
     from traindock import ComputeTarget, LocalCompute
 
@@ -242,6 +245,7 @@ def test_runs_wait_for_a_node_and_say_who_holds_it(submit: Submit, workspace: Wo
     assert second.record.ended <= third.record.started, "first come, first served, one at a time"
 
 
+@pytest.mark.shared_workspace(False)
 def test_runs_start_in_the_order_of_their_submission_though_the_clock_was_set_back(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -269,6 +273,7 @@ def test_runs_start_in_the_order_of_their_submission_though_the_clock_was_set_ba
     assert [found.id for found in Run.list(workspace)] == [third.id, second.id, first.id]
 
 
+@pytest.mark.shared_workspace(False)
 def test_a_cancelled_run_in_the_queue_never_starts(submit: Submit, workspace: Workspace) -> None:
     from traindock import ComputeTarget, LocalCompute
 
@@ -318,6 +323,7 @@ def test_outputs_and_logs_that_the_script_deletes_and_makes_again_are_kept(submi
     assert stdout(run) == "the log survives\n"
 
 
+@pytest.mark.shared_workspace(False)
 def test_links_between_outputs_are_files_at_any_time_and_what_is_not_kept_is_told(
     submit: Submit, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -409,6 +415,7 @@ def test_variables_in_arguments_are_expanded_where_the_job_runs(workspace: Works
     assert stdout(run) == "red reder $$\n"
 
 
+@pytest.mark.shared_workspace(False)
 def test_a_missing_script_or_folder_is_refused_at_submit(workspace: Workspace, tmp_path: Path) -> None:
     experiment = Experiment(workspace, "tests")
     with pytest.raises(ExperimentExecutionException, match="does not exist"):
@@ -422,6 +429,7 @@ def test_a_missing_script_or_folder_is_refused_at_submit(workspace: Workspace, t
     assert list(Run.list(workspace)) == []
 
 
+@pytest.mark.shared_workspace(False)
 def test_a_source_folder_that_holds_the_workspace_leaves_it_out(tmp_path: Path, workspace: Workspace) -> None:
     (tmp_path / "train.py").write_text("import os; print(os.path.exists('workspace'))")
     run = Experiment(workspace, "tests").submit(ScriptRunConfig(tmp_path, "train.py"))
@@ -429,6 +437,7 @@ def test_a_source_folder_that_holds_the_workspace_leaves_it_out(tmp_path: Path, 
     assert stdout(run) == "False\n"
 
 
+@pytest.mark.shared_workspace(False)
 def test_children_know_their_parent_and_the_parent_its_children(submit: Submit, workspace: Workspace) -> None:
     parent = submit("print('parent')")
     (Path(parent.path) / "..").resolve()
@@ -461,6 +470,7 @@ def test_what_a_script_says_about_its_run_is_recorded(submit: Submit) -> None:
     assert run.display_name == "my best run"
 
 
+@pytest.mark.shared_workspace(False)
 def test_a_script_registers_its_model(submit: Submit, workspace: Workspace) -> None:
     run = submit(
         """

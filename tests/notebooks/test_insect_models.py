@@ -1,4 +1,7 @@
-"""Any classifier of torchvision can be built, filled with weights, trained in its head alone, saved and loaded."""
+"""Any classifier of torchvision can be built, filled with weights, trained in its head alone, saved and loaded.
+
+torch is imported where it is used: that takes seconds, and each process that runs tests reads this file.
+"""
 
 from __future__ import annotations
 
@@ -7,11 +10,9 @@ import pickle
 import zipfile
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
-
-torch = pytest.importorskip("torch")
-torchvision = pytest.importorskip("torchvision")
 
 #: One of each family, with the layer that gives the scores.
 HEADS = {
@@ -35,7 +36,16 @@ HEADS = {
 }
 
 
-@pytest.mark.parametrize("name", HEADS)
+#: Those that are built in a tenth of a second.
+LIGHT = {"mnasnet0_5", "resnet18", "shufflenet_v2_x0_5", "squeezenet1_0", "squeezenet1_1", "tiny"}
+
+
+def heavy(*names: str) -> list[Any]:
+    """Parameters of which those that take long are left out of quick runs."""
+    return [name if name in LIGHT else pytest.param(name, marks=pytest.mark.slow) for name in names]
+
+
+@pytest.mark.parametrize("name", heavy(*HEADS))
 def test_the_head_of_each_family(tutorial: SimpleNamespace, name: str) -> None:
     model = tutorial.insect_models.build_model(name, 3)
     found = tutorial.insect_models.head_parameters(model, 3)
@@ -50,8 +60,11 @@ def test_an_unknown_name_brings_up_the_nearest_ones(tutorial: SimpleNamespace) -
         tutorial.insect_models.build_model("quetzalcoatl", 2)
 
 
-@pytest.mark.parametrize("name", ["resnet18", "squeezenet1_1", "googlenet", "densenet121"])
+@pytest.mark.parametrize("name", heavy("resnet18", "squeezenet1_1", "googlenet", "densenet121"))
 def test_weights_for_other_classes_fill_all_but_the_head(tutorial: SimpleNamespace, tmp_path: Path, name: str) -> None:
+    import torch
+    import torchvision
+
     models = tutorial.insect_models
     extra = {"init_weights": False} if name == "googlenet" else {}
     state = torchvision.models.get_model(name, weights=None, **extra).state_dict()  # side exits included
@@ -72,6 +85,8 @@ def test_weights_for_other_classes_fill_all_but_the_head(tutorial: SimpleNamespa
 
 
 def test_weights_of_another_network_are_refused(tutorial: SimpleNamespace, tmp_path: Path) -> None:
+    import torch
+
     models = tutorial.insect_models
     torch.save(models.build_model("squeezenet1_1", 1000).state_dict(), tmp_path / "weights.pth")
     with pytest.raises(models.ModelError, match="does not hold weights of resnet18"):
@@ -99,6 +114,8 @@ def test_a_path_that_is_not_there_is_an_error(tutorial: SimpleNamespace, tmp_pat
 
 
 def test_a_saved_model_gives_the_same_answers_when_loaded(tutorial: SimpleNamespace, tmp_path: Path) -> None:
+    import torch
+
     models = tutorial.insect_models
     model = models.build_model("tiny", 2).eval()
     facts = {"image_size": 64, "resize": 64, "mean": [0.5] * 3, "std": [0.2] * 3, "val_acc": 0.9}
@@ -125,6 +142,8 @@ class Evil:
 def test_another_file_is_refused_and_no_code_of_it_runs(
     tutorial: SimpleNamespace, tmp_path: Path, kind: str, capfd: pytest.CaptureFixture[str]
 ) -> None:
+    import torch
+
     path = tmp_path / "model.pt"
     if kind == "empty":
         path.write_bytes(b"")
@@ -141,7 +160,10 @@ def test_another_file_is_refused_and_no_code_of_it_runs(
     assert "owned" not in capfd.readouterr().out
 
 
-@pytest.mark.parametrize(("name", "size", "works"), [("resnet18", 64, True), ("vit_b_32", 64, False)])
+@pytest.mark.parametrize(
+    ("name", "size", "works"),
+    [("resnet18", 64, True), pytest.param("vit_b_32", 64, False, marks=pytest.mark.slow)],
+)
 def test_whether_a_network_takes_a_size(tutorial: SimpleNamespace, name: str, size: int, works: bool) -> None:
     model = tutorial.insect_models.build_model(name, 2)
     assert tutorial.insect_models.takes_size(model, size) is works

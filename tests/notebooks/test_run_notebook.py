@@ -9,7 +9,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import pytest
 from tests.conftest import REPOSITORY, wait_for
 
@@ -21,6 +20,8 @@ def execution(tmp_path: Path) -> Any:
     """Begin to execute a notebook that prints, and then does what is given; its copy goes into ``kept``."""
 
     def begin(then: str) -> subprocess.Popen[str]:
+        import nbformat  # here, since each process that runs tests reads this file, and it takes a second and a half
+
         cells = [nbformat.v4.new_code_cell("print('printed')"), nbformat.v4.new_code_cell(then)]
         nbformat.write(nbformat.v4.new_notebook(cells=cells), tmp_path / "some.ipynb")
         command = [sys.executable, REPOSITORY / "notebooks/run_notebook.py", tmp_path / "some.ipynb"]
@@ -36,6 +37,8 @@ def execution(tmp_path: Path) -> Any:
 
 
 def kept_output(tmp_path: Path) -> str:
+    import nbformat
+
     copy = nbformat.read(tmp_path / "kept/some.ipynb", as_version=4)
     return "".join(output["text"] for output in copy.cells[0].outputs)
 

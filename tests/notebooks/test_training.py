@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import os
 import subprocess
 import sys
@@ -11,8 +12,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-
-torch = pytest.importorskip("torch")
 
 SCRIPT = Path(__file__).parents[2] / "notebooks" / "pytorch-hymenoptera" / "pytorch_train.py"
 
@@ -35,6 +34,13 @@ def call(
         return capsys.readouterr().out
 
     return call
+
+
+@pytest.fixture
+def few(tutorial: SimpleNamespace, tmp_path: Path) -> str:
+    """A folder of few pictures, for what does not depend on how many there are."""
+    tutorial.drawn_insects.write_set(tmp_path / "few", train=4, val=2)
+    return str(tmp_path / "few")
 
 
 @pytest.mark.slow
@@ -77,7 +83,11 @@ def test_a_small_network_learns_the_drawn_insects_from_random_weights(
 
 
 @pytest.mark.slow
-def test_without_a_network_it_trains_all_the_same_and_says_what_on(call: Call) -> None:
+def test_without_a_network_it_trains_all_the_same_and_says_what_on(
+    tutorial: SimpleNamespace, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    all_of_them = tutorial.drawn_insects.drawn_pictures
+    monkeypatch.setattr(tutorial.drawn_insects, "drawn_pictures", functools.partial(all_of_them, train=8, val=4))
     gone = "http://127.0.0.1:9"  # nobody listens there
     printed = call(
         *("--data", f"{gone}/insects.zip", "--model", "squeezenet1_1", "--weights", f"{gone}/weights.pth"),
@@ -90,9 +100,13 @@ def test_without_a_network_it_trains_all_the_same_and_says_what_on(call: Call) -
 
 
 @pytest.mark.slow
-def test_with_fixed_features_the_last_layer_alone_learns(tutorial: SimpleNamespace, tmp_path: Path, call: Call) -> None:
+def test_with_fixed_features_the_last_layer_alone_learns(
+    tutorial: SimpleNamespace, tmp_path: Path, call: Call, few: str
+) -> None:
+    import torch
+
     call(
-        *("--data", "drawn", "--model", "shufflenet_v2_x0_5", "--weights", "none", "--mode", "fixed-features"),
+        *("--data", few, "--model", "shufflenet_v2_x0_5", "--weights", "none", "--mode", "fixed-features"),
         *("--num_epochs", "1", "--seed", "5"),
     )
     trained = tutorial.insect_models.load_model(tmp_path / "outputs" / "model.pt").model.state_dict()
@@ -102,12 +116,11 @@ def test_with_fixed_features_the_last_layer_alone_learns(tutorial: SimpleNamespa
     assert changed == {"fc.weight", "fc.bias"}
 
 
-@pytest.mark.slow
 def test_without_matplotlib_there_are_no_figures_but_there_is_a_model(
-    tmp_path: Path, call: Call, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, call: Call, few: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "figures", None)
-    printed = call("--data", "drawn", "--model", "tiny", "--num_epochs", "1")
+    printed = call("--data", few, "--model", "tiny", "--num_epochs", "1")
     assert "NOTE: No figures are drawn" in printed
     assert os.listdir(tmp_path / "outputs") == ["model.pt"]
 
@@ -117,14 +130,18 @@ def test_without_matplotlib_there_are_no_figures_but_there_is_a_model(
     [
         (["--model", "resnet-18"], "did you mean resnet18"),
         (["--data", "no/such/folder"], "no such folder or zip file"),
-        (["--data", "drawn", "--weights", "none.pth"], "no such file of weights"),
-        (["--data", "drawn", "--model", "vit_b_32", "--weights", "none", "--image_size", "64"], "use 224"),
+        (["--data", "few", "--weights", "none.pth"], "no such file of weights"),
+        pytest.param(
+            ["--data", "few", "--model", "vit_b_32", "--weights", "none", "--image_size", "64"],
+            "use 224",
+            marks=pytest.mark.slow,
+        ),
         (["--num_epochs", "0"], "0 is less than 1"),
         (["--num_epochs", "two"], "'two' is not a whole number"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_one_line(
-    call: Call, capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
+    call: Call, few: str, capsys: pytest.CaptureFixture[str], arguments: list[str], text: str
 ) -> None:
     with pytest.raises(SystemExit) as caught:
         call(*arguments)

@@ -27,6 +27,8 @@ from traindock import (
 from traindock.images.frameworks import requirements_of
 from traindock.submit import checked_spec
 
+pytestmark = pytest.mark.shared_workspace
+
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
@@ -307,6 +309,7 @@ class TestPyTorch:
         with pytest.raises(TrainingException, match="replaces framework_version"):
             PyTorch(**common, framework_version="2.1", **other)
 
+    @pytest.mark.shared_workspace(False)
     def test_a_version_that_cannot_be_built_here_is_refused_at_submit_naming_its_python(
         self, workspace: Workspace, common: dict[str, Any]
     ) -> None:

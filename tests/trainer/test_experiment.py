@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -104,15 +105,17 @@ class TestTags:
 
 
 class TestSubmitting:
-    def test_tags_and_a_display_name_come_along(self, submit: Submit, workspace: Workspace) -> None:
+    @pytest.mark.shared_workspace
+    def test_tags_and_a_display_name_come_along(self, submit: Submit, tmp_path: Path) -> None:
         run = submit("pass", tags={"a": 1, "b": None})
         assert run.tags == {"a": "1", "b": ""}
-        source = next(workspace.layout.root.parent.glob("source-*"))
+        source = next(tmp_path.glob("source-*"))
         named = run.experiment.submit(ScriptRunConfig(source, "train.py"), display_name="my best")
         assert named.display_name == named.name == "my best"
         for each in (run, named):
             each.wait_for_completion()
 
+    @pytest.mark.shared_workspace
     @pytest.mark.parametrize(
         ("options", "says"),
         [
@@ -126,13 +129,14 @@ class TestSubmitting:
         ],
     )
     def test_what_is_wrong_is_said_and_nothing_is_left(
-        self, workspace: Workspace, submit: Submit, options: dict[str, Any], says: str
+        self, tmp_path: Path, submit: Submit, options: dict[str, Any], says: str
     ) -> None:
         first = submit("pass")
-        source = next(workspace.layout.root.parent.glob("source-*"))
+        before = list(first.experiment.get_runs())
+        source = next(tmp_path.glob("source-*"))
         with pytest.raises(UserErrorException, match=says):
             first.experiment.submit(ScriptRunConfig(source, "train.py"), **options)
-        assert list(first.experiment.get_runs()) == [first]
+        assert list(first.experiment.get_runs()) == before
         first.wait_for_completion()
 
     def test_its_runs_are_numbered_and_listed_the_newest_first(self, submit: Submit, workspace: Workspace) -> None:

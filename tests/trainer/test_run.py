@@ -52,6 +52,7 @@ def finished(submit: Submit) -> Run:
     return run
 
 
+@pytest.mark.shared_workspace
 class TestFinding:
     def test_by_its_id(self, finished: Run, workspace: Workspace) -> None:
         assert Run.get(workspace, finished.id) == finished == Run(finished.experiment, finished.id)
@@ -85,6 +86,7 @@ class TestFinding:
             Run.get_context(allow_offline=False)
 
 
+@pytest.mark.shared_workspace
 class TestDescribing:
     def test_right_after_the_submit_all_of_azures_keys_are_there(self, submit: Submit) -> None:
         run = submit("import time; time.sleep(600)", "--x", 1)
@@ -176,6 +178,7 @@ class TestDescribing:
         assert (tmp_path / f"{finished.id}-snapshot" / "train.py").is_file()
 
 
+@pytest.mark.shared_workspace
 class TestChanging:
     def test_tags_may_change(self, finished: Run) -> None:
         finished.tag("stage", "two")
@@ -225,6 +228,7 @@ class TestChanging:
         assert finished.record == before
 
 
+@pytest.mark.shared_workspace
 class TestMetrics:
     def test_logged_once_a_value_more_often_a_list(self, finished: Run) -> None:
         assert finished.get_metrics() == {

@@ -26,6 +26,8 @@ from traindock import (
 )
 from traindock.submit import checked_spec
 
+pytestmark = pytest.mark.shared_workspace
+
 
 @pytest.fixture
 def source(tmp_path: Path) -> Path:
@@ -181,6 +183,7 @@ class TestTheInterpreter:
 
 
 class TestRefusedAtSubmit:
+    @pytest.mark.shared_workspace(False)
     @pytest.mark.parametrize(
         ("script", "says"),
         [

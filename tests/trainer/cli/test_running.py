@@ -43,6 +43,7 @@ def test_the_experiment_is_called_like_the_folder_made_valid(tmp_path: Path, fol
     check_name("experiment", name)
 
 
+@pytest.mark.shared_workspace
 def test_a_script_is_submitted_with_all_that_follows_it(cli: Cli, script: Script, workspace: Workspace) -> None:
     path = script("import os, sys; print(sys.argv[1:], os.environ['COLOUR'], os.path.exists('train.py'))")
     answer = cli(
@@ -72,6 +73,7 @@ def test_an_option_of_the_script_before_its_name_is_pointed_out(cli: Cli, script
     assert "no option --epochs: what belongs to the script comes after" in answer.err
 
 
+@pytest.mark.shared_workspace
 def test_to_cancel_a_part_of_a_run_says_what_ends_its_code(cli: Cli, script: Script, workspace: Workspace) -> None:
     path = script(
         """
@@ -92,6 +94,7 @@ def test_to_cancel_a_part_of_a_run_says_what_ends_its_code(cli: Cli, script: Scr
     assert cli("cancel", run.id, "--wait").code == 0
 
 
+@pytest.mark.shared_workspace
 def test_waiting_for_a_run_shows_its_output_and_exits_as_the_run_ended(cli: Cli, script: Script) -> None:
     good = cli("submit", "--wait", script("print('all well')"))
     assert good.code == 0
@@ -108,6 +111,7 @@ def test_waiting_for_a_run_shows_its_output_and_exits_as_the_run_ended(cli: Cli,
     assert quiet.err == ""
 
 
+@pytest.mark.shared_workspace
 def test_a_command_runs_in_place_of_a_script(cli: Cli, script: Script) -> None:
     folder = script("").parent
     answer = cli(
@@ -174,6 +178,7 @@ def test_a_rebuild_is_asked_for_where_there_is_something_to_build(cli: Cli, scri
     assert "--rebuild has nothing to build" in answer.err
 
 
+@pytest.mark.shared_workspace
 def test_passwords_of_package_indexes_are_kept_from_whoever_looks(
     cli: Cli, script: Script, tmp_path: Path, workspace: Workspace
 ) -> None:
@@ -284,6 +289,7 @@ def test_a_log_is_followed_though_the_dispatcher_is_killed(
     assert watching.returncode == 0, err
 
 
+@pytest.mark.shared_workspace
 def test_runs_are_canceled_together_or_not_at_all(cli: Cli, script: Script, tmp_path: Path) -> None:
     path = script(WAITS)
     ids = [cli("submit", "--json", path, tmp_path / "never").document["id"] for _ in range(2)]
