@@ -12,8 +12,9 @@ QUICK := TUTORIAL_COMPUTE=local TUTORIAL_GPU=no TUTORIAL_DATA=drawn TUTORIAL_MOD
 	TUTORIAL_MINIMUM_ACCURACY=0.9 TUTORIAL_FOLDER=$(TRIED) TRAINDOCK_WORKSPACE=$(TRIED)/workspace \
 	XDG_DATA_HOME=$(TRIED)/home/data XDG_CONFIG_HOME=$(TRIED)/home/config XDG_STATE_HOME=$(TRIED)/home/state
 
-# nbval, which only the notebook needs, takes each process that runs tests two seconds to import.
-PYTEST := $(BIN)/python -m pytest -p no:nbval -n auto --ignore=tests/docker
+# nbval, which only the notebook needs, takes each process that runs tests two seconds to import. A process runs tests on
+# each core, where the threads that numpy and torch start by themselves only wait for each other.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n auto --ignore=tests/docker
 
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
 export PYTHONDONTWRITEBYTECODE :=

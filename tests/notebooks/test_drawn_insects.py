@@ -53,6 +53,7 @@ def test_the_regression_finds_a_difference_that_is_there(drawn: dict[str, tuple[
     assert (found == val_labels).mean() > 0.8
 
 
+@pytest.mark.slow
 def test_size_and_place_are_the_same_for_both_classes(tutorial: SimpleNamespace) -> None:
     rng = np.random.default_rng(7)
     measures: dict[str, list[list[float]]] = {"ants": [], "bees": []}

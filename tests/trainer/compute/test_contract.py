@@ -70,7 +70,9 @@ class TestLocal(BackendContract):
         backend.cancel(job)
         backend.follow(job, lambda: None)
 
-    @pytest.mark.parametrize("damage", [{"boot_id": "another boot"}, {"pid": "?"}])
+    @pytest.mark.parametrize(
+        "damage", [{"boot_id": "another boot"}, pytest.param({"pid": "?"}, marks=pytest.mark.slow)]
+    )
     def test_a_mark_that_names_nobody_here_neither_takes_the_processor_nor_keeps_the_job_from_being_ended(
         self, backend: Backend, make_job: MakeJob, damage: dict[str, str]
     ) -> None:

@@ -47,6 +47,7 @@ def test_no_submit_is_missed_by_a_dispatcher_that_is_just_leaving(hasty: Workspa
         wait_for(lambda run=run: run.record.state.terminal, "the run to end by itself")
 
 
+@pytest.mark.slow
 def test_one_that_is_about_to_leave_looks_again_and_stays_for_what_has_come(
     hasty: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -109,6 +110,7 @@ def test_one_that_gave_its_lock_back_is_not_waited_for(workspace: Workspace) -> 
     wait_for(lambda: dispatcher_of(workspace).pid != first.pid, "its record")
 
 
+@pytest.mark.slow
 def test_it_outlives_whoever_started_it(workspace: Workspace) -> None:
     code = "import sys; from traindock import Workspace; from traindock.dispatcher import start; "
     code += "start.ensure(Workspace(sys.argv[1]).layout)"
@@ -238,6 +240,7 @@ def test_whoever_waits_is_told_what_dispatchers_die_of(workspace: Workspace, tmp
 
 
 @pytest.mark.usefixtures("dying")
+@pytest.mark.slow
 def test_whoever_watches_reads_what_dispatchers_die_of(
     workspace: Workspace, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -248,6 +251,7 @@ def test_whoever_watches_reads_what_dispatchers_die_of(
 
 
 @pytest.mark.usefixtures("dying")
+@pytest.mark.slow
 def test_whoever_follows_a_log_is_told_what_dispatchers_die_of(
     workspace: Workspace, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:

@@ -328,6 +328,7 @@ class TestBuilding:
         place.log_file = Path("/dev/full")
         assert place.prepare(Recipe(pip=("shelf-one",))).how == "built"
 
+    @pytest.mark.slow
     def test_upon_another_python_where_the_recipe_asks_for_it(self, place: Place, shelf: Shelf) -> None:
         other = next((p for m in range(8, 20) if m != sys.version_info.minor and (p := python_of(m))), None)
         if other is None:
@@ -338,6 +339,7 @@ class TestBuilding:
         assert output_of(ready.python, "import sys; print('%d.%d' % sys.version_info[:2])") == version
         assert place.prepare(Recipe(python=version, pip=("shelf-one",))).how == "cached"
 
+    @pytest.mark.slow
     def test_goes_back_to_another_release_of_its_line_where_the_one_asked_for_cannot_be_fetched(
         self, place: Place, shelf: Shelf, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -351,7 +353,14 @@ class TestBuilding:
         assert "It cannot be fetched" in place.log
 
     @pytest.mark.parametrize(
-        "damage", [b"", b"{", b"[]", b'{"format": 1}', b"\xff\xfe", b'{"format": 1, "key": "0", "packages": 3}']
+        "damage",
+        [
+            b"{",
+            *(
+                pytest.param(damage, marks=pytest.mark.slow)
+                for damage in (b"", b"[]", b'{"format": 1}', b"\xff\xfe", b'{"format": 1, "key": "0", "packages": 3}')
+            ),
+        ],
     )
     def test_is_done_anew_when_the_record_is_damaged(self, place: Place, shelf: Shelf, damage: bytes) -> None:
         shelf.wheel("shelf-one", "1.0")
@@ -469,7 +478,7 @@ class TestAddresses:
         ready = place.prepare(recipe)
         assert (ready.how, self.version(ready)) == ("built", "two")
 
-    @pytest.mark.parametrize("ref", ["", "@main", "@v1"])
+    @pytest.mark.parametrize("ref", ["@v1", *(pytest.param(ref, marks=pytest.mark.slow) for ref in ("", "@main"))])
     def test_of_a_repository_are_built_anew_when_it_has_moved(self, place: Place, tmp_path: Path, ref: str) -> None:
         repository = tmp_path / "repository"
         address = self.package(repository, "one")
@@ -525,6 +534,7 @@ class TestSeveralAtOnce:
         assert "Building it with uv" not in second_log.read_text()
         assert "somebody else has built it" in second_log.read_text()
 
+    @pytest.mark.slow
     def test_waiting_for_somebody_else_can_be_cancelled(
         self, place: Place, shelf: Shelf, wait_until: WaitUntil
     ) -> None:
@@ -538,6 +548,7 @@ class TestSeveralAtOnce:
             shelf.go.touch()
         assert first.communicate(timeout=60)[0].strip() == "built"
 
+    @pytest.mark.slow
     def test_a_builder_killed_in_mid_build_leaves_nothing_that_is_used(
         self, place: Place, shelf: Shelf, wait_until: WaitUntil
     ) -> None:
@@ -561,6 +572,7 @@ class TestSeveralAtOnce:
 
 
 class TestCancelling:
+    @pytest.mark.slow
     def test_in_mid_build_ends_the_builder_at_once_and_leaves_nothing(
         self, place: Place, shelf: Shelf, wait_until: WaitUntil
     ) -> None:
@@ -606,6 +618,7 @@ class TestWhatCannotBeBuilt:
         assert "WARNING" not in place.log
         assert place.folders == []
 
+    @pytest.mark.slow
     def test_the_registry_does_not_know_it_either_and_says_so_within_a_minute(self, place: Place) -> None:
         settings = BuildSettings()
         started = time.monotonic()
@@ -686,6 +699,7 @@ class TestPinsThatNoLongerInstall:
         assert ready.packages == ("shelf-old==1.5", "shelf-win==1.5")
         assert len(ready.warnings) == 2
 
+    @pytest.mark.slow
     def test_other_pins_are_left_alone(self, place: Place, shelf: Shelf) -> None:
         shelf.broken("shelfold", "1.0")
         shelf.wheel("shelfold", "2.0")
@@ -698,7 +712,7 @@ class TestPinsThatNoLongerInstall:
         with pytest.raises(EnvironmentBuildException, match="no longer installs on this Python"):
             place.prepare(Recipe(pip=("shelfold==1.0",)))
 
-    @pytest.mark.parametrize("kind", ["source", "wheel"])
+    @pytest.mark.parametrize("kind", ["source", pytest.param("wheel", marks=pytest.mark.slow)])
     def test_so_is_a_pin_whose_dependency_no_longer_installs(self, place: Place, shelf: Shelf, kind: str) -> None:
         if kind == "source":
             shelf.broken("shelfold", "1.0")
@@ -709,6 +723,7 @@ class TestPinsThatNoLongerInstall:
         shelf.wheel("shelf-main", "2.0", metadata=["Requires-Dist: shelfold"])
         assert self.relaxed(place, "shelf-main==1.0").packages == ("shelf-main==2.0", "shelfold==2.0")
 
+    @pytest.mark.slow
     def test_what_no_pin_of_the_user_asks_for_is_not_relaxed(self, place: Place, shelf: Shelf) -> None:
         shelf.broken("shelfold", "1.0")
         shelf.wheel("shelfold", "2.0")
@@ -839,6 +854,7 @@ def test_the_record_names_what_was_asked_for_and_what_was_installed(place: Place
     assert os.access(ready.python, os.X_OK)
 
 
+@pytest.mark.slow
 def test_a_small_package_comes_from_the_registry(place: Place) -> None:
     settings = BuildSettings()
     try:

@@ -23,9 +23,10 @@ from traindock.runtime import script_host
 BOOTSTRAP = Path(script_host.__file__).with_name("bootstrap.py")
 PYTHONS = [
     sys.executable,
+    str(Path.home() / ".pyenv/versions/3.8.18/bin/python"),
     *(
-        str(Path.home() / f".pyenv/versions/{version}/bin/python")
-        for version in ("3.8.18", "3.9.18", "3.10.13", "3.12.1", "3.13.0")
+        pytest.param(str(Path.home() / f".pyenv/versions/{version}/bin/python"), marks=pytest.mark.slow)
+        for version in ("3.9.18", "3.10.13", "3.12.1", "3.13.0")
     ),
 ]
 

@@ -27,7 +27,11 @@ from traindock.runtime import job_process, supervisor
 LAUNCHER = Path(supervisor.__file__).with_name("launcher.py")
 PYTHONS = [
     sys.executable,
-    *(str(Path.home() / f".pyenv/versions/{version}/bin/python") for version in ("3.8.18", "3.10.13", "3.13.0")),
+    str(Path.home() / ".pyenv/versions/3.8.18/bin/python"),
+    *(
+        pytest.param(str(Path.home() / f".pyenv/versions/{version}/bin/python"), marks=pytest.mark.slow)
+        for version in ("3.10.13", "3.13.0")
+    ),
 ]
 linux = pytest.mark.skipif(sys.platform != "linux", reason="what it describes is promised on Linux only")
 
@@ -491,7 +495,9 @@ print("ready")
 
 
 @linux
-@pytest.mark.parametrize("how", ["canceled", "ended by itself", "crashed"])
+@pytest.mark.parametrize(
+    "how", ["canceled", *(pytest.param(how, marks=pytest.mark.slow) for how in ("ended by itself", "crashed"))]
+)
 def test_no_process_of_a_job_outlives_it(script: Callable[..., Job], how: str) -> None:
     last = {"canceled": "time.sleep(60)", "ended by itself": "", "crashed": "os.kill(os.getpid(), 9)"}[how]
     running = script(FAMILY + last, grace_seconds=1.0)

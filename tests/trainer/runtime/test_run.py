@@ -364,6 +364,7 @@ class TestValues:
         assert found == stored
         assert type(found) is type(stored)
 
+    @pytest.mark.slow
     def test_tensors(self, either: Run) -> None:
         torch = pytest.importorskip("torch")
         either.log("x", torch.tensor(0.5, requires_grad=True))
@@ -447,6 +448,7 @@ class TestValues:
         either.log_list("column", frame["a"])
         assert either.get_metrics() == {"x": {"a": [1, 2], "b": [0.5, 1.5]}, "column": [1, 2]}
 
+    @pytest.mark.slow
     def test_a_tensor_without_data(self, either: Run) -> None:
         torch = pytest.importorskip("torch")
         for call, value in (

@@ -202,9 +202,9 @@ def test_a_lost_index_comes_back_by_itself(workspace: Workspace, publish: Publis
 
 @pytest.mark.parametrize("damage", ["garbage", "hole", "foreign"])
 def test_a_damaged_index_is_set_aside_and_rebuilt(workspace: Workspace, publish: Publish, damage: str) -> None:
-    for number in range(50):
+    for number in range(15):
         publish(f"run-{number}", *WHOLE_LIFE)
-    assert len(ids(workspace)) == 50
+    assert len(ids(workspace)) == 15
     workspace.index.close()
     file = workspace.layout.index
     for side in ("-wal", "-shm"):
@@ -222,7 +222,7 @@ def test_a_damaged_index_is_set_aside_and_rebuilt(workspace: Workspace, publish:
         connection.close()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert len(ids(workspace)) == 50
+        assert len(ids(workspace)) == 15
     assert list(workspace.layout.root.glob("index.damaged-*")), "the damaged file is kept for whoever wants to know"
 
 
