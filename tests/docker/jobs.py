@@ -15,11 +15,21 @@ import psutil
 import pytest
 from tests.conftest import dispatcher_of, processes_of, wait_for
 
-from traindock import Environment, Experiment, Run, ScriptRunConfig, Workspace
+from traindock import Environment, Experiment, Run, ScriptRunConfig, State, Workspace
 from traindock.compute.docker.naming import RUN, WORKSPACE
 from traindock.store import computes
 
 TARGET = "containers"
+
+#: The states of a run that completes.
+WHOLE_LIFE = [
+    State.NOT_STARTED,
+    State.PREPARING,
+    State.QUEUED,
+    State.RUNNING,
+    State.FINALIZING,
+    State.COMPLETED,
+]
 
 Submit = Callable[..., Run]
 

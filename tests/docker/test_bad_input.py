@@ -35,6 +35,19 @@ def submit(workspace: Workspace, engine_url: str, tmp_path: Path) -> Submit:
 # ------------------------------------------------------------------------------------- installing from a script
 
 
+@pytest.fixture
+def alpha(workspace: Workspace, shelf: Shelf) -> Environment:
+    """An environment with a package from a shelf, which is all that there is."""
+    shelf.wheel("alpha", "1.0")
+    text = workspace.layout.settings.read_text()
+    workspace.layout.settings.write_text(
+        text.partition("[packages]")[0] + f'[packages]\nfind_links = ["{shelf.folder}"]\noffline = true\n'
+    )
+    environment = Environment("alpha")
+    environment.python.conda_dependencies.add_pip_package("alpha")
+    return environment
+
+
 @pytest.mark.core
 @pytest.mark.parametrize(
     "call",
@@ -47,18 +60,9 @@ def submit(workspace: Workspace, engine_url: str, tmp_path: Path) -> Submit:
         "os.system('pip install left-pad'); [print(n) for n in range(30)]; sys.exit(3)",
     ],
 )
-def test_a_script_that_installs_packages_is_told_to_ask_for_them(
-    workspace: Workspace, submit: Submit, shelf: Shelf, call: str
-) -> None:
+def test_a_script_that_installs_packages_is_told_to_ask_for_them(submit: Submit, alpha: Environment, call: str) -> None:
     """The environment cannot be written to, and has no pip: others share it."""
-    shelf.wheel("alpha", "1.0")
-    text = workspace.layout.settings.read_text()
-    workspace.layout.settings.write_text(
-        text.partition("[packages]")[0] + f'[packages]\nfind_links = ["{shelf.folder}"]\noffline = true\n'
-    )
-    environment = Environment("alpha")
-    environment.python.conda_dependencies.add_pip_package("alpha")
-    run = ended(submit(f"import os, subprocess, sys, alpha\n{call}", environment=environment))
+    run = ended(submit(f"import os, subprocess, sys, alpha\n{call}", environment=alpha))
     assert run.record.reason is Reason.EXITED_NONZERO, run.get_details()
     with pytest.raises(ActivityFailedException) as caught:
         run.wait_for_completion()
@@ -76,18 +80,11 @@ def test_a_command_that_installs_packages_is_told_the_same(submit: Submit, tmp_p
 
 
 def test_the_environment_cannot_be_written_to_and_the_next_run_finds_it_whole(
-    workspace: Workspace, submit: Submit, shelf: Shelf
+    submit: Submit, alpha: Environment
 ) -> None:
-    shelf.wheel("alpha", "1.0")
-    text = workspace.layout.settings.read_text()
-    workspace.layout.settings.write_text(
-        text.partition("[packages]")[0] + f'[packages]\nfind_links = ["{shelf.folder}"]\noffline = true\n'
-    )
-    environment = Environment("alpha")
-    environment.python.conda_dependencies.add_pip_package("alpha")
-    first = ended(submit("import alpha; open(alpha.__file__, 'a').write('broken')", environment=environment))
+    first = ended(submit("import alpha; open(alpha.__file__, 'a').write('broken')", environment=alpha))
     assert "Read-only file system" in first.record.detail
-    assert stdout_of(ended(submit("import alpha; print(alpha.version)", environment=environment))) == "1.0\n"
+    assert stdout_of(ended(submit("import alpha; print(alpha.version)", environment=alpha))) == "1.0\n"
 
 
 def test_what_a_script_installs_for_its_user_is_gone_with_its_container(submit: Submit) -> None:

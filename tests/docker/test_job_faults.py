@@ -136,6 +136,12 @@ def test_a_container_of_another_by_the_same_name_is_named_and_left_alone(
         foreign.remove(force=True)
 
 
+def replace_base(workspace: Workspace, old: str, new: str) -> None:
+    """Let runs of the workspace take another image for their base."""
+    text = workspace.layout.settings.read_text()
+    workspace.layout.settings.write_text(text.replace(f'"{old}"', f'"{new}"'))
+
+
 def test_an_image_that_was_removed_before_the_launch_is_looked_for_once_more(
     workspace: Workspace,
     engine: docker.DockerClient,
@@ -148,8 +154,7 @@ def test_an_image_that_was_removed_before_the_launch_is_looked_for_once_more(
     add_target(workspace, engine_url)
     name = f"traindock-test/vanishing:{os.urandom(4).hex()}"
     first = labelled(engine, base_image, name, "first")
-    text = workspace.layout.settings.read_text().replace(f'"{base_image}"', f'"{name}"')
-    workspace.layout.settings.write_text(text)
+    replace_base(workspace, base_image, name)
     run = stopped_before_launch(submitter(workspace, tmp_path), monkeypatch, tmp_path)
     second = labelled(engine, base_image, name, "second")
     engine.images.remove(first, force=True)
@@ -175,8 +180,7 @@ def test_an_image_that_was_removed_and_that_nobody_can_have_again_is_named(
     add_target(workspace, engine_url)
     name = f"localhost/traindock-test/vanishing:{os.urandom(4).hex()}"
     image = labelled(engine, base_image, name, "only")
-    text = workspace.layout.settings.read_text().replace(f'"{base_image}"', f'"{name}"')
-    workspace.layout.settings.write_text(text)
+    replace_base(workspace, base_image, name)
     run = stopped_before_launch(submitter(workspace, tmp_path), monkeypatch, tmp_path)
     engine.images.remove(image, force=True)
     dispatcher_of(workspace).send_signal(signal.SIGCONT)

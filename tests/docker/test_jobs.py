@@ -11,7 +11,7 @@ from pathlib import Path
 import docker
 import pytest
 from tests.conftest import wait_for
-from tests.docker.jobs import Submit, add_target, as_it_is, container_of, ended, stdout_of, submitter
+from tests.docker.jobs import WHOLE_LIFE, Submit, add_target, as_it_is, container_of, ended, stdout_of, submitter
 
 from traindock import ActivityFailedException, Model, State, Workspace
 from traindock.states import Reason
@@ -43,14 +43,7 @@ def test_a_script_goes_through_all_states_and_leaves_what_it_wrote(submit: Submi
             """
         )
     )
-    assert [change.state for change in run.record.history] == [
-        State.NOT_STARTED,
-        State.PREPARING,
-        State.QUEUED,
-        State.RUNNING,
-        State.FINALIZING,
-        State.COMPLETED,
-    ], run.get_details()
+    assert [change.state for change in run.record.history] == WHOLE_LIFE, run.get_details()
     assert list(run.metrics.values("loss")) == [1 / (step + 1) for step in range(5)]
     assert run.tags == {"kind": "contained"}
     assert {"outputs/deep/model.bin", "logs/own.txt", "notes/report.txt"} <= set(run.get_file_names())

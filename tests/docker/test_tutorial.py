@@ -14,9 +14,9 @@ import nbformat
 import pytest
 from tests.conftest import REPOSITORY, wait_for
 from tests.docker.conftest import lacking
-from tests.docker.jobs import container_of
+from tests.docker.jobs import WHOLE_LIFE, container_of
 
-from traindock import ComputeTarget, DockerCompute, Experiment, Model, State, Workspace
+from traindock import ComputeTarget, DockerCompute, Experiment, Model, Workspace
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 NAME = "train_and_register_pytorch.ipynb"
@@ -68,14 +68,7 @@ def test_the_notebook_trains_in_a_container_and_registers_the_model(
     assert isinstance(ComputeTarget(workspace, "gpucluster"), DockerCompute)
 
     (run,) = Experiment(workspace, "pytorch-hymenoptera").get_runs()
-    assert [change.state for change in run.record.history] == [
-        State.NOT_STARTED,
-        State.PREPARING,
-        State.QUEUED,
-        State.RUNNING,
-        State.FINALIZING,
-        State.COMPLETED,
-    ]
+    assert [change.state for change in run.record.history] == WHOLE_LIFE
     plan = json.loads((run.path / "plan.json").read_text())
     assert plan["kind"] == "docker"
     mounts = {mount["Target"]: mount["ReadOnly"] for mount in plan["request"]["body"]["HostConfig"]["Mounts"]}

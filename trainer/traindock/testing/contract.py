@@ -50,6 +50,14 @@ AT_ONCE = 2.0
 MakeJob = Callable[..., Job]
 
 _SLEEPER = "import time; print('started'); time.sleep(600)"
+_WAITER = """
+import os, time
+print("started")
+open("outputs/started", "w").close()
+while not os.path.exists("outputs/go"):
+    time.sleep(0.01)
+print("ended")
+"""
 
 
 class BackendContract:
@@ -124,15 +132,7 @@ class BackendContract:
         self, backend: Backend, make_job: MakeJob
     ) -> None:
         """By three processes at once, again while it runs, and again after it has ended."""
-        job = make_job(
-            """
-            import os, time
-            print("started")
-            open("outputs/started", "w").close()
-            while not os.path.exists("outputs/go"):
-                time.sleep(0.01)
-            """
-        )
+        job = make_job(_WAITER)
         plan = _prepared(backend, job)
         launchers = [_elsewhere(_launch, backend, job, plan) for _ in range(3)]
         for launcher in launchers:
@@ -147,21 +147,13 @@ class BackendContract:
         backend.launch(job, plan)
         backend.follow(job, lambda: None)
         assert (job.layout.outputs / "started").exists(), "a launch after the end took away what the job left"
-        assert _stdout(job) == "started\n"
+        assert _stdout(job) == "started\nended\n"
 
     def test_promise_3_a_job_does_not_depend_on_the_process_that_launched_it(
         self, backend: Backend, make_job: MakeJob
     ) -> None:
         """It is killed as soon as it has launched."""
-        job = make_job(
-            """
-            import os, time
-            print("started")
-            while not os.path.exists("outputs/go"):
-                time.sleep(0.01)
-            print("ended")
-            """
-        )
+        job = make_job(_WAITER)
         plan = _prepared(backend, job)
         launcher = _elsewhere(_launch_and_stay, backend, job, plan)
         _wait_for(lambda: _stdout(job) == "started\n", "the script")
@@ -373,14 +365,7 @@ class BackendContract:
         self, backend: Backend, make_job: MakeJob
     ) -> None:
         """Neither a run that is not over, nor one of another workspace."""
-        job = make_job(
-            """
-            import os, time
-            print("started")
-            while not os.path.exists("outputs/go"):
-                time.sleep(0.01)
-            """
-        )
+        job = make_job(_WAITER)
         backend.launch(job, _prepared(backend, job))
         _wait_for(lambda: _stdout(job) == "started\n", "the script")
         backend.sweep(str(job.facts["workspace_id"]), lambda run_id: False)
