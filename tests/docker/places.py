@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from traindock.compute.docker.engine import connect
 from traindock.compute.docker.probe import probe
@@ -22,7 +25,7 @@ from traindock.images.containers.environments import (
     prepare,
 )
 from traindock.images.recipe import Recipe
-from traindock.images.uv import BuildSettings
+from traindock.images.uv import BuildCanceled, BuildSettings
 from traindock.store.layout import WorkspaceLayout
 
 if TYPE_CHECKING:
@@ -86,6 +89,20 @@ class Place:
         return prepare(
             recipe, **self._options(form, settings, base), owner=owner, log=self.log_file, cancelled=cancelled
         )
+
+    def seconds_until_canceled(self, form: str) -> float:
+        """Cancel a build that would take a minute, once it is at work; return how long it took to end."""
+        self.shelf.source("slow", "1.0", "time.sleep(60)\nreturn _wheel(folder, 'slow', '1.0')")
+        asked: list[float] = []
+
+        def cancelled() -> bool:
+            if "Building slow" in self.log:
+                asked.append(time.monotonic())
+            return bool(asked)
+
+        with pytest.raises(BuildCanceled):
+            self.prepare(Recipe(pip=("slow",)), form, cancelled=cancelled)
+        return time.monotonic() - asked[0]
 
     @property
     def log(self) -> str:
