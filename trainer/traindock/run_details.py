@@ -20,7 +20,7 @@ from traindock.store import events, run_files, submitter
 from traindock.store.layout import RunLayout
 from traindock.store.metrics import MetricReader
 from traindock.store.run_records import RunRecord
-from traindock.store.sealing import read_sealed
+from traindock.store.sealed_files import read_sealed
 from traindock.store.signing import Signature
 
 if TYPE_CHECKING:

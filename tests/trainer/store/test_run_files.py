@@ -16,7 +16,8 @@ from traindock.runtime.links import MOST_LINKED, TOO_MANY
 from traindock.store import run_files
 from traindock.store.blobs import BlobStore
 from traindock.store.layout import RunLayout
-from traindock.store.sealing import read_sealed, seal
+from traindock.store.sealed_files import read_sealed
+from traindock.store.sealing import seal
 
 
 @pytest.fixture

@@ -13,7 +13,9 @@ import pytest
 from traindock.errors import StoreException
 from traindock.store.blobs import BlobStore
 from traindock.store.layout import RunLayout
-from traindock.store.sealing import is_open_for_writing, read_sealed, seal, verify_sealed
+from traindock.store.open_files import is_open_for_writing
+from traindock.store.sealed_files import read_sealed, verify_sealed
+from traindock.store.sealing import seal
 
 
 @pytest.fixture
@@ -365,7 +367,7 @@ class TestVerifying:
         return run
 
     def test_an_untouched_file_is_not_read(self, sealed, monkeypatch):
-        import traindock.store.sealing as module
+        import traindock.store.sealed_files as module
 
         monkeypatch.setattr(module, "pump", None)
         for name in ("outputs/model.pt", "outputs/same.pt"):

@@ -13,7 +13,8 @@ from traindock.errors import StoreException
 from traindock.store.blobs import BlobStore
 from traindock.store.copying import may_pass
 from traindock.store.layout import RunLayout
-from traindock.store.sealing import SealedFiles, seal
+from traindock.store.sealed_files import SealedFiles
+from traindock.store.sealing import seal
 
 
 def make_run(root: Path) -> RunLayout:

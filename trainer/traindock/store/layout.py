@@ -85,7 +85,7 @@ class RunLayout:
 
     @property
     def sealed_json(self) -> Path:
-        """Names, sizes and hashes of the sealed files, see ``store.sealing``."""
+        """Names, sizes and hashes of the sealed files, see ``store.sealed_files``."""
         return self.root / "sealed.json"
 
     @property

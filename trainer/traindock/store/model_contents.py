@@ -18,7 +18,7 @@ from traindock.store import run_files
 from traindock.store.blobs import BlobStore, FileRecord
 from traindock.store.copying import is_temporary, open_regular, storage_error, temporary_name
 from traindock.store.layout import RunLayout, WorkspaceLayout
-from traindock.store.sealing import read_sealed, verify_sealed
+from traindock.store.sealed_files import read_sealed, verify_sealed
 
 _READS: Final = 3
 _LISTED: Final = 50

@@ -27,7 +27,8 @@ from traindock.runtime.links import LinkedFolder, LinkOut
 from traindock.store.child_folders import present
 from traindock.store.copying import BLOCK, copy_checked, open_regular, storage_error, temporary_name, write_all
 from traindock.store.layout import RunLayout
-from traindock.store.sealing import UNFINISHED, output_links, read_sealed
+from traindock.store.sealed_files import read_sealed
+from traindock.store.sealing import UNFINISHED, output_links
 
 _LISTED: Final = 50
 #: Sealing moves folders; a file that was looked for just then is found at its new place.

@@ -11,82 +11,28 @@ that has it is sealed, and sealing one that was interrupted anywhere, again, giv
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import json
 import os
 import shutil
-import signal
 import stat
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from traindock.errors import StoreException
 from traindock.runtime.links import LinkedFolder
 from traindock.store.blobs import BlobStore
-from traindock.store.copying import may_pass, open_regular, pump, storage_error
+from traindock.store.copying import may_pass, storage_error
 from traindock.store.files import canonical_json, sync_folder, write_atomic
 from traindock.store.layout import RunLayout
+from traindock.store.open_files import is_open_for_writing
+from traindock.store.sealed_files import SealedFile, SealedFiles, read_sealed
 
 #: Names that the API gives to other files than the ones below ``uploads/``.
 _RESERVED: Final = ("outputs/", "logs/")
 #: Start of the names of files that a job had not finished writing.
 UNFINISHED: Final = ".traindock-"
-
-
-@dataclass(frozen=True, slots=True)
-class SealedFile:
-    """A file that will not change any more.
-
-    Attributes:
-        sha256: hex.
-        size: in bytes.
-        mode: 0o755 if the script made it executable, else 0o644; on disk it is read-only.
-        ctime_ns: change time of the file in the run's folder, which any change of its content would move.
-        inode: likewise.
-    """
-
-    sha256: str
-    size: int
-    mode: int
-    ctime_ns: int
-    inode: int
-
-
-@dataclass(frozen=True, slots=True)
-class SealedFiles:
-    """The sealed files of a run by name, and what could not be sealed: ``{"name", "why"}`` each, why as a clause."""
-
-    files: Mapping[str, SealedFile]
-    left_out: tuple[Mapping[str, str], ...] = ()
-
-
-def read_sealed(run: RunLayout) -> SealedFiles | None:
-    """Return what sealing recorded, or None while the run is not sealed.
-
-    Raises:
-        StoreException: the record is damaged.
-    """
-    try:
-        document = json.loads(run.sealed_json.read_bytes())
-        if document["format"] != 1:
-            raise StoreException(
-                f"{run.sealed_json} has format {document['format']}, and this Traindock knows 1: update Traindock."
-            )
-        files = {name: SealedFile(**entry) for name, entry in document["files"].items()}
-        return SealedFiles(files, tuple(document["left_out"]))
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StoreException(f"{run.sealed_json} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise StoreException(
-            f"{run.sealed_json} is damaged ({error}). Restore it from a backup; or delete it: the run's files are "
-            "then sealed again as they are now."
-        ) from error
 
 
 def seal(run: RunLayout, blobs: BlobStore, *, reached: Callable[[str], None] = lambda step: None) -> SealedFiles:
@@ -109,47 +55,6 @@ def seal(run: RunLayout, blobs: BlobStore, *, reached: Callable[[str], None] = l
         return _Sealing(run, blobs, reached).perform()
     except OSError as error:
         raise storage_error(error, f"seal {run.root}") from error
-
-
-def verify_sealed(run: RunLayout, name: str, expected: SealedFile) -> str:
-    """Return the SHA-256 of a sealed file after making sure, as quickly as can be, that it still has it.
-
-    Size, change time and inode tell; only where they differ is the content read.
-
-    Args:
-        run: a sealed run.
-        name: such as ``outputs/model.pt``.
-        expected: what the run's record says of it.
-
-    Raises:
-        StoreException: the file is gone, or its content was changed after the run was sealed.
-    """
-    path = sealed_path(run, name)
-    try:
-        found = os.lstat(path)
-        if (found.st_size, found.st_ctime_ns, found.st_ino) == (expected.size, expected.ctime_ns, expected.inode):
-            return expected.sha256
-        descriptor = open_regular(path)
-        try:
-            sha256, _size = pump(descriptor, None)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise StoreException(
-            f"{name!r} of run {run.root.name} is sealed but cannot be read: {path}: {error.strerror}. Its content "
-            f"may still be in the content store as blob {expected.sha256}."
-        ) from error
-    if sha256 != expected.sha256:
-        raise StoreException(
-            f"{name!r} of run {run.root.name} was changed after the run was sealed: {path} has SHA-256 {sha256}, "
-            f"and had {expected.sha256}. Restore it from a backup of the workspace."
-        )
-    return sha256
-
-
-def sealed_path(run: RunLayout, name: str) -> Path:
-    """Where a sealed file lies; ``name`` must come from :class:`SealedFiles`."""
-    return run.root / name if name.startswith("outputs/") else run.uploads / name
 
 
 class _Sealing:
@@ -405,47 +310,6 @@ def _read_notes(run: RunLayout) -> _Notes:
 def output_links(run: RunLayout, name: str, folder: Path) -> LinkedFolder:
     """Return a run's folder ``outputs`` or ``logs``, which lies at ``folder`` now, with its links understood."""
     return LinkedFolder(str(folder), str(run.root / name), str(run.work / name))
-
-
-def is_open_for_writing(path: Path) -> bool:
-    """Whether any process has a file open for writing; True where the system does not tell."""
-    if sys.platform != "linux":
-        return True
-    descriptor = open_regular(path)
-    try:
-        # Should somebody open the file while the lease is held, the kernel tells the holder by SIGIO, which would
-        # end the process; SIGURG is ignored unless asked for.
-        fcntl.fcntl(descriptor, fcntl.F_SETSIG, signal.SIGURG)
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_RDLCK)
-    except BlockingIOError:
-        return True
-    except OSError:  # no leases on this file system, or somebody else's file
-        return _has_writer_in_proc(os.fstat(descriptor))
-    else:
-        fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
-        return False
-    finally:
-        os.close(descriptor)
-
-
-def _has_writer_in_proc(file: os.stat_result) -> bool:
-    """Look through the open files of all processes that may be looked into."""
-    for process in Path("/proc").glob("[0-9]*/fd"):
-        try:
-            descriptors = list(process.iterdir())
-        except OSError:
-            continue
-        for descriptor in descriptors:
-            try:
-                if not os.path.samestat(descriptor.stat(), file):
-                    continue
-                info = (process.parent / "fdinfo" / descriptor.name).read_text()
-            except OSError:
-                continue
-            flags = next((line.split()[1] for line in info.splitlines() if line.startswith("flags:")), "0")
-            if int(flags, 8) & os.O_ACCMODE != os.O_RDONLY:
-                return True
-    return False
 
 
 def _identity(path: Path) -> tuple[int, int]:
