@@ -23,7 +23,7 @@ from traindock.errors import (
 )
 from traindock.model import Model
 from traindock.store import blobs as blobs_module
-from traindock.store import events, model_contents, sealing
+from traindock.store import events, model_contents, sealed_files
 from traindock.store.blobs import BlobStore
 from traindock.store.layout import RunLayout, WorkspaceLayout
 from traindock.store.sealing import seal
@@ -151,7 +151,7 @@ class TestFromRun:
     def test_of_a_sealed_run_no_byte_is_read_or_written(self, run, ws, monkeypatch):
         run.seal()
         before = sorted(str(p) for p in ws.layout.blobs.rglob("*"))
-        for module, name in ((sealing, "pump"), (blobs_module, "pump"), (blobs_module, "write_all")):
+        for module, name in ((sealed_files, "pump"), (blobs_module, "pump"), (blobs_module, "write_all")):
             monkeypatch.setattr(module, name, None)
         Model.register_from_run(run, "pt-dnn", "outputs/")
         assert sorted(str(p) for p in ws.layout.blobs.rglob("*")) == before

@@ -11,13 +11,11 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from traindock.errors import ImageNotFoundException, UserErrorException
-from traindock.images import addresses, frameworks, pythons
-from traindock.images.conda import Translation, translate
 from traindock.images.containers import image_pythons, layers, volumes
-from traindock.images.containers.bases import Base, BaseAsked, base_asked
+from traindock.images.containers.bases import Base, BaseAsked
 from traindock.images.containers.build_inputs import ImageBuild
 from traindock.images.containers.engine_memory import EngineMemory
 from traindock.images.containers.engine_work import remove_left_behind
@@ -27,8 +25,7 @@ from traindock.images.containers.image_pythons import ImagePython
 from traindock.images.containers.plans import ContainerEnvironment, ContainerPlan
 from traindock.images.containers.shared_images import SharedImages
 from traindock.images.containers.sources import sources_in_container
-from traindock.images.interpreters import probe
-from traindock.images.pythons import PythonWanted
+from traindock.images.containers.wanted import Wanted
 from traindock.images.recipe import Recipe
 from traindock.images.uv import BuildCanceled, BuildLog, BuildSettings
 from traindock.images.venvs import describe
@@ -45,21 +42,6 @@ __all__ = [
 ]
 
 _PROXIES: Final = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """What a recipe asks for, before anything is known of an image."""
-
-    recipe: Recipe
-    want: PythonWanted
-    translation: Translation
-    requirements: tuple[str, ...]
-    contents: Mapping[str, str]
-    notices: tuple[str, ...]
-    bases: tuple[BaseAsked, ...]
-    form: Literal["volume", "image"]
-    registry: str
 
 
 def plan(
@@ -85,17 +67,15 @@ def plan(
         EnvironmentBuildException: the base image has no Python that will do.
         UserErrorException: no Python will do, or packages that cannot be had in a container.
     """
-    wanted = _wanted(recipe, environments, settings, docker, caller)
+    wanted = Wanted.of(recipe, environments, settings, docker, caller)
     memory = EngineMemory(environments, engine, writes=settings is not None)
-    asked, base, missing = _look(wanted, engine, memory)
+    asked, base, missing = wanted.look(engine, memory)
     if base is None:
-        return ContainerPlan("build", "", missing, wanted.form, asked.words, warnings=_warnings(wanted))
+        return ContainerPlan("build", "", missing, wanted.form, asked.words, warnings=wanted.warnings)
     python = image_pythons.known(memory, base.id, recipe.interpreter)
     if python is None:
         why = f"{base.name} was not looked into yet"
-        return ContainerPlan(
-            "build", "", why, wanted.form, asked.words, base.id, base.digest, warnings=_warnings(wanted)
-        )
+        return ContainerPlan("build", "", why, wanted.form, asked.words, base.id, base.digest, warnings=wanted.warnings)
     return _with_python(wanted, engine, memory, base, python)
 
 
@@ -134,7 +114,7 @@ def prepare(
         try:
             asked = describe(recipe, "the image's Python")
             out.say(f"Looking for an environment for containers with {asked}")
-            wanted = _wanted(recipe, environments, settings, docker, caller)
+            wanted = Wanted.of(recipe, environments, settings, docker, caller)
             made = _Preparation(wanted, engine, environments, settings, docker, owner, out, cancelled).run()
         except BuildCanceled:
             out.say("Canceled; nothing half-built is ever used.")
@@ -154,58 +134,8 @@ def forget(environments: Path, engine: ContainerEngine, key: str) -> None:
     volumes.forget(engine, EngineMemory(environments, engine), key)
 
 
-def _wanted(
-    recipe: Recipe, environments: Path, settings: BuildSettings | None, docker: DockerWishes, caller: str
-) -> _Wanted:
-    translation = translate(recipe.conda)
-    want = pythons.wanted(recipe, translation.pip, translation.python)
-    mine = probe(caller, environments / ".interpreters", remember=settings is not None)
-    contents, notices = addresses.contents(
-        recipe.pip,
-        environments / ".addresses",
-        settings.environment() if settings else None,
-        offline=settings is not None and settings.offline,
-    )
-    names = [docker.base_image.replace("{python}", version) for version in _versions(want, mine.minor[1])]
-    if recipe.container is not None and (recipe.container.image or recipe.container.dockerfile is not None):
-        names = names[:1]
-    bases = tuple(base_asked(recipe.container, name, recipe.built_after) for name in dict.fromkeys(names))
-    form: Literal["volume", "image"] = "image" if docker.makes_images else "volume"
-    requirements = frameworks.requirements_of(recipe, translation.pip)
-    return _Wanted(recipe, want, translation, requirements, contents, notices, bases, form, docker.registry)
-
-
-def _versions(want: PythonWanted, mine: int) -> list[str]:
-    """Versions for the default base image: the release that is asked for, else the line nearest to the submitter's."""
-    exact = [v for s in want.specifier if s.operator == "==" and (v := s.version).count(".") == 2 and "*" not in v]
-    minor = min(want.minors, key=lambda each: (abs(each - mine), -each))
-    return [*exact, f"3.{minor}"]
-
-
-def _look(wanted: _Wanted, engine: ContainerEngine, memory: EngineMemory) -> tuple[BaseAsked, Base | None, str]:
-    """The first of the bases that is there; else the one to get, and why it is missing."""
-    answers = [(asked, *asked.look(engine, memory)) for asked in wanted.bases]
-    there = next((answer for answer in answers if answer[1] is not None), None)
-    return there or answers[0]
-
-
-def _warnings(wanted: _Wanted) -> tuple[str, ...]:
-    # where conda makes the environment, nothing is taken from PyPI in its place
-    translated = () if wanted.translation.unknown else wanted.translation.notices
-    return (*wanted.recipe.notices, *wanted.want.warnings, *translated, *wanted.notices)
-
-
-def _python_request(wanted: _Wanted, python: ImagePython) -> tuple[str, str | None, tuple[str, ...]]:
-    """What to build upon, as ``uv venv --python`` takes it; its part of the key; and what is changed by that."""
-    attempts = [each for each in (wanted.want, wanted.want.relaxed) if each is not None]
-    for attempt in attempts:
-        if attempt.allows(python.version):
-            return python.path, None, attempt.warnings[len(wanted.want.warnings) :]
-    return str(wanted.want.specifier), str(wanted.want.specifier), ()
-
-
 def _with_python(
-    wanted: _Wanted, engine: ContainerEngine, memory: EngineMemory, base: Base, python: ImagePython
+    wanted: Wanted, engine: ContainerEngine, memory: EngineMemory, base: Base, python: ImagePython
 ) -> ContainerPlan:
     """The plan, where the base and its Python are known."""
     image_pythons.check_runs_jobs(python, base.name)
@@ -221,9 +151,9 @@ def _with_python(
         why = f"{python.path} of {base.name} is used as it is (user_managed)"
         key = recipe.key(base=base.id)
         return ContainerPlan("user_managed", key, why, **facts, **as_it_is, warnings=recipe.notices)
-    request, version, changed = _python_request(wanted, python)
+    request, version, changed = wanted.python_request(python)
     key = replace(recipe, python=version).key(wanted.contents, base.id)
-    warnings = (*_warnings(wanted), *changed)
+    warnings = (*wanted.warnings, *changed)
     if wanted.translation.unknown:
         if not python.conda:
             raise UserErrorException(conda_missing(wanted.translation.unknown, base.name))
@@ -245,7 +175,7 @@ def _with_python(
 
 
 def _in_volume(
-    wanted: _Wanted,
+    wanted: Wanted,
     engine: ContainerEngine,
     memory: EngineMemory,
     base: Base,
@@ -264,7 +194,7 @@ def _in_volume(
 
 
 def _in_image(
-    wanted: _Wanted,
+    wanted: Wanted,
     engine: ContainerEngine,
     memory: EngineMemory,
     base: Base,
@@ -283,7 +213,7 @@ def _in_image(
     return ContainerPlan("cached", key, why, **facts, image=found.id, **values)
 
 
-def _environment(python: str, base: Base, record: Mapping[str, Any], wanted: _Wanted) -> dict[str, Any]:
+def _environment(python: str, base: Base, record: Mapping[str, Any], wanted: Wanted) -> dict[str, Any]:
     """The part of a plan that tells of a virtual environment."""
     folder = python.removesuffix("/bin/python")
     return {
@@ -298,7 +228,7 @@ def _environment(python: str, base: Base, record: Mapping[str, Any], wanted: _Wa
 class _Preparation:
     """One call of :func:`prepare`."""
 
-    wanted: _Wanted
+    wanted: Wanted
     engine: ContainerEngine
     environments: Path
     settings: BuildSettings
@@ -358,7 +288,7 @@ class _Preparation:
 
     def _base(self, memory: EngineMemory, shared: SharedImages) -> tuple[BaseAsked, Base]:
         """The base image; of an exact release that no registry has, another release of its line."""
-        asked, base, missing = _look(self.wanted, self.engine, memory)
+        asked, base, missing = self.wanted.look(self.engine, memory)
         if base is not None:
             return asked, base
         self.out.say(f"{missing}.")
@@ -387,7 +317,7 @@ class _Preparation:
             key=looked.key,
             base=base,
             python=python,
-            request=_python_request(self.wanted, python)[0],
+            request=self.wanted.python_request(python)[0],
             want=self.wanted.want,
             requirements=self.wanted.requirements,
             translation=self.wanted.translation,
