@@ -24,6 +24,7 @@ from traindock import (
     UserErrorException,
     Workspace,
     WorkspaceException,
+    workspace_finding,
 )
 from traindock.store.locations import Locations
 
@@ -301,6 +302,12 @@ class TestTheDefault:
         started = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(4)]
         said = [process.communicate(timeout=60)[0].splitlines()[-1] for process in started]
         assert len(set(said)) == 1
+
+    def test_one_that_another_process_made_while_this_one_looked_is_the_one_asked_for(self) -> None:
+        asked = [{"subscription_id": name, "resource_group": ""} for name in "ab"]
+        made = [workspace_finding.made("same", each) for each in asked]
+        assert [workspace_finding.made("same", each) for each in asked] == made
+        assert len(set(made)) == 2
 
     def test_processes_that_make_namesakes_at_once_get_what_they_asked_for(self) -> None:
         code = (

@@ -90,7 +90,9 @@ def made(name: str, strings: Mapping[str, str], **more: Any) -> Path:
     locations = Locations()
     for root in (locations.default(name), locations.other(name, strings)):
         if _is_one(root):
-            identity.load(root)  # one that is damaged is to be mended, not stepped around
+            record = identity.load(root)  # one that is damaged is to be mended, not stepped around
+            if record.name == name and all(getattr(record, key) == value for key, value in strings.items()):
+                return root
             continue
         try:
             identity.create(root, name, **strings, **more)
