@@ -411,6 +411,7 @@ class TestSecondTime:
         monkeypatch.setattr(module, "open_regular", None)
         assert take(source, layout=layout) == first
 
+    @pytest.mark.slow
     def test_two_thousand_unchanged_files_take_a_tenth_of_a_second(self, source, layout, settled):
         fill(source, *(f"pkg{i % 40}/m{i}.py" for i in range(2_000)))
         (source / ".gitignore").write_text("\n".join(f"*.ext{i}" for i in range(100)))

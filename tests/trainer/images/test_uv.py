@@ -77,6 +77,7 @@ def test_a_programs_words_and_exit_code_are_kept_and_its_secrets_are_not(tmp_pat
     assert (tmp_path / "log").read_text("utf-8") == "grün\n\ufffd https://***@c\nlast\n"
 
 
+@pytest.mark.slow
 def test_a_daemon_that_keeps_the_pipe_open_does_not_hold_up_the_build(tmp_path: Path) -> None:
     pid_file = tmp_path / "pid"
     code = (

@@ -371,6 +371,7 @@ class TestBuilding:
         assert "complete.json is damaged" in place.log
         assert place.prepare(recipe).how == "cached"
 
+    @pytest.mark.slow
     def test_is_done_anew_when_the_python_beneath_it_is_gone(self, place: Place, shelf: Shelf) -> None:
         shelf.wheel("shelf-one", "1.0")
         recipe = Recipe(pip=("shelf-one",))
@@ -436,6 +437,7 @@ class TestARebuild:
             ready = place.prepare(later)
             assert (ready.how, ready.python) == ("cached", second.python)
 
+    @pytest.mark.slow
     def test_that_fails_leaves_what_was_built_before(self, place: Place, shelf: Shelf) -> None:
         wheel = shelf.wheel("shelf-one", "1.0")
         recipe = Recipe(pip=("shelf-one",))

@@ -505,6 +505,7 @@ class TestImages:
         with pytest.raises(errors.UserErrorException, match="not a ndarray; a matplotlib figure is plot="):
             either.log_image("x", np.ones((2, 2)))
 
+    @pytest.mark.slow
     def test_matplotlib(self, job: Run, folder: Path) -> None:
         plt = pytest.importorskip("matplotlib.pyplot")
         plt.switch_backend("agg")

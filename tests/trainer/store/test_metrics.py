@@ -148,6 +148,7 @@ class TestWhole:
         assert columns["step"][2] == 3
         assert {len(column) for column in columns.values()} == {3}
 
+    @pytest.mark.slow
     def test_ten_thousand_names(self, run: JobRun, metrics: Path) -> None:
         for n in range(10_000):
             run.log(f"metric {n}", float(n))

@@ -115,6 +115,7 @@ class TestNames:
         assert any(entry["why"] == TOO_MANY for entry in read_sealed(run).left_out)
         assert "outputs/20/x" in run_files.list_files(run)
 
+    @pytest.mark.slow
     def test_a_script_that_turns_links_about_never_leads_out(self, run, tmp_path):
         write(tmp_path / "elsewhere/er.txt", b"secret")
         deep, link = run.work / "outputs/deep", run.work / "outputs/latest"

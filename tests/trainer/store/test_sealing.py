@@ -115,6 +115,7 @@ class TestSealing:
         seal(run, blobs)
         assert seen == [([sha(b"weights")], False)]
 
+    @pytest.mark.slow
     def test_thousands_of_files(self, run, blobs):
         for number in range(2_000):
             write(run.work / f"outputs/{number % 20}/{number}.txt", b"%d" % (number % 700))
