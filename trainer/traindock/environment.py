@@ -92,6 +92,8 @@ class Environment:
         self.docker = DockerSection()
         self.environment_variables: dict[str, str] = {}
         self.rebuild = False
+        # Of an image or a Dockerfile and nothing else, what is added later counts, though nobody says so.
+        self._as_it_is_unless_packages = False
 
     list = _Absent(_BY_FILE)
     register = _Absent(_BY_FILE)
@@ -223,7 +225,7 @@ class Environment:
         if pip_requirements is not None:
             return cls.from_pip_requirements(name, pip_requirements)
         made = cls(name)
-        made.python.user_managed_dependencies = True
+        made.python.user_managed_dependencies = made._as_it_is_unless_packages = True
         return made
 
     @classmethod
@@ -286,6 +288,7 @@ class Environment:
         made.docker = copy.deepcopy(self.docker)
         made.environment_variables = dict(self.environment_variables)
         made.rebuild = self.rebuild
+        made._as_it_is_unless_packages = self._as_it_is_unless_packages
         return made
 
     def to_recipe(self, framework: str | None = None) -> Recipe:
@@ -303,8 +306,8 @@ class Environment:
         path = self.python.interpreter_path
         interpreter = None if path is None else str(path)
         container = self.docker.to_container_base()
-        if self.python.user_managed_dependencies:
-            listed = [*packages.conda_packages, *packages.pip_packages]
+        listed = [*packages.conda_packages, *packages.pip_packages]
+        if self.python.user_managed_dependencies and not (self._as_it_is_unless_packages and listed):
             unused = [f"{', '.join(listed)} are not installed"] if listed else []
             unused += ["nothing is rebuilt"] if self.rebuild else []
             notice = tuple(f"{text}: the interpreter is used as it is" for text in unused)

@@ -13,8 +13,9 @@ from traindock.store.run_records import RunRecord
 _BY_REASON: Final[Mapping[Reason, str]] = {
     Reason.EXITED_NONZERO: "Mend the script and submit again; the run's outputs up to then were kept.",
     Reason.KILLED_BY_SIGNAL: "Look what sent the signal; if nobody did, the machine may have been short of memory.",
-    Reason.OUT_OF_MEMORY: "Use a smaller batch or model, fewer workers, or a machine with more memory.",
-    Reason.TIMED_OUT: "Raise max_run_duration_seconds, or let the script do less.",
+    Reason.OUT_OF_MEMORY: "Use a smaller batch or model or fewer workers, or give it more memory: what a node of the "
+    "compute target has (its update(memory=…), traindock computes update NAME --memory …), or a larger machine.",
+    Reason.TIMED_OUT: "Raise max_run_duration_seconds (--max-seconds), or let the script do less.",
     Reason.ENVIRONMENT_FAILED: "Mend what the text names of the environment; logs/build.txt has all that was tried.",
     Reason.LAUNCH_FAILED: "Mend what the text names and submit again.",
     Reason.NO_GPU: "Submit without GPUs (use_gpu=False, --gpu 0), or to a compute target with gpu='optional'.",

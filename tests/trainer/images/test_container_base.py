@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -168,6 +169,17 @@ class TestEnvironmentsOfImages:
         recipe = Environment.from_docker_image("e", "pytorch/pytorch:2.2.0").to_recipe()
         assert recipe.user_managed
         assert recipe.container == ContainerBase(image="pytorch/pytorch:2.2.0")
+
+    @pytest.mark.parametrize("make", [Environment.from_docker_image, Environment.from_dockerfile])
+    def test_packages_that_are_added_later_come_upon_it_too(self, make: Callable[[str, str], Environment]) -> None:
+        environment = make("e", "python:3.11" if make == Environment.from_docker_image else "FROM python:3.11\n")
+        assert environment.to_recipe().user_managed
+
+        environment.python.conda_dependencies.add_pip_package("six")
+
+        for one in (environment, environment.clone("f")):
+            recipe = one.to_recipe()
+            assert (recipe.user_managed, recipe.pip, recipe.notices) == (False, ("six",), ())
 
     def test_packages_come_upon_it(self, tmp_path: Path) -> None:
         (tmp_path / "requirements.txt").write_text("six\n")
