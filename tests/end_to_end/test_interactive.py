@@ -26,6 +26,7 @@ from traindock import (
     StoreException,
     UserErrorException,
     Workspace,
+    interactive,
 )
 from traindock.interactive import InteractiveRun
 from traindock.store.run_records import run_ids
@@ -412,6 +413,7 @@ class TestWhenProcessesDie:
     ) -> None:
         monkeypatch.setenv("TRAINDOCK_FAULT", f"dispatcher.{point}:kill")
         monkeypatch.setenv("TRAINDOCK_FAULT_ONCE", str(tmp_path / "hit"))
+        monkeypatch.setattr(interactive, "_END_SECONDS", 1.0)  # nobody starts the next one as long as the block ends
         Path("outputs").mkdir()
         Path("outputs/model.pt").write_text("weights")
         with experiment.start_logging() as run:
