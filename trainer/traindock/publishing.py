@@ -7,12 +7,19 @@ exception for it would submit it again, and the script would run twice.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import secrets
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from traindock import faultpoints
+from traindock import faultpoints, run_details
+from traindock.store import events, run_records, submitter
+from traindock.store.layout import RunLayout
 
 if TYPE_CHECKING:
+    from traindock.experiment import Experiment
+    from traindock.run import Run
+    from traindock.spec import RunSpec
     from traindock.workspace import Workspace
 
 
@@ -23,6 +30,64 @@ def check(workspace: Workspace) -> None:
         StoreException: it is.
     """
     workspace.index.check_version()
+
+
+def publish(
+    experiment: Experiment,
+    spec: RunSpec,
+    *,
+    display_name: str,
+    tags: Mapping[str, str],
+    properties: Mapping[str, str],
+    parent: str | None = None,
+    warnings: Sequence[str] = (),
+    check: Callable[[RunLayout], None] = lambda _: None,
+) -> Run:
+    """Publish a run of this process's user, with this process's environment variables, and start the dispatcher.
+
+    Args:
+        experiment: whose run it is to be.
+        spec: what is to be run, complete but for the submitter's variables.
+        display_name: a name for people.
+        tags: free strings, checked.
+        properties: facts that never change.
+        parent: id of the run that it is part of.
+        warnings: what its owner should know, kept in its record.
+        check: refuses the run by raising, once its folder is known and before anything is written.
+
+    Raises:
+        StoreException: the disk is full or refuses.
+    """
+    from traindock.run import Run
+
+    workspace = experiment.workspace
+    submitted_by, submitter_hash = submitter.encode(submitter.variables())
+    created = time.time()
+    run_id = f"{experiment.name}_{int(created)}_{secrets.token_hex(4)}"
+    check(workspace.layout.run(run_id))
+
+    def fill(layout: RunLayout) -> None:
+        submitter.write(layout, submitted_by)
+        events.append(layout.events, *({"type": "warning", "text": text} for text in warnings))
+
+    run_records.publish(
+        workspace.layout,
+        workspace.record,
+        fill,
+        run_id=run_id,
+        experiment=experiment.name,
+        number=run_records.take_number(workspace.layout, experiment.name),
+        created=created,
+        turn=run_records.take_turn(workspace.layout),
+        user=run_details.user_name(),
+        parent=parent,
+        display_name=display_name,
+        tags=tags,
+        properties=properties,
+        spec={**spec.to_json(), "submitter": submitter_hash},
+    )
+    follow_up(workspace, run_id)
+    return Run(experiment, run_id)
 
 
 def follow_up(workspace: Workspace, run_id: str) -> None:

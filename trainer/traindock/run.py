@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import re
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -235,6 +235,49 @@ class Run(RunOutputs):
         record = self._folder.transact(decide, durable=True)
         if not record.state.terminal:
             start.ensure(self.workspace.layout)
+
+    def resubmit(
+        self,
+        *,
+        arguments: Sequence[Any] | None = None,
+        compute_target: ComputeTarget | str | None = None,
+        gpus: int | None = None,
+        environment_variables: Mapping[str, str] | None = None,
+        max_run_duration_seconds: float | None = None,
+        display_name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> Run:
+        """Submit the same snapshot and request once more, but for what is given here, and return the new run at once.
+
+        Its property ``traindock.resubmitted_from`` is this run's id. Variables of the submitting process are those of
+        this one, as at any submit.
+
+        Args:
+            arguments: of the script, all of them.
+            compute_target: a compute target, or its name.
+            gpus: how many devices each node needs.
+            environment_variables: added to those it had, or put over them.
+            max_run_duration_seconds: after which it ends as Failed; infinity for no end.
+            display_name: a name for people.
+            tags: all of them.
+
+        Raises:
+            UserErrorException: nothing was launched for this run, or what is asked for cannot be done.
+            RunNotSignedException: somebody else submitted it.
+            StoreException: the snapshot is missing or damaged, or the disk refuses.
+        """
+        from traindock.resubmission import Changes, resubmit
+
+        changes = Changes(
+            arguments=arguments,
+            compute_target=compute_target,
+            gpus=gpus,
+            environment_variables=environment_variables,
+            max_run_duration_seconds=max_run_duration_seconds,
+            display_name=display_name,
+            tags=tags,
+        )
+        return resubmit(self, changes)
 
     # -- metrics --------------------------------------------------------------------------------------------
 

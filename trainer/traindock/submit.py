@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 import os
 import re
-import secrets
 import sys
-import time
 from collections.abc import Mapping, Sequence, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from traindock import faultpoints, publishing, run_details, snapshot
+from traindock import faultpoints, publishing, snapshot
 from traindock.compute.kinds import backend
 from traindock.compute_target import ComputeTarget
 from traindock.errors import ExperimentExecutionException, UserErrorException
@@ -23,8 +21,6 @@ from traindock.images.pythons import on_this_machine
 from traindock.names import check_strings, check_text, readable
 from traindock.snapshot_checks import check_layout, check_script
 from traindock.spec import RunSpec
-from traindock.store import events, run_records, submitter
-from traindock.store.layout import RunLayout
 from traindock.store.locations import absolute
 
 if TYPE_CHECKING:
@@ -81,8 +77,6 @@ def submit(
     **options: Any,
 ) -> Run:
     """Publish a run and start the dispatcher; see :meth:`Experiment.submit`."""
-    from traindock.run import Run
-
     if not callable(getattr(config, "to_request", None)):
         raise UserErrorException(
             f"{type(config).__name__} cannot be submitted: use a ScriptRunConfig, an Estimator or PyTorch"
@@ -92,7 +86,10 @@ def submit(
     target = ComputeTarget.of(workspace, request.compute_target)
     kind = backend(target.name, target.kind, target.settings)
     spec = checked_spec(request, target.name, interpreters_here=kind.interpreters_here)
-    facts = {"display_name": check_text("display_name", display_name, 256), "tags": check_strings("tag", tags or {})}
+    facts: dict[str, Any] = {
+        "display_name": check_text("display_name", display_name, 256),
+        "tags": check_strings("tag", tags or {}),
+    }
     kind.check(spec, workspace.settings)
     publishing.check(workspace)
     source = Path(request.source_directory)
@@ -102,34 +99,17 @@ def submit(
     if spec.script is not None:
         check_script(taken, spec.script, source, workspace.layout.root)
     faultpoints.reached("submit.after-snapshot")
-    submitted_by, submitter_hash = submitter.encode(submitter.variables())
-    created = time.time()
-    run_id = f"{experiment.name}_{int(created)}_{secrets.token_hex(4)}"
-    check_layout(taken, workspace.layout.run(run_id).work)
     for text in taken.warnings:
         print(f"Warning: {text}")  # noqa: T201
-
-    def fill(layout: RunLayout) -> None:
-        submitter.write(layout, submitted_by)
-        events.append(layout.events, *({"type": "warning", "text": text} for text in taken.warnings))
-
-    run_records.publish(
-        workspace.layout,
-        workspace.record,
-        fill,
-        run_id=run_id,
-        experiment=experiment.name,
-        number=run_records.take_number(workspace.layout, experiment.name),
-        created=created,
-        turn=run_records.take_turn(workspace.layout),
-        user=run_details.user_name(),
+    return publishing.publish(
+        experiment,
+        replace(spec, snapshot=taken.id),
         parent=parent,
         properties=properties,
-        spec={**spec.to_json(), "snapshot": taken.id, "submitter": submitter_hash},
+        warnings=taken.warnings,
+        check=lambda layout: check_layout(taken, layout.work),
         **facts,
     )
-    publishing.follow_up(workspace, run_id)
-    return Run(experiment, run_id)
 
 
 def flatten_arguments(values: Sequence[Any], what: str = "arguments") -> tuple[str, ...]:
@@ -186,9 +166,6 @@ def checked_spec(request: Request, target: str, *, interpreters_here: bool = Tru
     if (request.script is None) == (not request.command):
         raise ExperimentExecutionException("give either a script or a command to run")
     script = _script(source, request.script) if request.script is not None else None
-    limit = request.max_run_duration_seconds
-    if limit is not None and (isinstance(limit, bool) or not isinstance(limit, Real) or not limit > 0):
-        raise UserErrorException(f"max_run_duration_seconds is a number of seconds above 0, not {limit!r}")
     return RunSpec(
         snapshot="",
         script=script,
@@ -197,12 +174,23 @@ def checked_spec(request: Request, target: str, *, interpreters_here: bool = Tru
         compute_target=target,
         environment=(on_this_machine(request.recipe) if interpreters_here else request.recipe).to_json(),
         environment_name=request.environment_name,
-        environment_variables=_variables(request.environment_variables),
+        environment_variables=checked_variables(request.environment_variables),
         interpreter=sys.executable,
         gpus=request.gpus,
         node_count=request.node_count,
-        max_run_duration_seconds=None if limit is None or limit == math.inf else _plain(limit),
+        max_run_duration_seconds=checked_limit(request.max_run_duration_seconds),
     )
+
+
+def checked_limit(seconds: float | None) -> int | float | None:
+    """Return how many seconds a job may take at most; None for no end.
+
+    Raises:
+        UserErrorException: it is no number above 0.
+    """
+    if seconds is not None and (isinstance(seconds, bool) or not isinstance(seconds, Real) or not seconds > 0):
+        raise UserErrorException(f"max_run_duration_seconds is a number of seconds above 0, not {seconds!r}")
+    return None if seconds is None or seconds == math.inf else _plain(seconds)
 
 
 def _plain(number: Real) -> int | float:
@@ -246,7 +234,12 @@ def _name_in(source: Path, script: str) -> str:
     return path.as_posix()
 
 
-def _variables(given: Mapping[str, Any]) -> dict[str, str]:
+def checked_variables(given: Mapping[str, Any]) -> dict[str, str]:
+    """Return environment variables for a job as strings.
+
+    Raises:
+        UserErrorException: a name or a value can be none, or is Traindock's own to set.
+    """
     variables = {}
     for name, value in given.items():
         if not isinstance(name, str) or not re.fullmatch(r"[^=\0]+", name) or "\0" in str(value):
