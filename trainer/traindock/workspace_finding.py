@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,14 +30,21 @@ def known(**strings: str | None) -> list[Found]:
 
     Folders that are gone or damaged are left out.
     """
+    return [
+        each
+        for each in at(Locations().all())
+        if all(value in (None, "", getattr(each.record, key)) for key, value in strings.items())
+    ]
+
+
+def at(folders: Iterable[Path]) -> list[Found]:
+    """Return this user's workspaces among ``folders``; those that are gone, damaged or of others are left out."""
     found = []
-    for root in Locations().all():
+    for root in folders:
         try:
-            record = identity.load(root)
+            found.append(Found(root, identity.load(root)))
         except (TraindockError, OSError):
             continue  # one broken workspace must not hide the others
-        if all(value in (None, "", getattr(record, key)) for key, value in strings.items()):
-            found.append(Found(root, record))
     return found
 
 

@@ -1,0 +1,86 @@
+"""The server extension: its settings, its parts, and where they answer."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, cast
+
+from jupyter_server.extension.application import ExtensionApp
+from jupyter_server.serverapp import ServerApp
+from traitlets import Int, List, Unicode
+
+from jupyterlab_traindock.managers import Managers
+from jupyterlab_traindock.managers.opened import OpenedWorkspaces
+from traindock._version import __version__
+
+
+class TraindockApp(ExtensionApp):
+    """Runs, models and compute targets of the user's workspaces over HTTP.
+
+    Its settings are those of any Jupyter extension: ``c.TraindockApp.default_workspace = "…"`` in
+    ``jupyter_server_config.py``, or ``--TraindockApp.default_workspace=…``.
+    """
+
+    name = "jupyterlab_traindock"
+    extension_url = "/traindock/api"
+    load_other_extensions = True
+
+    workspaces = List(
+        Unicode(),
+        help="Folders of the workspaces that may be opened. Empty: all that the user has made or opened before.",
+    ).tag(config=True)
+    default_workspace = Unicode(
+        "",
+        help="Name, id or folder of the workspace to show first. Empty: the one that a config.json in the server's "
+        "root folder names, else the user's default workspace.",
+    ).tag(config=True)
+    max_body_bytes = Int(1 << 20, min=1024, help="Largest body of a request that sends no files, in bytes.").tag(
+        config=True
+    )
+    max_upload_bytes = Int(64 << 20, min=1024, help="Largest body of a submit with its files, in bytes.").tag(
+        config=True
+    )
+    max_subscriptions = Int(500, min=1, help="Most runs and lists that one page may follow.").tag(config=True)
+    max_connections = Int(64, min=1, help="Most pages that may follow runs at once.").tag(config=True)
+    max_unsent_bytes = Int(
+        4 << 20, min=1 << 16, help="Most bytes that wait in the server for a page that does not read, in bytes."
+    ).tag(config=True)
+    threads = Int(6, min=2, help="How many requests may read the disk at once.").tag(config=True)
+
+    managers: Managers
+    executor: ThreadPoolExecutor
+
+    def initialize_settings(self) -> None:
+        """Make the parts that answer requests."""
+        self.executor = ThreadPoolExecutor(self.threads, "traindock")
+        contents = cast("ServerApp", self.serverapp).contents_manager
+        # Contents that are no folder of this machine have no root: then only files that come with a request are sent.
+        root = Path(getattr(contents, "root_dir", "") or ".").expanduser().absolute()
+        self.managers = Managers(OpenedWorkspaces(map(Path, self.workspaces), self.default_workspace, root))
+
+    def initialize_handlers(self) -> None:
+        """Say which handler answers where."""
+        from jupyterlab_traindock.handlers import routes
+
+        self.handlers.extend(routes(self.extension_url))
+
+    @property
+    def limits(self) -> dict[str, int]:
+        """What requests may be at most, by name."""
+        names = ("max_body_bytes", "max_upload_bytes", "max_subscriptions", "max_connections", "max_unsent_bytes")
+        return {name: getattr(self, name) for name in names}
+
+    async def stop_extension(self) -> None:
+        """Give back threads and files when the server stops."""
+        self.managers.close()
+        self.executor.shutdown(wait=False, cancel_futures=True)
+
+    def about(self) -> dict[str, Any]:
+        """What this server says of itself."""
+        return {
+            "name": "traindock",
+            "version": __version__,
+            "default_workspace": self.managers.workspaces.default_id(),
+            "limits": self.limits,
+        }

@@ -1,0 +1,25 @@
+"""The HTTP side: one thin handler for each path of the OpenAPI document."""
+
+from __future__ import annotations
+
+import re
+
+from jupyterlab_traindock.handlers import runs, server, workspaces
+from jupyterlab_traindock.handlers.base import ApiHandler
+
+#: All handlers; each says its path.
+HANDLERS: tuple[type[ApiHandler], ...] = (*server.HANDLERS, *workspaces.HANDLERS, *runs.HANDLERS)
+
+
+def routes(prefix: str) -> list[tuple[str, type[ApiHandler]]]:
+    """Return what is answered where.
+
+    Args:
+        prefix: what stands before each path.
+    """
+    return [(_pattern(prefix, handler.path), handler) for handler in HANDLERS]
+
+
+def _pattern(prefix: str, path: str) -> str:
+    named = re.sub(r"\{(\w+)\}", r"(?P<\1>[^/]+)", path)
+    return f"{prefix}/?" if path == "/" else f"{prefix}{named}"

@@ -1,0 +1,194 @@
+"""What all handlers share: who may ask, what was asked, where the work is done, and how errors are told."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Any, ClassVar, TypeVar, cast
+
+from jupyter_server.auth.decorator import authorized
+from jupyter_server.base.handlers import APIHandler
+from jupyter_server.extension.handler import ExtensionHandlerMixin
+from tornado.web import HTTPError, stream_request_body
+
+from jupyterlab_traindock import api_document
+from jupyterlab_traindock.app import TraindockApp
+from jupyterlab_traindock.errors import ApiError, invalid, of_exception
+from jupyterlab_traindock.managers import Managers
+from traindock.documents import plain
+
+T = TypeVar("T")
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+#: Under this name the server's authorizer knows all of the API.
+AUTH_RESOURCE = "traindock"
+
+
+def executing(method: Method) -> Method:
+    """Let only those do it who may have programs executed on this server."""
+    return cast("Method", authorized(action="execute")(method))
+
+
+@stream_request_body
+class ApiHandler(ExtensionHandlerMixin, APIHandler):
+    """A handler of one path of the OpenAPI document.
+
+    Bodies are received piece by piece, so that one that is too large is never held.
+    """
+
+    auth_resource = AUTH_RESOURCE
+
+    #: The path, as the document has it.
+    path: ClassVar[str]
+
+    def initialize(self, name: str) -> None:
+        """Take what the route says."""
+        super().initialize(name)
+        self._pieces: list[bytes] = []
+        self._received = 0
+
+    # -- what was asked --------------------------------------------------------------------------------------
+
+    @property
+    def app(self) -> TraindockApp:
+        """The extension."""
+        return cast("TraindockApp", self.extensionapp)
+
+    @property
+    def managers(self) -> Managers:
+        """What does the work."""
+        return self.app.managers
+
+    @property
+    def body_limit(self) -> int:
+        """Most bytes that the body may have."""
+        return self.app.max_body_bytes
+
+    async def prepare(self) -> None:  # type: ignore[override]  # as APIHandler does
+        """Check who asks, and that the body is not too large."""
+        await super().prepare()
+        length = self.request.headers.get("Content-Length", "")
+        if length.isdigit() and int(length) > self.body_limit:
+            raise self._too_large()
+
+    def data_received(self, chunk: bytes) -> None:
+        """Take a piece of the body, unless there are too many."""
+        self._received += len(chunk)
+        if self._received <= self.body_limit:
+            self._pieces.append(chunk)
+        else:
+            self._pieces.clear()
+
+    @property
+    def body(self) -> bytes:
+        """The whole body.
+
+        Raises:
+            ApiError: 413, where it is too large.
+        """
+        if self._received > self.body_limit:
+            raise self._too_large()
+        return b"".join(self._pieces)
+
+    def arguments(self) -> dict[str, Any]:
+        """Return the parameters of the path and the query by name, as the document has them.
+
+        Raises:
+            ApiError: 400, where they do not fit it.
+        """
+        query: dict[str, list[str]] = {}
+        for name, values in self.request.query_arguments.items():
+            try:
+                query[name] = [value.decode("utf-8") for value in values]
+            except UnicodeDecodeError:
+                raise invalid(f"{name}: {values[-1]!r:.80} is not UTF-8") from None
+        return self._operation.arguments(self.path_kwargs, query)
+
+    def document(self) -> Any:
+        """Return the JSON body, which fits the document; an empty object where none is needed and none came.
+
+        Raises:
+            ApiError: 400 or 413.
+        """
+        body = self.body
+        if not body and not self._operation.body_required:
+            return {}
+        kind = self.request.headers.get("Content-Type", "application/json").partition(";")[0].strip().lower()
+        if kind != "application/json":
+            raise ApiError(
+                HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "invalid_request", f"the body is {kind!r}, and not application/json"
+            )
+        return self.parsed(body)
+
+    def parsed(self, body: bytes) -> Any:
+        """Return the value of a JSON text, which fits the document.
+
+        Raises:
+            ApiError: 400.
+        """
+        try:
+            value = json.loads(body, parse_constant=_refuse)
+        except (ValueError, RecursionError) as error:
+            raise invalid(f"the body is no JSON: {error}") from None
+        self._operation.check_body(value)
+        return value
+
+    # -- the work, and the answer ----------------------------------------------------------------------------
+
+    async def off_loop(self, act: Callable[..., T], *args: Any, **options: Any) -> T:
+        """Do what reads the disk, or computes, in a thread, so that the server goes on meanwhile."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self.app.executor, lambda: act(*args, **options))
+
+    def answer(self, value: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
+        """Answer with a JSON document."""
+        self.set_status(status)
+        self.finish(json.dumps(plain(value), allow_nan=False))
+
+    def url(self, *parts: str) -> str:
+        """Return the URL of a path of the API, on this server."""
+        return "/".join([self.base_url.rstrip("/") + self.app.extension_url, *parts])
+
+    def log_exception(self, *info: Any) -> None:
+        """Log what is nobody's fault but ours; errors of the one who asks are answers."""
+        error = info[1]
+        if not isinstance(error, HTTPError | ApiError) and self._answer_to(error).status < 500:
+            return
+        if not isinstance(error, ApiError):
+            super().log_exception(*info)
+
+    def write_error(self, status_code: int, **kwargs: Any) -> None:
+        """Answer with what is wrong, and what to do."""
+        error = (kwargs.get("exc_info") or (None, None))[1]
+        answer = self._answer_to(error, status_code)
+        self.set_status(answer.status)
+        if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
+            methods = api_document.operations(self.path)
+            self.set_header("Allow", ", ".join(sorted(method.upper() for method in methods)))
+        self.finish(json.dumps(answer.document()))
+
+    def _answer_to(self, error: BaseException | None, status_code: int = 500) -> ApiError:
+        if isinstance(error, HTTPError):
+            status = HTTPStatus(status_code)
+            codes = {403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
+            code = codes.get(status_code, "invalid_request" if status_code < 500 else "internal")
+            advice = "Send the server's token, or sign in." if status_code == 403 and not self.current_user else ""
+            return ApiError(status, code, error.log_message or status.phrase, advice)
+        if error is None:
+            return ApiError(HTTPStatus(status_code), "internal", HTTPStatus(status_code).phrase)
+        return of_exception(error, self.managers.workspaces.places())
+
+    @property
+    def _operation(self) -> api_document.Operation:
+        return api_document.operations(self.path)[str(self.request.method).lower()]
+
+    def _too_large(self) -> ApiError:
+        return ApiError(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"the body has more than {self.body_limit:,} bytes"
+        )
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no JSON")

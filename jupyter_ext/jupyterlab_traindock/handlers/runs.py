@@ -1,0 +1,145 @@
+"""Runs: listed, submitted, planned, looked at, changed, ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+from jupyter_server.auth.decorator import authorized
+from tornado.httputil import HTTPInputError, parse_multipart_form_data
+from tornado.web import authenticated, stream_request_body
+
+from jupyterlab_traindock.errors import invalid
+from jupyterlab_traindock.handlers.base import ApiHandler, executing
+
+Files = Mapping[str, bytes]
+
+
+@stream_request_body
+class _SubmitHandler(ApiHandler):
+    """Takes a run configuration, as JSON or as a form with files."""
+
+    @property
+    def body_limit(self) -> int:
+        """Files may come with it."""
+        kind = self.request.headers.get("Content-Type", "")
+        return self.app.max_upload_bytes if kind.startswith("multipart/form-data") else self.app.max_body_bytes
+
+    def configuration(self) -> tuple[dict[str, Any], Files | None]:
+        """Return the configuration, and the files by path where such came with it.
+
+        Raises:
+            ApiError: 400 or 413.
+        """
+        kind = self.request.headers.get("Content-Type", "")
+        if not kind.startswith("multipart/form-data"):
+            return self.document(), None
+        texts: dict[str, list[bytes]] = {}
+        parts: dict[str, list[Any]] = {}
+        _, _, boundary = kind.partition("boundary=")
+        try:
+            parse_multipart_form_data(boundary.partition(";")[0].strip().encode(), self.body, texts, parts)
+        except (HTTPInputError, ValueError) as error:
+            raise invalid(f"the body is no form: {error}") from None
+        files = {file["filename"]: file["body"] for file in parts.pop("files", [])}
+        configurations = [*texts.pop("configuration", []), *(one["body"] for one in parts.pop("configuration", []))]
+        if len(configurations) != 1 or texts or parts:
+            raise invalid('a form has one part "configuration", in JSON, and parts "files", whose filename is the path')
+        return self.parsed(configurations[0]), files
+
+
+@stream_request_body
+class RunsHandler(_SubmitHandler):
+    """The runs of a workspace."""
+
+    path = "/workspaces/{workspace}/runs"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """List them."""
+        self.answer(await self.off_loop(self.managers.runs.list, self.arguments()))
+
+    @authenticated
+    @executing
+    async def post(self, **_: str) -> None:
+        """Submit one."""
+        workspace = self.arguments()["workspace"]
+        configuration, files = self.configuration()
+        run = await self.off_loop(self.managers.submits.submit, workspace, configuration, files)
+        url = self.url("workspaces", workspace, "runs", run.id)
+        self.set_header("Location", url)
+        described = await self.off_loop(self.managers.runs.described, run)
+        self.answer({"url": url, "run": described}, HTTPStatus.ACCEPTED)
+
+
+@stream_request_body
+class PlansHandler(_SubmitHandler):
+    """What a submit would do."""
+
+    path = "/workspaces/{workspace}/plans"
+
+    @authenticated
+    @executing
+    async def post(self, **_: str) -> None:
+        """Say so, and do nothing."""
+        workspace = self.arguments()["workspace"]
+        configuration, files = self.configuration()
+        self.answer(await self.off_loop(self.managers.submits.plan, workspace, configuration, files))
+
+
+@stream_request_body
+class RunHandler(ApiHandler):
+    """One run."""
+
+    path = "/workspaces/{workspace}/runs/{run}"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """Tell everything about it."""
+        asked = self.arguments()
+        self.answer(await self.off_loop(self.managers.runs.get, asked["workspace"], asked["run"]))
+
+    @authenticated
+    @authorized
+    async def patch(self, **_: str) -> None:
+        """Change its name, description or tags."""
+        asked, changes = self.arguments(), self.document()
+        self.answer(await self.off_loop(self.managers.runs.change, asked["workspace"], asked["run"], changes))
+
+
+@stream_request_body
+class CancelHandler(ApiHandler):
+    """The end of a run."""
+
+    path = "/workspaces/{workspace}/runs/{run}/cancel"
+
+    @authenticated
+    @authorized
+    async def post(self, **_: str) -> None:
+        """Ask for it; the run's state tells when it is done."""
+        asked = self.arguments()
+        cancel = self.managers.runs.cancel
+        self.answer(await self.off_loop(cancel, asked["workspace"], asked["run"]), HTTPStatus.ACCEPTED)
+
+
+@stream_request_body
+class ResubmitHandler(ApiHandler):
+    """A run once more."""
+
+    path = "/workspaces/{workspace}/runs/{run}/resubmit"
+
+    @authenticated
+    @executing
+    async def post(self, **_: str) -> None:
+        """Submit it."""
+        asked, changes = self.arguments(), self.document()
+        run = await self.off_loop(self.managers.runs.resubmit, asked["workspace"], asked["run"], changes)
+        url = self.url("workspaces", asked["workspace"], "runs", run["id"])
+        self.set_header("Location", url)
+        self.answer({"url": url, "run": run}, HTTPStatus.ACCEPTED)
+
+
+HANDLERS = (RunsHandler, PlansHandler, RunHandler, CancelHandler, ResubmitHandler)

@@ -1,0 +1,51 @@
+"""Workspaces and their experiments."""
+
+from __future__ import annotations
+
+from jupyter_server.auth.decorator import authorized
+from tornado.web import authenticated
+
+from jupyterlab_traindock.handlers.base import ApiHandler
+
+
+class WorkspacesHandler(ApiHandler):
+    """The workspaces that this server may open."""
+
+    path = "/workspaces"
+
+    @authenticated
+    @authorized
+    async def get(self) -> None:
+        """List them."""
+        self.answer({"workspaces": await self.off_loop(self.managers.workspaces.all)})
+
+
+class WorkspaceHandler(ApiHandler):
+    """One workspace."""
+
+    path = "/workspaces/{workspace}"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """Describe it."""
+        asked = self.arguments()
+        self.answer(await self.off_loop(self.managers.workspaces.describe, asked["workspace"]))
+
+
+class ExperimentsHandler(ApiHandler):
+    """The experiments of a workspace."""
+
+    path = "/workspaces/{workspace}/experiments"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """List them."""
+        asked = self.arguments()
+        find = self.managers.workspaces.experiments
+        found = await self.off_loop(find, asked["workspace"], archived=asked["archived"])
+        self.answer({"experiments": found})
+
+
+HANDLERS = (WorkspacesHandler, WorkspaceHandler, ExperimentsHandler)

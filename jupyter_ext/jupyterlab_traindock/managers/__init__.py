@@ -1,0 +1,24 @@
+"""What the server can do, without HTTP: each manager takes and returns plain values, and blocks while it works."""
+
+from __future__ import annotations
+
+from jupyterlab_traindock.managers.opened import OpenedWorkspaces
+from jupyterlab_traindock.managers.runs import RunManager
+from jupyterlab_traindock.managers.submitting import SubmitManager
+
+
+class Managers:
+    """All of them.
+
+    Args:
+        workspaces: what may be opened.
+    """
+
+    def __init__(self, workspaces: OpenedWorkspaces) -> None:
+        self.workspaces = workspaces
+        self.runs = RunManager(workspaces)
+        self.submits = SubmitManager(workspaces)
+
+    def close(self) -> None:
+        """Give back files that are held open."""
+        self.workspaces.close()

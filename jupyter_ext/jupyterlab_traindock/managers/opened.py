@@ -1,0 +1,159 @@
+"""The workspaces that this server may open, by id: never by a path that a request or a notebook names."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from jupyterlab_traindock.errors import not_found
+from traindock import workspace_config, workspace_finding
+from traindock.documents import timestamp
+from traindock.errors import TraindockError
+from traindock.experiment import Experiment
+from traindock.store.layout import WorkspaceLayout
+from traindock.store.locations import Locations
+from traindock.workspace import Workspace
+
+
+@dataclass(frozen=True)
+class _Opened:
+    workspace: Workspace
+    stamp: tuple[int, ...]
+
+
+class OpenedWorkspaces:
+    """Opens workspaces of the user's own, keeps them open, and notices when they are moved, deleted or replaced.
+
+    Args:
+        folders: the folders that may be opened; empty for all that the user has made or opened before.
+        default: name, id or folder of the one to show first, or "".
+        root: the server's root folder; a ``config.json`` in it names the default one where ``default`` is "".
+    """
+
+    def __init__(self, folders: Iterable[Path], default: str, root: Path) -> None:
+        self._folders = [folder.expanduser().absolute() for folder in folders]
+        self._default = default
+        self._lock = threading.Lock()
+        self._open: dict[str, _Opened] = {}
+        self.root = root
+
+    def get(self, workspace_id: str) -> Workspace:
+        """Return the workspace of this id.
+
+        Raises:
+            ApiError: 404, where there is none that may be opened.
+        """
+        with self._lock:
+            opened = self._open.get(workspace_id)
+        if opened is not None and opened.stamp == _stamp(opened.workspace.layout.root):
+            return opened.workspace
+        folder = self._all().get(workspace_id)
+        new = None if folder is None else _Opened(Workspace(folder), _stamp(folder))
+        with self._lock:
+            if self._open.get(workspace_id) is not opened:  # another thread was quicker
+                return self._open[workspace_id].workspace if workspace_id in self._open else self.get(workspace_id)
+            if new is None:
+                self._open.pop(workspace_id, None)
+            else:
+                self._open[workspace_id] = new
+        if opened is not None:
+            opened.workspace.index.close()
+        if new is None:
+            raise not_found("workspace_not_found", f"there is no workspace {workspace_id!r} that this server may open")
+        return new.workspace
+
+    def all(self) -> list[dict[str, Any]]:
+        """Describe the workspaces, by name."""
+        default = self.default_id()
+        documents = []
+        for workspace_id in self._all():
+            try:
+                workspace = self.get(workspace_id)
+            except Exception as error:
+                if not isinstance(error, TraindockError | OSError):
+                    raise
+                continue
+            documents.append(self._described(workspace, default))
+        return sorted(documents, key=lambda one: (one["name"], one["id"]))
+
+    def describe(self, workspace_id: str) -> dict[str, Any]:
+        """Describe one workspace."""
+        return self._described(self.get(workspace_id), self.default_id())
+
+    def experiments(self, workspace_id: str, *, archived: bool) -> list[dict[str, Any]]:
+        """Describe the experiments of a workspace, by name, with how many runs each has."""
+        workspace = self.get(workspace_id)
+        counts = workspace.index.experiments()
+        found = Experiment.list(workspace, view_type="All" if archived else "ActiveOnly")
+        return [
+            {"name": one.name, "runs": counts.get(one.name, 0), "archived": one.archived, "tags": one.tags}
+            for one in found
+        ]
+
+    def default_id(self) -> str | None:
+        """Return the id of the workspace to show first; None where there is no such workspace."""
+        known = self._all()
+        for workspace_id, folder in known.items():
+            if self._default and self._default in (workspace_id, str(folder), Workspace(folder).name):
+                return workspace_id
+        folder = self._configured() or Locations().default("default")
+        return next((workspace_id for workspace_id, known_folder in known.items() if known_folder == folder), None)
+
+    def places(self) -> Mapping[Path, str]:
+        """What to write in error texts in place of folders of this machine."""
+        with self._lock:
+            opened = [each.workspace for each in self._open.values()]
+        found = {workspace.layout.root: f"<workspace {workspace.name}>" for workspace in opened}
+        return {**found, self.root: "<server root>"}
+
+    def close(self) -> None:
+        """Close all of them; the next question opens them again."""
+        with self._lock:
+            opened, self._open = self._open, {}
+        for each in opened.values():
+            each.workspace.index.close()
+
+    def _configured(self) -> Path | None:
+        """Return the folder that a ``config.json`` in the server's root names, if it exists already."""
+        file = workspace_config.find(self.root, workspace_config.NAMES)
+        if file is None:
+            return None
+        try:
+            config = workspace_config.load(file)
+            return config.path or workspace_finding.only(config.name, **config.strings)
+        except TraindockError:
+            return None  # whoever uses the file is told
+
+    def _all(self) -> dict[str, Path]:
+        """Return the folders that may be opened, by id."""
+        known = workspace_finding.at(self._folders) if self._folders else workspace_finding.known()
+        configured = None if self._folders else self._configured()
+        if configured is not None:
+            known = [*known, *workspace_finding.at([configured])]
+        return {each.record.id: each.root for each in known}
+
+    @staticmethod
+    def _described(workspace: Workspace, default: str | None) -> dict[str, Any]:
+        return {
+            "id": workspace.id,
+            "name": workspace.name,
+            "default": workspace.id == default,
+            "location": workspace.location,
+            "subscription_id": workspace.subscription_id,
+            "resource_group": workspace.resource_group,
+            "tags": workspace.tags,
+            "created": timestamp(workspace.record.created),
+            "runs": workspace.index.count(),
+        }
+
+
+def _stamp(folder: Path) -> tuple[int, ...]:
+    """What changes when another workspace comes into a folder, or this one goes."""
+    try:
+        found = WorkspaceLayout(folder).workspace_json.stat()
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_mtime_ns

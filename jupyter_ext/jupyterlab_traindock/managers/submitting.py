@@ -1,0 +1,170 @@
+"""Submitting, the same as in the SDK: of a folder below the server's root, or of files that come with the request."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+from pathlib import Path
+from typing import Any
+
+from jupyterlab_traindock.errors import ApiError, invalid, not_found
+from jupyterlab_traindock.managers.opened import OpenedWorkspaces
+from traindock.environment import Environment
+from traindock.estimator import Estimator, PyTorch
+from traindock.experiment import Experiment
+from traindock.names import check_relative
+from traindock.planning import plan_document
+from traindock.run import Run
+from traindock.script_run import MAX_RUN_DURATION_SECONDS, ScriptRunConfig
+from traindock.submit import Request
+from traindock.workspace import Workspace
+
+
+class SubmitManager:
+    """Submits runs, and says what a submit would do.
+
+    Args:
+        workspaces: what may be opened.
+    """
+
+    def __init__(self, workspaces: OpenedWorkspaces) -> None:
+        self._workspaces = workspaces
+
+    def submit(self, workspace_id: str, asked: Mapping[str, Any], files: Mapping[str, bytes] | None) -> Run:
+        """Submit a run, which goes on without this server.
+
+        Args:
+            workspace_id: where.
+            asked: a ``RunConfiguration`` of the OpenAPI document.
+            files: by path, those that came with the request; None where ``asked`` names a folder.
+
+        Raises:
+            ApiError: 400 or 404: no folder, two of them, or one that is not below the server's root.
+            TraindockError: as the SDK does.
+        """
+        workspace = self._workspaces.get(workspace_id)
+        with self._source(asked, files) as source:
+            config = _configuration(workspace, asked, source)
+            experiment = Experiment(workspace, asked["experiment"])
+            return experiment.submit(config, tags=asked.get("tags", {}), display_name=asked.get("display_name", ""))
+
+    def plan(self, workspace_id: str, asked: Mapping[str, Any], files: Mapping[str, bytes] | None) -> dict[str, Any]:
+        """Return what a submit would send and launch; nothing is kept of it."""
+        workspace = self._workspaces.get(workspace_id)
+        with self._source(asked, files) as source:
+            request = _configuration(workspace, asked, source).to_request()
+            document = plan_document(workspace, asked["experiment"], request)
+        document["source"]["folder"] = asked.get("source")
+        return document
+
+    @contextmanager
+    def _source(self, asked: Mapping[str, Any], files: Mapping[str, bytes] | None) -> Iterator[Path]:
+        """Return the folder to submit, for as long as that takes."""
+        if (files is None) == ("source" not in asked):
+            raise invalid("source: name a folder, or send files, and not both")
+        if files is None:
+            yield self._folder(asked["source"])
+            return
+        with tempfile.TemporaryDirectory(prefix="traindock-submit-") as folder:
+            _write(Path(folder), files)
+            yield Path(folder)
+
+    def _folder(self, path: str) -> Path:
+        """Return the folder of a path below the server's root, as its contents have it."""
+        root = Path(os.path.realpath(self._workspaces.root))
+        folder = Path(os.path.realpath(root / path.lstrip("/")))
+        if "\0" in path or not folder.is_relative_to(root):
+            raise ApiError(
+                HTTPStatus.FORBIDDEN,
+                "forbidden",
+                f"source: {path!r} is not below the server's root folder",
+                "Name a folder as the file browser shows it, or send the files with the request.",
+            )
+        if not folder.is_dir():
+            raise not_found("source_not_found", f"source: there is no folder {path!r} below the server's root folder")
+        return folder
+
+
+@dataclass(frozen=True)
+class _Configuration:
+    """What a request asks for, in a form that experiments submit.
+
+    Attributes:
+        script_run: what is to be run.
+        environment: what it needs, as :func:`_environment` gives it.
+        variables: for the job, besides the environment's own.
+    """
+
+    script_run: ScriptRunConfig
+    environment: Request
+    variables: Mapping[str, str]
+
+    def to_request(self, **options: Any) -> Request:
+        """Return what is to be run."""
+        needs = self.environment
+        return replace(
+            self.script_run.to_request(**options),
+            recipe=needs.recipe,
+            environment_name=needs.environment_name,
+            environment_variables={**needs.environment_variables, **self.variables},
+        )
+
+
+def _configuration(workspace: Workspace, asked: Mapping[str, Any], source: Path) -> _Configuration:
+    script, command = asked.get("script"), asked.get("command")
+    if (script is None) == (command is None):
+        raise invalid("script: give either a script or a command")
+    if command is not None and asked.get("arguments"):
+        raise invalid("arguments: a command takes none, put all of it into the command")
+    script_run = ScriptRunConfig(
+        source,
+        script,
+        asked.get("arguments", []) if command is None else None,
+        compute_target=asked.get("compute_target", "local"),
+        command=command,
+        gpus=asked.get("gpus", 0),
+        max_run_duration_seconds=asked.get("max_run_duration_seconds", MAX_RUN_DURATION_SECONDS),
+    )
+    needs = _environment(workspace, asked.get("environment"), source)
+    return _Configuration(script_run, needs, asked.get("environment_variables", {}))
+
+
+def _environment(workspace: Workspace, asked: Mapping[str, Any] | None, source: Path) -> Request:
+    """Return a request that has what ``asked``, an ``Environment`` of the OpenAPI document, comes to."""
+    if asked is None:
+        return ScriptRunConfig(source, "script").to_request()
+    docker = {name: asked[name] for name in ("base_image", "apt_packages", "shm_size") if name in asked}
+    if "curated" in asked:
+        if others := sorted({*asked} - {"curated", "rebuild", *docker}):
+            raise invalid(f"environment: a curated one takes no {', '.join(others)}")
+        environment = Environment.get(workspace, asked["curated"])
+        estimator = Estimator(source, entry_script="script", environment_definition=environment)
+    else:
+        packages: dict[str, Any] = {name: asked.get(name) for name in ("pip_packages", "conda_packages")}
+        if "framework_version" in asked:
+            version = asked["framework_version"]
+            estimator = PyTorch(source, entry_script="script", framework_version=version, **packages)
+        else:
+            alone = not any(packages.values())
+            estimator = Estimator(source, entry_script="script", user_managed=alone, **packages)
+    for name, value in docker.items():
+        setattr(estimator.environment.docker, name, value)
+    estimator.environment.rebuild = asked.get("rebuild", False)
+    return estimator.to_request()
+
+
+def _write(folder: Path, files: Mapping[str, bytes]) -> None:
+    for name, content in files.items():
+        path = folder / check_relative(name)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("xb") as file:
+                file.write(content)
+        except (FileExistsError, NotADirectoryError):
+            raise invalid(f"files: {name!r} comes twice, or as a file and as a folder") from None
+        except OSError as error:
+            raise invalid(f"files: {name!r} cannot be stored: {error.strerror}") from error
