@@ -156,6 +156,12 @@ def operations(path: str) -> dict[str, Operation]:
     return found
 
 
+@cache
+def schema(name: str) -> Any:
+    """Return a schema of the document, with what its references stand for in their place."""
+    return _whole(document()["components"]["schemas"][name])
+
+
 def _parameter(described: Mapping[str, Any]) -> Parameter:
     schema = described["schema"]
     required = bool(described.get("required"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
@@ -10,6 +11,7 @@ from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from traitlets import Int, List, Unicode
 
+from jupyterlab_traindock.live.hub import Hub
 from jupyterlab_traindock.managers import Managers
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from traindock._version import __version__
@@ -50,6 +52,8 @@ class TraindockApp(ExtensionApp):
 
     managers: Managers
     executor: ThreadPoolExecutor
+    hub: Hub
+    connected: set[object]
 
     def initialize_settings(self) -> None:
         """Make the parts that answer requests."""
@@ -58,6 +62,8 @@ class TraindockApp(ExtensionApp):
         # Contents that are no folder of this machine have no root: then only files that come with a request are sent.
         root = Path(getattr(contents, "root_dir", "") or ".").expanduser().absolute()
         self.managers = Managers(OpenedWorkspaces(map(Path, self.workspaces), self.default_workspace, root))
+        self.hub = Hub(self.managers.workspaces, self.managers.runs.described, self._failed)
+        self.connected = set()
 
     def initialize_handlers(self) -> None:
         """Say which handler answers where."""
@@ -73,8 +79,12 @@ class TraindockApp(ExtensionApp):
 
     async def stop_extension(self) -> None:
         """Give back threads and files when the server stops."""
+        await asyncio.get_running_loop().run_in_executor(None, self.hub.stop)
         self.managers.close()
         self.executor.shutdown(wait=False, cancel_futures=True)
+
+    def _failed(self, error: BaseException) -> None:
+        self.log.error("Traindock cannot follow runs as it should", exc_info=error)
 
     def about(self) -> dict[str, Any]:
         """What this server says of itself."""

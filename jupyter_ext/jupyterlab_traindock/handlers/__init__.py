@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import re
 
+from tornado.web import RequestHandler
+
 from jupyterlab_traindock.handlers import runs, server, workspaces
 from jupyterlab_traindock.handlers.base import ApiHandler
+from jupyterlab_traindock.handlers.live import LiveHandler
 
 #: All handlers; each says its path.
 HANDLERS: tuple[type[ApiHandler], ...] = (*server.HANDLERS, *workspaces.HANDLERS, *runs.HANDLERS)
 
 
-def routes(prefix: str) -> list[tuple[str, type[ApiHandler]]]:
-    """Return what is answered where.
+def routes(prefix: str) -> list[tuple[str, type[RequestHandler]]]:
+    """Return what is answered where: the paths of the document, and the websocket.
 
     Args:
         prefix: what stands before each path.
     """
-    return [(_pattern(prefix, handler.path), handler) for handler in HANDLERS]
+    answered = [(_pattern(prefix, handler.path), handler) for handler in HANDLERS]
+    return [*answered, (_pattern(prefix, LiveHandler.path), LiveHandler)]
 
 
 def _pattern(prefix: str, path: str) -> str:

@@ -131,6 +131,12 @@ class Index:
         self._file.perform(lambda: self._forget(gone))
         return self.runs(query)
 
+    def rows(self, run_ids: Sequence[str]) -> list[RunRow]:
+        """Return what is known of these runs, in no order; those that are gone are left out."""
+        sql = f"SELECT {_COLUMNS} FROM runs WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
+        wanted = json.dumps([_storable(run_id) for run_id in run_ids])
+        return self._ask(lambda connection: [_row(row) for row in connection.execute(sql, [wanted])])
+
     def unfinished(self) -> list[str]:
         """Return the ids of this user's runs that have no terminal state, oldest first."""
         sql = "SELECT id FROM runs WHERE unfinished AND signed ORDER BY turn, id"

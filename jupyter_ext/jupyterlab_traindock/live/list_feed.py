@@ -1,0 +1,73 @@
+"""What is new in a workspace since an offset of its log of changes: for lists of runs, experiments and models."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any, Final
+
+from jupyterlab_traindock.errors import invalid
+from traindock.documents import plain, row_document
+from traindock.store.changes import Changes
+from traindock.workspace import Workspace
+
+#: Most runs in one message; where more have changed, the page is told to ask for its list again.
+MOST_RUNS: Final = 100
+
+_CURSOR: Final = re.compile(r"w1\.([0-9]{1,17})", re.ASCII)
+
+
+class ListFeed:
+    """Reads the changes of one workspace. For one thread.
+
+    Args:
+        workspace: the workspace.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._changes = Changes(workspace.layout)
+
+    @property
+    def path(self) -> Path:
+        """What changes with anything in the workspace."""
+        return self._changes.path
+
+    def end(self) -> str:
+        """Return the cursor of now."""
+        try:
+            return f"w1.{self.path.stat().st_size}"
+        except FileNotFoundError:
+            return "w1.0"
+
+    def news(self, cursor: str) -> tuple[dict[str, Any], str]:
+        """Return what has changed since ``cursor``, and where that ends; an empty message where nothing has.
+
+        Raises:
+            ApiError: 400, where the text is no cursor.
+        """
+        found = _CURSOR.fullmatch(cursor)
+        if found is None:
+            raise invalid(f"{cursor[:80]!r} is no cursor of a list: use the last one that came, or null")
+        subjects, offset = self._changes.read(int(found[1]))
+        by_kind: dict[str, list[str]] = {}
+        for subject in subjects:
+            kind, _, name = subject.partition("/")
+            by_kind.setdefault(kind, []).append(name)
+        if not by_kind:
+            return {}, f"w1.{offset}"
+        ids = by_kind.get("run", [])
+        message: dict[str, Any] = {
+            "experiments": by_kind.get("experiment", []),
+            "models": by_kind.get("model", []),
+            "computes": "computes" in by_kind,
+            "runs": [],
+            "gone": [],
+            "reload": len(ids) > MOST_RUNS,
+        }
+        if ids and len(ids) <= MOST_RUNS:
+            rows = self.workspace.index.rows(ids)
+            metrics = self.workspace.index.metrics([row.id for row in rows])
+            message["runs"] = [row_document(row, metrics[row.id]) for row in rows]
+            message["gone"] = sorted({*ids} - {row.id for row in rows})
+        return {"changes": plain(message)}, f"w1.{offset}"

@@ -1,0 +1,214 @@
+"""What is new about one run since a place in it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from jupyterlab_traindock.live.merging import Merged
+from jupyterlab_traindock.live.places import Place
+from traindock.dispatcher import start
+from traindock.documents import plain, seconds_of, timestamp
+from traindock.errors import TraindockError
+from traindock.run import Run
+from traindock.runtime.files import DRIVER_LOGS
+from traindock.store.metric_files import opened, read_range
+from traindock.store.metrics import MetricReader
+from traindock.store.run_records import RunRecord
+
+#: Most bytes of one log in a message; what lies before them is told as a gap.
+LOG_BYTES: Final = 64 << 10
+#: Files and metrics are listed at the end of a run if they are no more than so many.
+MOST_LISTED: Final = 200
+#: Most points that one look reads; the rest comes with the next one.
+MOST_POINTS: Final = 1_000_000
+#: Seconds that one look takes at most.
+MOST_SECONDS: Final = 0.1
+
+_LISTS: Final = ("files", "metrics")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What a follower of a run wants to know besides its state.
+
+    Attributes:
+        metrics: whether its metrics.
+        logs: names of the logs.
+    """
+
+    metrics: bool = True
+    logs: tuple[str, ...] = tuple(DRIVER_LOGS)
+
+
+@dataclass(frozen=True)
+class News:
+    """What is new.
+
+    Attributes:
+        message: for the follower; empty where nothing is.
+        place: where it stands then.
+        more: whether there is more already.
+        ended: whether the run has ended and all of it was told.
+    """
+
+    message: dict[str, Any] = field(default_factory=dict)
+    place: Place = field(default_factory=Place)
+    more: bool = False
+    ended: bool = False
+
+
+class RunFeed:
+    """Reads one run, once for all that follow it from the same place. For one thread.
+
+    Args:
+        run: the run.
+        describe: gives everything about it, for its end.
+    """
+
+    def __init__(self, run: Run, describe: Callable[[Run], dict[str, Any]]) -> None:
+        self.run = run
+        self._describe = describe
+        self._layout = run.workspace.layout.run(run.id)
+        self._reader = MetricReader(self._layout.metrics)
+        self._record: tuple[int, RunRecord] | None = None
+        self._upkeep = start.Upkeep(run.workspace.layout)
+
+    @property
+    def events_path(self) -> Path:
+        """What changes with the run's state, name or tags."""
+        return self._layout.events
+
+    @property
+    def data_paths(self) -> list[Path]:
+        """What changes with its metrics and logs."""
+        return [self._layout.metrics, *(self._layout.driver / name for name in DRIVER_LOGS.values())]
+
+    def look_after(self) -> None:
+        """Have a dispatcher at work while the run has no end."""
+        if not self._load()[1].state.terminal:
+            with contextlib.suppress(TraindockError, OSError):  # told by whoever submits
+                self._upkeep.look()
+
+    def news(self, place: Place, wanted: Wanted) -> News:
+        """Return what is new since ``place``.
+
+        Raises:
+            RunNotFoundException: the run was deleted.
+            TraindockError: its record is damaged.
+        """
+        # The state first: once it is terminal, all else is complete when it is read after it.
+        size, record = self._load()
+        message: dict[str, Any] = {}
+        if size != place.events:
+            message["state"] = plain(_state(record))
+        metrics, more = place.metrics, False
+        if wanted.metrics:
+            found, metrics, more = self._metrics(place.metrics)
+            message.update(found)
+        logs = dict(place.logs)
+        for name in wanted.logs:
+            text = self._log(name, logs)
+            if text:
+                message.setdefault("logs", {})[name] = text
+        ended = place.ended
+        if record.state.terminal and not more and not ended:
+            message["run"] = _short(plain(self._describe(self.run)))
+            ended = True
+        return News(message, Place(size, metrics, tuple(sorted(logs.items())), ended), more, ended)
+
+    def _load(self) -> tuple[int, RunRecord]:
+        """Return the size of the record of what happened, and what it says."""
+        try:
+            size = self._layout.events.stat().st_size
+        except FileNotFoundError:
+            size = 0
+        if self._record is None or self._record[0] != size or not self._layout.run_json.exists():
+            self._record = (size, self.run.record)
+        return self._record
+
+    def _metrics(self, cursor: str | None) -> tuple[dict[str, Any], str | None, bool]:
+        merged = Merged()
+        message: dict[str, Any] = {}
+        deadline = time.monotonic() + MOST_SECONDS
+        while True:
+            batch, cursor = self._reader.since(cursor)
+            merged.add(batch)
+            if not batch.more or merged.points > MOST_POINTS or time.monotonic() > deadline:
+                break
+        if merged:
+            message["metrics"] = merged.document()
+        return message, cursor, batch.more
+
+    def _log(self, name: str, offsets: dict[str, int]) -> dict[str, Any]:
+        """Return what was appended to a log, its last part if that is much, and go on in ``offsets``."""
+        with opened(self._layout.driver / DRIVER_LOGS[name]) as descriptor:
+            if descriptor is None:
+                return {}
+            size = os.fstat(descriptor).st_size
+            known = offsets.get(name)
+            begin = min(known or 0, size)
+            skipped = max(0, size - begin - LOG_BYTES)
+            data = read_range(descriptor, begin + skipped, size)
+        if skipped:  # a line that is cut in two helps nobody
+            cut = data.find(b"\n") + 1
+            skipped += cut
+            data = data[cut:]
+        data = data[: len(data) - _unfinished(data)]
+        offsets[name] = begin + skipped + len(data)
+        if not data and not skipped:
+            return {}
+        text = data.decode("utf-8", "replace")
+        return {"offset": begin + skipped, "gap": skipped, "text": text}
+
+
+def _short(document: dict[str, Any]) -> dict[str, Any]:
+    """Leave out long lists of what the run has: None tells to ask for them."""
+    return {name: None if name in _LISTS and len(value) > MOST_LISTED else value for name, value in document.items()}
+
+
+def _state(record: RunRecord) -> dict[str, Any]:
+    """What may change about a run that goes on, or has ended."""
+    return {
+        "state": record.state.value,
+        "reason": record.reason.value if record.reason else None,
+        "detail": record.detail,
+        "display_name": record.display_name,
+        "description": record.description,
+        "tags": record.tags,
+        "cancel_requested_by": record.cancel_requested_by,
+        "created": timestamp(record.created),
+        "started": timestamp(record.started),
+        "ended": timestamp(record.ended),
+        "seconds": seconds_of(record),
+        "warnings": record.warnings,
+        "history": [
+            {
+                "state": change.state.value,
+                "time": timestamp(change.time),
+                "reason": change.reason.value if change.reason else None,
+                "detail": change.detail,
+            }
+            for change in record.history
+        ],
+    }
+
+
+def _unfinished(data: bytes) -> int:
+    """Return how many bytes at the end are the beginning of a character, which comes whole with the next look."""
+    for length in range(1, min(4, len(data) + 1)):
+        byte = data[-length]
+        if byte & 0xC0 != 0x80:
+            needs = 1 if byte < 0x80 else 2 if byte & 0xE0 == 0xC0 else 3 if byte & 0xF0 == 0xE0 else 4
+            return length if byte >= 0xC2 and byte < 0xF5 and needs > length else 0
+    return 0
+
+
+def wanted_of(asked: Mapping[str, Any]) -> Wanted:
+    """Return what a subscription asks for."""
+    return Wanted(asked.get("metrics", True), tuple(dict.fromkeys(asked.get("logs", DRIVER_LOGS))))
