@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, cast
 
+from jupyter_events import EventLogger
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
 from traitlets import Int, List, Unicode
 
+from jupyterlab_traindock.live.announcer import Announcer, schemas
 from jupyterlab_traindock.live.hub import Hub
 from jupyterlab_traindock.managers import Managers
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
@@ -50,10 +53,17 @@ class TraindockApp(ExtensionApp):
     ).tag(config=True)
     threads = Int(6, min=2, help="How many requests may read the disk at once.").tag(config=True)
 
+    look_seconds = Int(30, min=1, help="Seconds between two looks for workspaces that were made meanwhile.").tag(
+        config=True
+    )
+
     managers: Managers
     executor: ThreadPoolExecutor
     hub: Hub
+    announcer: Announcer
     connected: set[object]
+    _loop: asyncio.AbstractEventLoop
+    _looking: asyncio.Task[None] | None = None
 
     def initialize_settings(self) -> None:
         """Make the parts that answer requests."""
@@ -64,6 +74,9 @@ class TraindockApp(ExtensionApp):
         self.managers = Managers(OpenedWorkspaces(map(Path, self.workspaces), self.default_workspace, root))
         self.hub = Hub(self.managers.workspaces, self.managers.runs.described, self._failed)
         self.connected = set()
+        self.announcer = Announcer(self.hub, self.managers.workspaces, self._emit)
+        for schema in schemas():
+            self._event_logger.register_event_schema(schema)
 
     def initialize_handlers(self) -> None:
         """Say which handler answers where."""
@@ -77,8 +90,34 @@ class TraindockApp(ExtensionApp):
         names = ("max_body_bytes", "max_upload_bytes", "max_subscriptions", "max_connections", "max_unsent_bytes")
         return {name: getattr(self, name) for name in names}
 
+    async def _start_jupyter_server_extension(self, serverapp: ServerApp) -> None:
+        """Tell Jupyter's event system of what happens from now on."""
+        await super()._start_jupyter_server_extension(serverapp)  # type: ignore[no-untyped-call]
+        self._loop = asyncio.get_running_loop()
+        self._looking = self._loop.create_task(self._look_for_workspaces())
+
+    async def _look_for_workspaces(self) -> None:
+        while True:
+            try:
+                await self._loop.run_in_executor(self.executor, self.announcer.look)
+            except Exception:  # the next look may fare better
+                self.log.exception("Traindock cannot look for workspaces")
+            await asyncio.sleep(self.look_seconds)
+
+    @property
+    def _event_logger(self) -> EventLogger:
+        return cast("EventLogger", cast("ServerApp", self.serverapp).event_logger)
+
+    def _emit(self, schema: str, event: dict[str, Any]) -> None:
+        """Emit an event; called by the hub's thread."""
+        logger = self._event_logger
+        with contextlib.suppress(RuntimeError):  # the server stops, and its loop is closed
+            self._loop.call_soon_threadsafe(lambda: logger.emit(schema_id=schema, data=event))
+
     async def stop_extension(self) -> None:
         """Give back threads and files when the server stops."""
+        if self._looking is not None:
+            self._looking.cancel()
         await asyncio.get_running_loop().run_in_executor(None, self.hub.stop)
         self.managers.close()
         self.executor.shutdown(wait=False, cancel_futures=True)

@@ -61,6 +61,7 @@ class ListFeed:
             "experiments": by_kind.get("experiment", []),
             "models": by_kind.get("model", []),
             "computes": "computes" in by_kind,
+            "changed_runs": ids,
             "runs": [],
             "gone": [],
             "reload": len(ids) > MOST_RUNS,

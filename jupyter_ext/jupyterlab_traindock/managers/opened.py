@@ -65,6 +65,10 @@ class OpenedWorkspaces:
             raise not_found("workspace_not_found", f"there is no workspace {workspace_id!r} that this server may open")
         return new.workspace
 
+    def ids(self) -> list[str]:
+        """Return the ids of all that may be opened."""
+        return list(self._all())
+
     def all(self) -> list[dict[str, Any]]:
         """Describe the workspaces, by name."""
         default = self.default_id()
