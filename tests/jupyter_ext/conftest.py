@@ -63,11 +63,11 @@ def api(jp_fetch: Fetch) -> Fetch:
 
 @pytest.fixture
 def ask(api: Fetch) -> Ask:
-    """Fetch a path of the API, and return the JSON of the answer, which must have the status ``expect``."""
+    """Fetch a path of the API, and return the JSON of the answer, which must have (one of) the status ``expect``."""
 
-    async def ask(*path: str, expect: int = 200, **options: Any) -> Any:
+    async def ask(*path: str, expect: int | tuple[int, ...] = 200, **options: Any) -> Any:
         answer = await api(*path, **options)
-        assert answer.code == expect, answer.body.decode()
+        assert answer.code in (expect if isinstance(expect, tuple) else (expect,)), answer.body.decode()
         return json.loads(answer.body)
 
     return ask

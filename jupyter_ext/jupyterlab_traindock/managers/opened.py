@@ -155,9 +155,10 @@ class OpenedWorkspaces:
 
 
 def _stamp(folder: Path) -> tuple[int, ...]:
-    """What changes when another workspace comes into a folder, or this one goes."""
+    """What changes when another workspace comes into a folder, or this one goes, or becomes somebody else's."""
     try:
         found = WorkspaceLayout(folder).workspace_json.stat()
+        owner = folder.stat().st_uid
     except OSError:
         return ()
-    return found.st_dev, found.st_ino, found.st_mtime_ns
+    return found.st_dev, found.st_ino, found.st_mtime_ns, owner

@@ -76,8 +76,8 @@ class SubmitManager:
     def _folder(self, path: str) -> Path:
         """Return the folder of a path below the server's root, as its contents have it."""
         root = Path(os.path.realpath(self._workspaces.root))
-        folder = Path(os.path.realpath(root / path.lstrip("/")))
-        if "\0" in path or not folder.is_relative_to(root):
+        folder = None if "\0" in path else Path(os.path.realpath(root / path.lstrip("/")))
+        if folder is None or not folder.is_relative_to(root):
             raise ApiError(
                 HTTPStatus.FORBIDDEN,
                 "forbidden",
