@@ -242,7 +242,7 @@ class Hub:
             message, cursor = one.feed.news(one.cursor)
             return _Answer(_body(message), cursor)
         except (ApiError, TraindockError, OSError) as error:
-            return _Answer(error=error)
+            return _Answer(error=self._reason(one.feed, error))
 
     def _follow_run(self, follower: Follower, name: str, workspace: str, run: str, asked: Mapping[str, Any]) -> None:
         def make() -> RunFeed:
@@ -327,9 +327,18 @@ class Hub:
         try:
             act()
         except (ApiError, TraindockError, OSError) as error:
+            reason = self._reason(feed, error)
             for one in list(self._followed.get(feed, ())):
                 self._drop(one)
-                one.follower.refuse(one.name, error)
+                one.follower.refuse(one.name, reason)
+
+    def _reason(self, feed: RunFeed | ListFeed, error: BaseException) -> BaseException:
+        """Return why a feed failed: that its workspace is gone, where it is, else the error itself."""
+        try:
+            self._workspaces.get(feed.workspace.id)
+        except ApiError as gone:
+            return gone
+        return error
 
 
 @dataclass(frozen=True)

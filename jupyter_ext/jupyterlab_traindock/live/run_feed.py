@@ -73,6 +73,7 @@ class RunFeed:
 
     def __init__(self, run: Run, describe: Callable[[Run], dict[str, Any]]) -> None:
         self.run = run
+        self.workspace = run.workspace
         self._describe = describe
         self._layout = run.workspace.layout.run(run.id)
         self._reader = MetricReader(self._layout.metrics)
