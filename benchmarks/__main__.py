@@ -14,7 +14,16 @@ from pathlib import Path
 from benchmarks.harness import BUSY, ROWS, Bench, Pressure, Result, table
 
 #: Modules that have rows, in the order of the table.
-MODULES = ("writing", "reading", "submitting", "listing", "registering", "container_runs", "container_environments")
+MODULES = (
+    "writing",
+    "reading",
+    "submitting",
+    "listing",
+    "registering",
+    "serving",
+    "container_runs",
+    "container_environments",
+)
 
 
 def main() -> int:

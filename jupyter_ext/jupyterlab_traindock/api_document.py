@@ -95,18 +95,17 @@ class Operation:
                 found[parameter.name] = list(default or ()) if parameter.schema.get("type") == "array" else default
         return found
 
-    def check_body(self, body: Any) -> None:
-        """Check a JSON body.
 
-        Raises:
-            ApiError: 400; the text names the place.
-        """
-        if self.body is None:
-            return
-        error = best_match(self.body.iter_errors(body))
-        if error is not None:
-            place = ".".join(map(str, error.absolute_path)) or "the body"
-            raise invalid(f"{place}: {_told(error.message)}")
+def check(schema: Draft202012Validator, value: Any) -> None:
+    """Check a JSON value.
+
+    Raises:
+        ApiError: 400; the text names the place.
+    """
+    error = best_match(schema.iter_errors(value))
+    if error is not None:
+        place = ".".join(map(str, error.absolute_path)) or "the body"
+        raise invalid(f"{place}: {_told(error.message)}")
 
 
 @cache
@@ -157,9 +156,9 @@ def operations(path: str) -> dict[str, Operation]:
 
 
 @cache
-def schema(name: str) -> Any:
-    """Return a schema of the document, with what its references stand for in their place."""
-    return _whole(document()["components"]["schemas"][name])
+def schema(name: str) -> Draft202012Validator:
+    """Return a schema of the document."""
+    return Draft202012Validator(_whole(document()["components"]["schemas"][name]))
 
 
 def _parameter(described: Mapping[str, Any]) -> Parameter:

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import Submit, dispatcher_of, end_everything_in, kill, make_workspace, submitter, wait_for
+from benchmarks.servers import TOKEN, JupyterServer
+from tests.conftest import Submit, dispatcher_of, end_everything_in, kill, make_workspace, submitter
 from tests.end_to_end.test_full_disk import Disk, disk
 from tests.jupyter_ext.conftest import Ask
 from tests.jupyter_ext.test_live import OpenPage, Page, open_page, stepping
@@ -25,43 +22,15 @@ from traindock import Workspace
 __all__ = ["disk", "open_page"]
 
 
-class Server:
+class Server(JupyterServer):
     """A Jupyter server in a process of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.log = folder / "log.txt"
-        environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(folder), "JUPYTER_TOKEN": "secret"}
-        command = [sys.executable, "-m", "jupyter", "server", "--port=0", "--no-browser", "--allow-root"]
-        with self.log.open("wb") as log:
-            self.process = subprocess.Popen(
-                [*command, f"--ServerApp.root_dir={folder}"], env=environment, stdout=log, stderr=log
-            )
-        self.url = wait_for(lambda: self._url(folder), "the server to answer")
-
-    @staticmethod
-    def _url(folder: Path) -> str:
-        for file in folder.glob("jpserver-*.json"):
-            try:
-                found: str = json.loads(file.read_text())["url"]
-            except ValueError:
-                return ""
-            return found.replace("localhost", "127.0.0.1")
-        return ""
-
     async def ask(self, *path: str) -> Any:
-        request = HTTPRequest(
-            self.url + "/".join(["traindock", "api", *path]), headers={"Authorization": "token secret"}
-        )
+        request = HTTPRequest(self.api(*path), headers={"Authorization": f"token {TOKEN}"})
         return json.loads((await AsyncHTTPClient().fetch(request)).body)
 
     async def open_page(self) -> Page:
-        url = self.url.replace("http://", "ws://") + "traindock/api/live?token=secret"
-        return Page(await websocket_connect(url))
-
-    def kill(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait(10)
+        return Page(await websocket_connect(f"{self.api('live', scheme='ws')}?token={TOKEN}"))
 
 
 @pytest.fixture

@@ -306,9 +306,9 @@ class TestRefused:
         ("message", "named"),
         [
             ("no json", "no JSON"),
-            ("[]", "the message"),
-            ("{}", "the message"),
-            ('{"subscribe": "a"}', "the message"),
+            ("[]", "the body"),
+            ("{}", "the body"),
+            ('{"subscribe": "a"}', "the body"),
             ('{"subscribe": "", "to": {"workspace": "x"}}', "subscribe"),
             ('{"subscribe": "a", "to": {"workspace": "../../etc"}}', "to"),
             ("[" * 100_000, "no JSON"),

@@ -122,8 +122,12 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
             )
         return self.parsed(body)
 
-    def parsed(self, body: bytes) -> Any:
+    def parsed(self, body: bytes, schema: str | None = None) -> Any:
         """Return the value of a JSON text, which fits the document.
+
+        Args:
+            body: the text.
+            schema: the name of its schema; by default that of the operation's JSON body.
 
         Raises:
             ApiError: 400.
@@ -132,7 +136,10 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
             value = json.loads(body, parse_constant=_refuse)
         except (ValueError, RecursionError) as error:
             raise invalid(f"the body is no JSON: {error}") from None
-        self._operation.check_body(value)
+        if schema is not None:
+            api_document.check(api_document.schema(schema), value)
+        elif self._operation.body is not None:
+            api_document.check(self._operation.body, value)
         return value
 
     # -- the work, and the answer ----------------------------------------------------------------------------

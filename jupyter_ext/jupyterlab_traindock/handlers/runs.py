@@ -46,7 +46,7 @@ class _SubmitHandler(ApiHandler):
         configurations = [*texts.pop("configuration", []), *(one["body"] for one in parts.pop("configuration", []))]
         if len(configurations) != 1 or texts or parts:
             raise invalid('a form has one part "configuration", in JSON, and parts "files", whose filename is the path')
-        return self.parsed(configurations[0]), files
+        return self.parsed(configurations[0], "RunConfigurationOfFiles"), files
 
 
 @stream_request_body

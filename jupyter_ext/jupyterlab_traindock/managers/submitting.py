@@ -39,11 +39,11 @@ class SubmitManager:
 
         Args:
             workspace_id: where.
-            asked: a ``RunConfiguration`` of the OpenAPI document.
+            asked: a ``RunConfiguration`` of the OpenAPI document, or a ``RunConfigurationOfFiles``.
             files: by path, those that came with the request; None where ``asked`` names a folder.
 
         Raises:
-            ApiError: 400 or 404: no folder, two of them, or one that is not below the server's root.
+            ApiError: 403 or 404: the folder is not below the server's root.
             TraindockError: as the SDK does.
         """
         workspace = self._workspaces.get(workspace_id)
@@ -64,8 +64,6 @@ class SubmitManager:
     @contextmanager
     def _source(self, asked: Mapping[str, Any], files: Mapping[str, bytes] | None) -> Iterator[Path]:
         """Return the folder to submit, for as long as that takes."""
-        if (files is None) == ("source" not in asked):
-            raise invalid("source: name a folder, or send files, and not both")
         if files is None:
             yield self._folder(asked["source"])
             return
@@ -116,10 +114,6 @@ class _Configuration:
 
 def _configuration(workspace: Workspace, asked: Mapping[str, Any], source: Path) -> _Configuration:
     script, command = asked.get("script"), asked.get("command")
-    if (script is None) == (command is None):
-        raise invalid("script: give either a script or a command")
-    if command is not None and asked.get("arguments"):
-        raise invalid("arguments: a command takes none, put all of it into the command")
     script_run = ScriptRunConfig(
         source,
         script,

@@ -1,0 +1,58 @@
+"""A Jupyter server with the extension, in a process of its own, on loopback."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+TOKEN = "secret"
+
+
+class JupyterServer:
+    """Started when it is made, with the environment as it is then; it serves once that returns.
+
+    Args:
+        folder: a new folder, which becomes its root and has its log.
+        extension: whether Traindock's extension is on.
+
+    Attributes:
+        url: where it answers, with a slash at its end.
+    """
+
+    def __init__(self, folder: Path, *, extension: bool = True) -> None:
+        folder.mkdir()
+        environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(folder), "JUPYTER_TOKEN": TOKEN}
+        command = [sys.executable, "-m", "jupyter", "server", "--port=0", "--no-browser", "--allow-root"]
+        on = f"--ServerApp.jpserver_extensions=jupyterlab_traindock={extension}"
+        command += [f"--ServerApp.root_dir={folder}", on]
+        with (folder / "server.log").open("wb") as log:
+            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        deadline = time.monotonic() + 60
+        while not (url := self._url(folder)):
+            if self.process.poll() is not None or time.monotonic() > deadline:
+                raise RuntimeError((folder / "server.log").read_text())
+            time.sleep(0.02)
+        self.url = url
+
+    @staticmethod
+    def _url(folder: Path) -> str:
+        for file in folder.glob("jpserver-*.json"):
+            try:
+                return str(json.loads(file.read_text())["url"]).replace("localhost", "127.0.0.1")
+            except ValueError:  # it is being written
+                continue
+        return ""
+
+    def api(self, *parts: str, scheme: str = "http") -> str:
+        """Return the URL of a path of the API."""
+        return "/".join([self.url.replace("http", scheme, 1) + "traindock/api", *parts])
+
+    def kill(self) -> None:
+        """End it without notice."""
+        self.process.send_signal(signal.SIGKILL)
+        self.process.wait(10)

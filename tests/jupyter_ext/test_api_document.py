@@ -1,0 +1,112 @@
+"""The OpenAPI document is true: tried by schemathesis on a real server, with authentication on."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import schemathesis
+from benchmarks.servers import TOKEN, JupyterServer
+from hypothesis import HealthCheck, given, settings
+from tests.conftest import end_everything_in, make_workspace, submitter
+
+from jupyterlab_traindock import api_document
+from jupyterlab_traindock.handlers import HANDLERS
+
+EXAMPLES = 20
+CALLS = settings(
+    max_examples=EXAMPLES,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[*HealthCheck],
+)
+
+
+@pytest.fixture(scope="module")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+    """A server with a workspace, a run that has ended and a folder to submit."""
+    folder = tmp_path_factory.mktemp("served")
+    before = dict(os.environ)
+    for name in ("DATA", "CONFIG", "CACHE", "STATE"):
+        os.environ[f"XDG_{name}_HOME"] = str(folder / "home" / name.lower())
+    os.environ["TRAINDOCK_LEASE_DIR"] = str(folder / "leases")
+    workspace = make_workspace(folder / "workspace")
+    run = submitter(workspace, folder)(
+        "from traindock import Run\nRun.get_context().log('loss', 1.0)\n"
+        "open('outputs/model.bin', 'wb').write(b'weights')"
+    )
+    run.wait_for_completion()
+    run.register_model("digits", "outputs/model.bin")
+    server = JupyterServer(folder / "server")
+    Path(folder / "server" / "digits").mkdir()
+    (folder / "server" / "digits" / "train.py").write_text("pass")
+    try:
+        yield {"url": server.url.rstrip("/"), "workspace": workspace.id, "run": run.id, "model": "digits"}
+    finally:
+        server.kill()
+        end_everything_in(workspace)
+        os.environ.clear()
+        os.environ.update(before)
+
+
+SCHEMA = schemathesis.openapi.from_dict(api_document.document())
+# What a request means may be impossible though it has the right form: no such compute target, say. Never 400 then.
+SCHEMA.config.checks.positive_data_acceptance.expected_statuses = ["2xx", "403", "404", "409", "413", "422"]
+SCHEMA.config.checks.negative_data_rejection.expected_statuses = [
+    "400",
+    "401",
+    "403",
+    "404",
+    "405",
+    "413",
+    "415",
+    "422",
+]
+OPERATIONS = [(path, method) for path in api_document.document()["paths"] for method in api_document.operations(path)]
+HEADERS = {"Authorization": f"token {TOKEN}"}
+
+
+def test_each_path_has_a_handler_with_the_same_methods_and_the_reverse() -> None:
+    methods = {"get", "post", "put", "patch", "delete"}
+    handled = {
+        handler.path: {method for method in methods if method in vars(handler)}
+        | {method for parent in handler.__mro__[1:3] for method in methods if method in vars(parent)}
+        for handler in HANDLERS
+    }
+    described = {path: set(api_document.operations(path)) for path in api_document.document()["paths"]}
+
+    assert described == handled
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("path", "method"), OPERATIONS)
+@pytest.mark.parametrize("there", [False, True], ids=["any ids", "ids that are there"])
+def test_answers_are_as_described_whatever_is_asked(
+    served: dict[str, str], path: str, method: str, there: bool
+) -> None:
+    operation = SCHEMA[path][method]
+
+    @CALLS
+    @given(case=operation.as_strategy())
+    def ask(case: schemathesis.Case) -> None:
+        for name in case.path_parameters if there else ():
+            case.path_parameters[name] = served.get(name, case.path_parameters[name])
+        case.call_and_validate(base_url=f"{served['url']}/traindock/api", headers=HEADERS)
+
+    @CALLS
+    @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE))
+    def ask_wrongly(case: schemathesis.Case) -> None:
+        case.headers.clear()  # of headers the server itself takes care
+        case.call_and_validate(base_url=f"{served['url']}/traindock/api", headers=HEADERS)
+
+    ask()
+    if has_parameters(path, method):
+        ask_wrongly()
+
+
+def has_parameters(path: str, method: str) -> bool:
+    """Whether there is anything that could be asked wrongly."""
+    operation = api_document.operations(path)[method]
+    return bool(operation.path or operation.query or operation.body)
