@@ -19,11 +19,12 @@ PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n auto --ignore
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help tutorial test containers check bench lint types format clean
+.PHONY: help tutorial lab test containers check bench lint types format clean
 
 help:
 	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
 	@echo '                TUTORIAL_COMPUTE=docker make tutorial: the same in a container'
+	@echo 'make lab        start JupyterLab with Traindock on the folder of the tutorial'
 	@echo 'make test       lint, types, all tests, and the notebook'
 	@echo 'make containers of these, the tests in containers alone: they need an engine, see CONTRIBUTING.md'
 	@echo 'make check      lint and the quick tests, in under two minutes on two cores'
@@ -35,6 +36,10 @@ help:
 $(READY): pyproject.toml package.json .ci/make-venv
 	@VENV='$(VENV)' .ci/make-venv
 	@touch $@
+
+# Jupyter refuses to run as root unless it is told to.
+lab: $(READY)
+	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
 tutorial: $(READY)
 	@$(BIN)/python notebooks/run_notebook.py $(NOTEBOOK)

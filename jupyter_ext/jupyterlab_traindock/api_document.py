@@ -102,7 +102,9 @@ def check(schema: Draft202012Validator, value: Any) -> None:
     Raises:
         ApiError: 400; the text names the place.
     """
-    error = best_match(schema.iter_errors(value))
+    errors = list(schema.iter_errors(value))
+    # Where something else is wrong, what stands beside it counts as not evaluated, which would mislead.
+    error = best_match([one for one in errors if one.validator != "unevaluatedProperties"] or errors)
     if error is not None:
         place = ".".join(map(str, error.absolute_path)) or "the body"
         raise invalid(f"{place}: {_told(error.message)}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from http import HTTPStatus
+
 from jupyter_server.auth.decorator import authorized
 from tornado.web import authenticated
 
@@ -18,6 +20,14 @@ class WorkspacesHandler(ApiHandler):
     async def get(self) -> None:
         """List them."""
         self.answer({"workspaces": await self.off_loop(self.managers.workspaces.all)})
+
+    @authenticated
+    @authorized
+    async def post(self) -> None:
+        """Make one."""
+        made = await self.off_loop(self.managers.workspaces.create, self.document()["name"])
+        self.set_header("Location", self.url("workspaces", made["id"]))
+        self.answer(made, HTTPStatus.CREATED)
 
 
 class WorkspaceHandler(ApiHandler):

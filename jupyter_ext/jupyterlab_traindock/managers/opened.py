@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from jupyterlab_traindock.errors import not_found
+from jupyterlab_traindock.errors import ApiError, not_found
 from traindock import workspace_config, workspace_finding
 from traindock.documents import timestamp
 from traindock.errors import TraindockError
@@ -86,6 +87,29 @@ class OpenedWorkspaces:
     def describe(self, workspace_id: str) -> dict[str, Any]:
         """Describe one workspace."""
         return self._described(self.get(workspace_id), self.default_id())
+
+    def create(self, name: str) -> dict[str, Any]:
+        """Make a workspace in the user's data folder, and describe it.
+
+        Raises:
+            ApiError: 403, where only certain folders may be opened; 409, where there is one of this name.
+            TraindockError: the name is not allowed, or the disk refuses.
+        """
+        if self._folders:
+            raise ApiError(
+                HTTPStatus.FORBIDDEN,
+                "forbidden",
+                "this server may open certain workspaces only",
+                "Have one made by whoever configures the server: TraindockApp.workspaces.",
+            )
+        if any(each.record.name == name for each in workspace_finding.known()):
+            raise ApiError(
+                HTTPStatus.CONFLICT,
+                "workspace_exists",
+                f"there is a workspace {name!r} already",
+                "Use it, or choose another name.",
+            )
+        return self.describe(Workspace.create(name, show_output=False).id)
 
     def experiments(self, workspace_id: str, *, archived: bool) -> list[dict[str, Any]]:
         """Describe the experiments of a workspace, by name, with how many runs each has."""

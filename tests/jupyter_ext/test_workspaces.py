@@ -1,0 +1,100 @@
+"""Workspaces over HTTP: listed, made, described, with their experiments."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.conftest import Submit, make_workspace
+from tests.jupyter_ext.conftest import Ask, Fetch
+
+from traindock import Experiment, Workspace
+from traindock._version import __version__
+
+
+async def test_the_server_tells_what_it_is(ask: Ask, workspace: Workspace) -> None:
+    about = await ask()
+
+    assert (about["name"], about["version"]) == ("traindock", __version__)
+    assert about["limits"]["max_upload_bytes"] == 64 << 20
+
+
+async def test_the_document_is_for_this_server(ask: Ask, jp_base_url: str) -> None:
+    document = await ask("openapi")
+
+    assert document["openapi"].startswith("3.1")
+    assert document["info"]["version"] == __version__
+    assert document["servers"][0]["variables"]["base"]["default"] == jp_base_url.rstrip("/")
+
+
+class TestListing:
+    async def test_all_that_the_user_has(self, ask: Ask, workspace: Workspace, tmp_path: Path) -> None:
+        other = make_workspace(tmp_path / "other")
+
+        listed = (await ask("workspaces"))["workspaces"]
+
+        assert {one["id"] for one in listed} == {workspace.id, other.id}
+        assert str(tmp_path) not in json.dumps(listed)
+
+    async def test_one_that_is_damaged_hides_no_other(self, ask: Ask, workspace: Workspace, tmp_path: Path) -> None:
+        other = make_workspace(tmp_path / "other")
+        other.layout.workspace_json.write_text("{")
+
+        assert [one["id"] for one in (await ask("workspaces"))["workspaces"]] == [workspace.id]
+
+    async def test_that_which_a_config_json_in_the_root_names_is_the_default(
+        self, ask: Ask, workspace: Workspace, jp_root_dir: Path
+    ) -> None:
+        workspace.write_config(jp_root_dir)
+
+        assert (await ask())["default_workspace"] == workspace.id
+        assert (await ask("workspaces", workspace.id))["default"] is True
+
+
+class TestOnlyCertainOnes:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: dict[str, Any], workspace: Workspace) -> dict[str, Any]:
+        root = str(workspace.layout.root)
+        jp_server_config["TraindockApp"] = {"workspaces": [root], "default_workspace": workspace.name}
+        return jp_server_config
+
+    async def test_are_opened_where_the_server_is_told_so(self, ask: Ask, workspace: Workspace, tmp_path: Path) -> None:
+        other = make_workspace(tmp_path / "other")
+
+        assert [one["id"] for one in (await ask("workspaces"))["workspaces"]] == [workspace.id]
+        assert (await ask())["default_workspace"] == workspace.id
+        assert (await ask("workspaces", other.id, expect=404))["code"] == "workspace_not_found"
+        assert (await ask("workspaces", method="POST", json={"name": "new"}, expect=403))["code"] == "forbidden"
+
+
+class TestMaking:
+    async def test_a_new_one(self, ask: Ask, api: Fetch, jp_base_url: str) -> None:
+        answer = await api("workspaces", method="POST", json={"name": "new-one"})
+
+        made = json.loads(answer.body)
+        assert answer.code == 201
+        assert answer.headers["Location"] == f"{jp_base_url}traindock/api/workspaces/{made['id']}"
+        assert Workspace.get("new-one").id == made["id"]
+        assert (await ask("workspaces", made["id"]))["runs"] == 0
+
+    @pytest.mark.parametrize(
+        ("name", "status", "code"),
+        [("test", 409, "workspace_exists"), ("a/b", 422, "user_error"), ("", 400, "invalid_request")],
+    )
+    async def test_what_cannot_be(self, ask: Ask, workspace: Workspace, name: str, status: int, code: str) -> None:
+        error = await ask("workspaces", method="POST", json={"name": name}, expect=status)
+
+        assert error["code"] == code
+
+
+async def test_experiments_with_their_runs(ask: Ask, workspace: Workspace, submit: Submit) -> None:
+    submit("pass", experiment="first").wait_for_completion()
+    Experiment(workspace, "second").archive()
+
+    listed = await ask("workspaces", workspace.id, "experiments")
+    everything = await ask("workspaces", workspace.id, "experiments", params={"archived": "true"})
+
+    assert [(one["name"], one["runs"]) for one in listed["experiments"]] == [("first", 1)]
+    assert [one["name"] for one in everything["experiments"]] == ["first", "second"]
