@@ -107,6 +107,10 @@ def check(schema: Draft202012Validator, value: Any) -> None:
     error = best_match([one for one in errors if one.validator != "unevaluatedProperties"] or errors)
     if error is not None:
         place = ".".join(map(str, error.absolute_path)) or "the body"
+        choices = error.validator_value if error.validator == "oneOf" else []
+        if choices and all("required" in choice for choice in choices):
+            named = " or ".join(" and ".join(choice["required"]) for choice in choices)
+            raise invalid(f"{place}: it has to have {named}, and not several of them")
         raise invalid(f"{place}: {_told(error.message)}")
 
 
