@@ -301,3 +301,23 @@ def test_a_run_that_cannot_be_launched_for_want_of_space_is_launched_later(
     assert stdout(run) == "once\n"
     if first is not None:
         assert first.wait_for_completion()["status"] == "Canceled"
+
+
+@pytest.mark.parametrize("announced", [True, False])
+def test_deleting_a_run_makes_room_on_a_full_disk(
+    disk: Disk, submit_small: Submit, small: Workspace, announced: bool
+) -> None:
+    run = submit_small("open('outputs/model', 'wb').write(bytes(range(256)) * 4096 * 2)")
+    run.wait_for_completion()
+    if not announced:  # for which there is no room left in the last page of the log
+        with small.layout.changes.open("ab") as log:
+            log.write(b"\n" * (-log.tell() % 4096))
+    disk.fill()
+    before = os.statvfs(disk.root).f_bavail
+
+    run.delete()
+
+    freed = (os.statvfs(disk.root).f_bavail - before) * os.statvfs(disk.root).f_frsize
+    assert freed > 2 * MEGABYTE
+    assert list(Run.list(small)) == []
+    assert small.index.count() == 0

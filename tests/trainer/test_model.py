@@ -373,14 +373,14 @@ class TestChanging:
         assert Model.register(ws, file, "net").version == 3
         assert [m.version for m in Model.list(ws)] == [3, 1]
 
-    def test_a_deleted_version_stays_gone_and_its_content_stays(self, ws, model, tmp_path):
+    def test_a_deleted_version_stays_gone_and_so_does_its_content(self, ws, model, tmp_path):
         other = Model(ws, "net")
         model.delete()
         assert Model.list(ws) == []
         for action in (other.delete, lambda: other.add_tags({"x": "y"}), lambda: Model(ws, "net")):
             with pytest.raises(ModelNotFoundException):
                 action()
-        assert BlobStore(ws.layout.blobs).path(sha(b"local weights")).exists()
+        assert not BlobStore(ws.layout.blobs).path(sha(b"local weights")).exists()
 
     def test_no_value_is_an_empty_one(self, ws, model):
         model.add_tags({"n": None})

@@ -27,7 +27,8 @@ NAMES = [
     "ModelNotFoundException", "ModelPathNotFoundException", "NameNotFoundException", "NotAnEngineException",
     "PyTorch", "Reason", "RegistryDeniedException", "RegistryException", "RegistryInsecureException",
     "RegistryUnreachableException", "RemoteEngineException", "Run", "RunCanceledException",
-    "RunConfigurationException", "RunEnvironmentException", "RunNotFoundException", "RunNotSignedException",
+    "RunConfigurationException", "RunEnvironmentException", "RunHasChildrenException", "RunNotEndedException",
+    "RunNotFoundException", "RunNotSignedException",
     "ScriptRunConfig", "SnapshotException", "State", "StoreException", "TraindockError", "TrainingException",
     "UserErrorException", "Workspace", "WorkspaceException", "WorkspaceReadOnlyException", "__version__",
 ]  # fmt: skip

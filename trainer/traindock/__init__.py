@@ -47,6 +47,8 @@ if TYPE_CHECKING:
     from traindock.errors import RunCanceledException as RunCanceledException
     from traindock.errors import RunConfigurationException as RunConfigurationException
     from traindock.errors import RunEnvironmentException as RunEnvironmentException
+    from traindock.errors import RunHasChildrenException as RunHasChildrenException
+    from traindock.errors import RunNotEndedException as RunNotEndedException
     from traindock.errors import RunNotFoundException as RunNotFoundException
     from traindock.errors import RunNotSignedException as RunNotSignedException
     from traindock.errors import SnapshotException as SnapshotException
@@ -99,6 +101,8 @@ _HOMES = {
         "RunCanceledException",
         "RunConfigurationException",
         "RunEnvironmentException",
+        "RunHasChildrenException",
+        "RunNotEndedException",
         "RunNotFoundException",
         "RunNotSignedException",
         "SnapshotException",

@@ -22,6 +22,8 @@
     │   ├── AttributeNotFoundException  Azure ML's class has this attribute, ours has not; an AttributeError, too
     │   ├── RunNotFoundException        no such run
     │   ├── RunNotSignedException       the run was not submitted by this user to this workspace
+    │   ├── RunNotEndedException        what is asked for can only be done to a run that has ended
+    │   ├── RunHasChildrenException     a run cannot be deleted without its children
     │   ├── ModelNotFoundException      no such model or version
     │   ├── ModelPathNotFoundException  nothing under this path among a run's files
     │   └── RunEnvironmentException     cannot be done where the code runs: inside a job, or outside of one
@@ -213,6 +215,26 @@ class RunNotSignedException(UserErrorException):
     """The run was not submitted by this user to this workspace, so it is shown but never changed."""
 
     code = "run_not_signed"
+
+
+class RunNotEndedException(UserErrorException):
+    """What was asked for can only be done to a run that has ended, and one has not."""
+
+    code = "run_not_ended"
+
+
+class RunHasChildrenException(UserErrorException):
+    """A run cannot be deleted without its children, and nobody said that they may go.
+
+    Attributes:
+        children: their ids.
+    """
+
+    code = "run_has_children"
+
+    def __init__(self, message: str, children: Iterable[str] = ()) -> None:
+        self.children = list(children)
+        super().__init__(message)
 
 
 class ModelNotFoundException(UserErrorException):

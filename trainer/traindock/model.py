@@ -15,7 +15,8 @@ from traindock.local_models import fetch
 from traindock.names import check_name, check_strings
 from traindock.runtime import local_models
 from traindock.runtime.model import Model as JobModel
-from traindock.store import model_contents, model_records
+from traindock.store import model_contents, model_records, releasing
+from traindock.store.blobs import BlobStore
 from traindock.store.events import Event
 from traindock.store.locations import absolute
 from traindock.store.model_records import Lineage, ModelVersion
@@ -132,9 +133,11 @@ class Model:
         model_contents.existing(path)
         check_writable(workspace.layout)
         print(f"Registering model {model_name}")  # noqa: T201 (as Azure ML does)
-        content = model_contents.content_of_path(workspace.layout, path, child_paths)
         lineage = Lineage(datasets=model_arguments.datasets(datasets))
-        return Model._of(workspace, model_records.register(workspace.layout, model_name, content, said, lineage))
+        with BlobStore(workspace.layout.blobs).referring():
+            content = model_contents.content_of_path(workspace.layout, path, child_paths)
+            made = model_records.register(workspace.layout, model_name, content, said, lineage)
+        return Model._of(workspace, made)
 
     @staticmethod
     def register_from_run(
@@ -173,9 +176,6 @@ class Model:
         said = model_arguments.description(tags, properties, description, model_framework, model_framework_version)
         workspace, record = run.workspace, run.record
         check_writable(workspace.layout)
-        content = model_contents.content_of_run(
-            workspace.layout, workspace.layout.run(record.id), model_name if model_path is None else model_path
-        )
         lineage = Lineage(
             run_id=record.id,
             experiment=record.experiment,
@@ -183,10 +183,11 @@ class Model:
             environment=str(record.environment.get("key") or ""),
             datasets=model_arguments.datasets(datasets),
         )
-        return Model._of(
-            workspace,
-            model_records.register(workspace.layout, model_name, content, said, lineage, request_id=request_id),
-        )
+        layout, path = workspace.layout, model_name if model_path is None else model_path
+        with BlobStore(layout.blobs).referring():
+            content = model_contents.content_of_run(layout, layout.run(record.id), path)
+            made = model_records.register(layout, model_name, content, said, lineage, request_id=request_id)
+        return Model._of(workspace, made)
 
     @staticmethod
     def list(
@@ -360,12 +361,14 @@ class Model:
         return model_contents.places(self.workspace.layout, self._record.content)
 
     def delete(self) -> None:
-        """Delete this version; its number is never given again.
+        """Delete this version, and what of its files nothing else refers to; its number is never given again.
 
         Raises:
             ModelNotFoundException: it was deleted before.
         """
-        model_records.delete(self.workspace.layout, self.name, self.version)
+        layout = self.workspace.layout
+        with releasing.releasing(layout, [file.sha256 for file in self._record.content.files.values()]):
+            model_records.delete(layout, self.name, self.version)
 
     def add_tags(self, tags: Mapping[str, Any]) -> None:
         """Add tags, or replace their values."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import builtins
 import os
 import re
+import warnings
 from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -278,6 +279,28 @@ class Run(RunOutputs):
             tags=tags,
         )
         return resubmit(self, changes)
+
+    def delete(self, with_children: bool = False) -> None:
+        """Delete the run with all that it left: it is gone at once, and its space given back to the disk.
+
+        Models that were registered from it stay whole, and go on naming it as their origin. So does the snapshot, which
+        other runs may share. A run that somebody else submitted, or that was copied with its workspace, may be deleted
+        in any state, since nothing of it runs here.
+
+        Args:
+            with_children: whether its children, and theirs, are deleted with it.
+
+        Raises:
+            RunNotEndedException: it, or a run below it, has not ended.
+            RunHasChildrenException: it has children, and ``with_children`` is false.
+            RunNotFoundException: it was deleted before.
+            StoreException: the disk refuses; nothing is deleted.
+        """
+        from traindock.run_deletion import delete
+
+        trouble = delete(self.workspace, [self.id], with_children=bool(with_children)).trouble
+        if trouble:
+            warnings.warn(f"run {self.id} is deleted, but not all of its space is free yet: {trouble}", stacklevel=2)
 
     # -- metrics --------------------------------------------------------------------------------------------
 

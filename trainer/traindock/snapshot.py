@@ -89,27 +89,28 @@ def take(
     blobs = BlobStore(layout.blobs)
     reader = _Reader(blobs, remembered, tree.warnings)
     files = {}
-    for path in sorted(tree.files):
-        record = reader.store(path, tree.files[path])
-        if record is not None:
-            files[path] = record
-    content = canonical_json(
-        {
-            "format": 1,
-            "files": {p: {"sha256": f.sha256, "size": f.size, "mode": f.mode} for p, f in files.items()},
-            "links": tree.links,
-            "folders": tree.empty_folders,
-        }
-    )
-    snapshot_id = hashlib.sha256(content).hexdigest()
-    blobs.flush(reader.new)
-    record_path = _record(layout, snapshot_id)
-    if not record_path.exists():
-        try:
-            layout.snapshots.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise storage_error(error, f"make {layout.snapshots}") from error
-        write_atomic(record_path, content)
+    with blobs.referring():
+        for path in sorted(tree.files):
+            record = reader.store(path, tree.files[path])
+            if record is not None:
+                files[path] = record
+        content = canonical_json(
+            {
+                "format": 1,
+                "files": {p: {"sha256": f.sha256, "size": f.size, "mode": f.mode} for p, f in files.items()},
+                "links": tree.links,
+                "folders": tree.empty_folders,
+            }
+        )
+        snapshot_id = hashlib.sha256(content).hexdigest()
+        blobs.flush(reader.new)
+        record_path = _record(layout, snapshot_id)
+        if not record_path.exists():
+            try:
+                layout.snapshots.mkdir(parents=True, exist_ok=True)
+            except OSError as error:
+                raise storage_error(error, f"make {layout.snapshots}") from error
+            write_atomic(record_path, content)
     remembered.save(reader.seen, scanner.verdicts)
     return Snapshot(
         snapshot_id,

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from traindock.cli.findings import Finding, some
 from traindock.names import is_name
 from traindock.store import events, model_records
+from traindock.store.layout import DELETED
 from traindock.store.metrics import MetricReader
 
 if TYPE_CHECKING:
@@ -59,6 +60,6 @@ def _strangers(layout: WorkspaceLayout) -> Iterator[str]:
     for kind, folder in (("experiment", layout.experiments), ("run id", layout.runs), ("model", layout.models)):
         with contextlib.suppress(OSError), os.scandir(folder) as entries:
             for entry in entries:
-                ours = is_name(kind, entry.name) or (kind == "run id" and entry.name.startswith(".new-"))
+                ours = is_name(kind, entry.name) or (kind == "run id" and entry.name.startswith((".new-", DELETED)))
                 if not ours and entry.is_dir(follow_symlinks=False):
                     yield str(Path(entry.path).relative_to(layout.root))

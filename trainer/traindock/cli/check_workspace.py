@@ -19,6 +19,7 @@ from traindock.cli.findings import Finding, some
 from traindock.cli.text import size
 from traindock.errors import StoreException, TraindockError
 from traindock.store.index import RunQuery
+from traindock.store.layout import DELETED
 from traindock.store.run_records import run_ids
 
 if TYPE_CHECKING:
@@ -199,7 +200,7 @@ def _leftovers(workspace: Workspace) -> Finding:
 
     places: list[tuple[os.PathLike[str], Callable[[str], bool]]] = [
         (layout.index.parent, lambda name: name.startswith("index.damaged-")),
-        (layout.runs, lambda name: name.startswith(".new-")),
+        (layout.runs, lambda name: name.startswith((".new-", DELETED))),
         (layout.runtime, lambda name: name.startswith(".new-")),
     ]
     found = []

@@ -16,6 +16,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("logs", "print a run's output, or follow it", "logs"),
     ("metrics", "print what a run has logged", "metrics"),
     ("cancel", "ask runs to end", "cancel"),
+    ("delete", "delete runs that have ended", "delete"),
     ("models", "list registered models", "models"),
     ("register", "make files of a run, or of yours, a model's next version", "register"),
     ("computes", "list compute targets, make, change and delete them", "computes"),

@@ -27,7 +27,7 @@ from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
 from traindock.dispatcher.start import LOCK_PATIENCE_SECONDS
 from traindock.dispatcher.sweeping import Sweeper
-from traindock.errors import StoreException, TraindockError
+from traindock.errors import RunNotFoundException, StoreException, TraindockError
 from traindock.run_types import CHILD
 from traindock.settings import DispatcherSettings
 from traindock.states import State
@@ -232,6 +232,8 @@ class Service:
             self._drivers[run_id] = driver
             driver.start()
             driver.notice()
+        except RunNotFoundException:
+            self._sweeper.sweep()  # it was deleted, perhaps by somebody who could not finish
         except (TraindockError, OSError) as error:
             log.warning("left %s alone: %s", run_id, error)
 

@@ -1,4 +1,4 @@
-"""Removing what compute targets keep of runs that are over, again and again where one does not answer."""
+"""Removing what is left of runs that are over or deleted, again and again where something is in the way."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Final
 
 from traindock.compute.kinds import backend
 from traindock.errors import RunNotFoundException, TraindockError
-from traindock.store import computes
+from traindock.store import computes, deleting
 from traindock.workspace import Workspace
 
 log = logging.getLogger(__name__)
@@ -17,7 +17,7 @@ _AGAIN_SECONDS: Final = 10.0
 
 
 class Sweeper:
-    """Sweeps the compute targets of a workspace, on a thread of its own while there is anything to sweep.
+    """Sweeps a workspace and its compute targets, on a thread of its own while there is anything to sweep.
 
     Args:
         workspace: whose runs.
@@ -59,15 +59,17 @@ class Sweeper:
             told = trouble
 
     def _sweep_all(self) -> str:
-        """Return what kept a target from being swept, or ""."""
+        """Return what kept something from being swept, or ""."""
         trouble = []
+        if found := deleting.finish(self._workspace.layout).trouble:
+            trouble.append(f"deleted runs: {found}")
         try:
             targets = computes.load(self._workspace.layout)
         except TraindockError as error:
-            return str(error)
-        for name, found in targets.items():
+            return "; ".join([*trouble, str(error)])
+        for name, target in targets.items():
             try:
-                backend(name, found["kind"], found["settings"]).sweep(self._workspace.id, self._is_over)
+                backend(name, target["kind"], target["settings"]).sweep(self._workspace.id, self._is_over)
             except TraindockError as error:
                 trouble.append(f"compute target {name!r}: {error}")
         return "; ".join(trouble)

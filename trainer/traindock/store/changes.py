@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from traindock.store import ownership
@@ -50,6 +50,32 @@ class Changes:
         with self._locked(fcntl.LOCK_EX) as fd:
             _append(fd, subject)
             action()
+
+    def publish_all(
+        self, offset: int, decide: Callable[[list[str]], Sequence[str]], action: Callable[[], None]
+    ) -> bool:
+        """Announce several subjects and perform one ``action``, as :meth:`publish` does for one of them.
+
+        Args:
+            offset: what was announced up to here the caller knows.
+            decide: gets the subjects that were announced since, and returns those to announce; none of them if, in
+                the light of these, nothing is to be done.
+            action: what is announced.
+
+        Returns:
+            Whether it was performed.
+
+        Raises:
+            WorkspaceReadOnlyException: another host has the workspace.
+            OSError: the subjects cannot be written; nothing was performed.
+        """
+        ownership.check_writable(self._layout)
+        with self._locked(fcntl.LOCK_EX) as fd:
+            subjects = decide(self._tail(fd, offset)[0])
+            if subjects:
+                _append(fd, "\n".join(subjects))
+                action()
+            return bool(subjects)
 
     def read(self, offset: int) -> tuple[list[str], int]:
         """Return the distinct subjects announced since byte ``offset``, in order, and the next offset.

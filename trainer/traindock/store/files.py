@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
+import shutil
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -70,3 +73,24 @@ def sync_folder(path: Path) -> None:
         os.fsync(fd)
     finally:
         os.close(fd)
+
+
+def permit(folder: Path) -> None:
+    """Let the owner into a folder that a script closed; somebody else's stays as it is."""
+    with contextlib.suppress(OSError):
+        if folder.lstat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
+            folder.chmod(0o700)
+
+
+def remove_tree(folder: Path) -> bool:
+    """Remove a folder with all that is in it, also where a script closed parts of it; follows no link.
+
+    Returns:
+        Whether nothing of it is left; what belongs to somebody else may be.
+    """
+    shutil.rmtree(folder, ignore_errors=True)
+    if os.path.lexists(folder):
+        for each, _folders, _files in os.walk(folder):
+            permit(Path(each))
+        shutil.rmtree(folder, ignore_errors=True)
+    return not os.path.lexists(folder)

@@ -4,16 +4,21 @@ workspace.json   index.sqlite   settings.toml   computes.json   changes.log
 dispatcher.lock  dispatcher.json  dispatcher.log  errands/<run id>
 owners/<generation>.json          (on network disks, where index.* and dispatcher.* lie in a folder of each host)
 experiments/<name>/events.jsonl
-runs/<run id>/   (see RunLayout)
+runs/<run id>/   (see RunLayout)      runs/.deleted-<16 hex>/   (runs that are gone, until their space is free)
 models/<name>/events.jsonl
-snapshots/<sha256>.json   blobs/<2 hex>/<sha256>
+snapshots/<sha256>.json   blobs/<2 hex>/<sha256>   blobs.lock   releases/<16 hex>
 environments/<hash>/      datastores/<name>/     runtime/<hash>/     home/     engines/<engine id>.json
 """
 
 from __future__ import annotations
 
+import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
+
+#: Start of the names, in ``runs``, of the folders of runs that were deleted, until they are removed.
+DELETED: Final = ".deleted-"
 
 
 @dataclass(frozen=True)
@@ -236,6 +241,11 @@ class WorkspaceLayout:
         return self.root / "blobs"
 
     @property
+    def releases(self) -> Path:
+        """Lists of contents that may have lost what referred to them, until that is looked into."""
+        return self.root / "releases"
+
+    @property
     def environments(self) -> Path:
         return self.root / "environments"
 
@@ -264,6 +274,10 @@ class WorkspaceLayout:
     def run(self, run_id: str) -> RunLayout:
         """Layout of one run; ``run_id`` must have passed :func:`traindock.names.check_name` as a "run id"."""
         return RunLayout(self.runs / run_id)
+
+    def deleted_run(self) -> RunLayout:
+        """A new place for the folder of a run that is being deleted: it is no run any more, and nobody sees it."""
+        return RunLayout(self.runs / f"{DELETED}{secrets.token_hex(8)}")
 
     def experiment_events(self, name: str) -> Path:
         return self.experiments / name / "events.jsonl"

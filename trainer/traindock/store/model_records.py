@@ -26,6 +26,7 @@ from traindock.store.model_contents import Content
 
 # What a damaged line may still tell: a number that was given, and what kind of event it was.
 _NUMBER: Final = re.compile(rb'"version": ([0-9]{1,9})(?![0-9])')
+_CONTENT: Final = re.compile(rb"[0-9a-f]{64}")
 _KIND: Final = re.compile(rb'\{(?:"t": [-+.0-9e]+, )?"type": "([a-z]+)"')
 
 
@@ -99,6 +100,24 @@ def names(layout: WorkspaceLayout) -> list[str]:
             )
     except FileNotFoundError:
         return []
+
+
+def contents_in(recorded: bytes) -> set[str]:
+    """Return the contents that a model's record refers to: of the versions that are not deleted, and in damaged lines.
+
+    Args:
+        recorded: the file.
+    """
+    found: set[str] = set()
+    whole: list[Event] = []
+    for line, event in events.lines(recorded):
+        if event is None:
+            found.update(map(bytes.decode, _CONTENT.findall(line)))
+        else:
+            whole.append(event)
+    for version in fold("model", whole).values():
+        found.update(file.sha256 for file in version.content.files.values())
+    return found
 
 
 def damaged(layout: WorkspaceLayout, name: str) -> str:
@@ -208,7 +227,7 @@ def change(
 
 
 def delete(layout: WorkspaceLayout, name: str, version: int) -> None:
-    """Delete a version; its contents stay in the store, since others may refer to them.
+    """Delete a version; its contents stay in the store, see ``store.releasing``.
 
     Raises:
         ModelNotFoundException: there is no such version (any more).

@@ -308,6 +308,7 @@ def publish(
 
     Raises:
         WorkspaceReadOnlyException: another host has the workspace.
+        RunNotFoundException: its parent was deleted meanwhile.
         StoreException: the disk is full or refuses; nothing is left behind.
     """
     document = {"format": FORMAT, "id": run_id, "workspace": identity.id, **facts}
@@ -318,6 +319,9 @@ def publish(
 
     def rename() -> None:
         nonlocal published
+        parent = facts.get("parent")
+        if parent is not None and not workspace.run(parent).run_json.exists():
+            raise RunNotFoundException(f"run {parent!r}, of which the new one is to be a part, is gone: submit it anew")
         os.rename(layout.root, workspace.runs / run_id)  # noqa: PTH104 (fails where there is a run of this id)
         published = True
 

@@ -13,7 +13,6 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import shutil
 import stat
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -24,7 +23,7 @@ from typing import Final
 from traindock.runtime.links import LinkedFolder
 from traindock.store.blobs import BlobStore
 from traindock.store.copying import may_pass, storage_error
-from traindock.store.files import canonical_json, sync_folder, write_atomic
+from traindock.store.files import canonical_json, permit, remove_tree, sync_folder, write_atomic
 from traindock.store.layout import RunLayout
 from traindock.store.open_files import is_open_for_writing
 from traindock.store.sealed_files import SealedFile, SealedFiles, read_sealed
@@ -46,13 +45,14 @@ def seal(run: RunLayout, blobs: BlobStore, *, reached: Callable[[str], None] = l
     Raises:
         StoreException: the disk is full or refuses; sealing again, later, goes on.
     """
-    _permit(run.root)
+    permit(run.root)
     sealed = read_sealed(run)
     if sealed is not None:
         _notes(run).unlink(missing_ok=True)
         return sealed
     try:
-        return _Sealing(run, blobs, reached).perform()
+        with blobs.referring():
+            return _Sealing(run, blobs, reached).perform()
     except OSError as error:
         raise storage_error(error, f"seal {run.root}") from error
 
@@ -121,9 +121,9 @@ class _Sealing:
         """Move one folder, whatever the script made of it."""
         name = kept.name
         # A folder that cannot be written to cannot be moved either, for its ".." changes.
-        _permit(self._run.work)
+        permit(self._run.work)
         if _kind(made) == stat.S_IFDIR:
-            _permit(made)
+            permit(made)
         if _kind(kept) == stat.S_IFLNK:
             self._reached(f"unlink {name}")
             kept.unlink()
@@ -155,12 +155,7 @@ class _Sealing:
             self._note(left_out={"work": f"the script replaced its working directory by a {_kind_name(kind)}"})
             work.unlink()
             return
-        shutil.rmtree(work, ignore_errors=True)
-        if _kind(work) is not None:
-            for folder, _folders, _files in os.walk(work):
-                _permit(Path(folder))
-            shutil.rmtree(work, ignore_errors=True)
-        if _kind(work) is not None:
+        if not remove_tree(work):
             self._left_out["work"] = "parts of the working directory could not be removed, and are still there"
 
     def _resolve_inner_links(self) -> None:
@@ -222,7 +217,7 @@ class _Sealing:
         pending = [folder]
         while pending:
             where = pending.pop()
-            _permit(where)
+            permit(where)
             try:
                 entries = sorted(where.iterdir())
             except OSError as error:
@@ -329,17 +324,10 @@ def _kind_name(kind: int) -> str:
     return _KINDS.get(kind, "special file")
 
 
-def _permit(folder: Path) -> None:
-    """Let the owner into a folder that the script closed; somebody else's stays as it is."""
-    with contextlib.suppress(OSError):
-        if folder.lstat().st_mode & stat.S_IRWXU != stat.S_IRWXU:
-            folder.chmod(0o700)
-
-
 def _merge(source: Path, target: Path) -> None:
     """Move the entries of ``source`` into ``target``; where a name is taken, under a name with a number."""
-    _permit(source)
-    _permit(target)
+    permit(source)
+    permit(target)
     for entry in sorted(source.iterdir()):
         place = target / entry.name
         number = 1
@@ -351,7 +339,7 @@ def _merge(source: Path, target: Path) -> None:
             place = target / f"{entry.stem} ({number}){entry.suffix}"
         else:
             if _kind(entry) == stat.S_IFDIR:
-                _permit(entry)
+                permit(entry)
             entry.rename(place)
 
 
