@@ -165,6 +165,43 @@ class TestChanging:
         assert str(workspace.layout.root) not in error["message"]
 
 
+class TestDeleting:
+    async def test_a_run_that_has_ended(self, ask: Ask, api: Fetch, workspace: Workspace, submit: Submit) -> None:
+        run = submit("pass")
+        run.wait_for_completion()
+
+        answer = await api("workspaces", workspace.id, "runs", run.id, method="DELETE")
+        again = await ask("workspaces", workspace.id, "runs", run.id, method="DELETE", expect=404)
+
+        assert (answer.code, answer.body) == (204, b"")
+        assert again["code"] == "run_not_found"
+        assert (await ask("workspaces", workspace.id, "runs"))["runs"] == []
+        assert not run.path.exists()
+
+    async def test_one_that_goes_on(self, ask: Ask, workspace: Workspace, submit: Submit) -> None:
+        run = submit("import time; time.sleep(600)")
+
+        error = await ask("workspaces", workspace.id, "runs", run.id, method="DELETE", expect=409)
+
+        assert error["code"] == "run_not_ended"
+        assert "cancel" in error["advice"]
+        run.cancel()
+
+    async def test_one_with_children(self, ask: Ask, api: Fetch, workspace: Workspace, submit: Submit) -> None:
+        run = submit("from traindock import Run\nwith Run.get_context().child_run('part'): pass")
+        run.wait_for_completion()
+        (child,) = run.get_children()
+        path = ("workspaces", workspace.id, "runs", run.id)
+
+        error = await ask(*path, method="DELETE", expect=409)
+        answer = await api(*path, method="DELETE", params={"with_children": "true"})
+
+        assert error["code"] == "run_has_children"
+        assert child.id in error["message"]
+        assert answer.code == 204
+        assert workspace.index.count() == 0
+
+
 def form(configuration: Any, files: dict[str, str]) -> dict[str, Any]:
     """What a form with these files is as options of a request."""
     boundary = "--------------------------1234567890"

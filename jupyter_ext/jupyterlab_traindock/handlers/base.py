@@ -154,6 +154,11 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
         self.set_status(status)
         self.finish(json.dumps(plain(value), allow_nan=False))
 
+    def answer_nothing(self) -> None:
+        """Answer that something is done, of which there is nothing to say."""
+        self.set_status(HTTPStatus.NO_CONTENT)
+        self.finish()
+
     def url(self, *parts: str) -> str:
         """Return the URL of a path of the API, on this server."""
         return "/".join([self.base_url.rstrip("/") + self.app.extension_url, *parts])

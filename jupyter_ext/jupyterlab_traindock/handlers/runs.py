@@ -109,6 +109,15 @@ class RunHandler(ApiHandler):
         asked, changes = self.arguments(), self.document()
         self.answer(await self.off_loop(self.managers.runs.change, asked["workspace"], asked["run"], changes))
 
+    @authenticated
+    @authorized
+    async def delete(self, **_: str) -> None:
+        """Delete it, if it has ended."""
+        asked = self.arguments()
+        delete, children = self.managers.runs.delete, asked["with_children"]
+        await self.off_loop(delete, asked["workspace"], asked["run"], with_children=children)
+        self.answer_nothing()
+
 
 @stream_request_body
 class CancelHandler(ApiHandler):

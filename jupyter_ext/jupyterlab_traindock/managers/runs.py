@@ -98,6 +98,16 @@ class RunManager:
             run.description = changes["description"]
         return self.described(run)
 
+    def delete(self, workspace_id: str, run_id: str, *, with_children: bool) -> None:
+        """Delete a run that has ended, and give its space back to the disk.
+
+        Args:
+            workspace_id: where.
+            run_id: which.
+            with_children: whether its children are deleted with it.
+        """
+        Run.get(self._workspaces.get(workspace_id), run_id).delete(with_children)
+
     def cancel(self, workspace_id: str, run_id: str) -> dict[str, Any]:
         """Ask for a run to end."""
         run = Run.get(self._workspaces.get(workspace_id), run_id)
