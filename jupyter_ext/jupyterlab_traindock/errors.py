@@ -37,6 +37,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "run_not_ended": "Ask for its end, POST …/runs/{run}/cancel, and delete it once its state is a final one.",
     "run_has_children": "Say with_children=true to delete them with it.",
     "model_not_found": "List the models of the workspace: GET /workspaces/{workspace}/models.",
+    "model_file_not_found": "List the files of the version: GET …/models/{model}/versions/{version}/files.",
     "model_path_not_found": "List the files of the run: GET /workspaces/{workspace}/runs/{run}/files.",
     "name_not_found": "List what there is, and use one of these names.",
     "compute_target": "List the compute targets of the workspace: GET /workspaces/{workspace}/computes.",

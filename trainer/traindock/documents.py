@@ -135,10 +135,38 @@ def seconds_of(run: RunRow | RunRecord) -> float | None:
     return max(0.0, end - run.started)
 
 
+def model_row(model: Model) -> dict[str, Any]:
+    """One version of a model as a list has it."""
+    lineage = model.lineage
+    return {
+        "name": model.name,
+        "version": model.version,
+        "id": model.id,
+        "description": model.description,
+        "created": timestamp(model.created_time.timestamp()),
+        "run": model.run_id,
+        "experiment": model.experiment_name,
+        "snapshot": lineage.snapshot or None,
+        "environment": lineage.environment or None,
+        "datasets": [*lineage.datasets],
+        "framework": model.model_framework,
+        "framework_version": model.model_framework_version,
+        "tags": model.tags,
+        "properties": model.properties,
+        "size": model.size,
+        "file_count": len(model.files),
+    }
+
+
 def model_document(model: Model) -> dict[str, Any]:
-    """One version of a model."""
-    document: dict[str, Any] = model.serialize()
-    return document
+    """One version of a model with its files."""
+    return {**model_row(model), "files": model_files(model)}
+
+
+def model_files(model: Model) -> list[dict[str, Any]]:
+    """The files of a version of a model: path below its folder, size in bytes, and SHA-256."""
+    files = model.content.files.items()
+    return [{"name": name, "size": file.size, "sha256": file.sha256} for name, file in files]
 
 
 def plain(value: Any) -> Any:

@@ -79,7 +79,7 @@ class Model:
         ]
         if not fitting:
             filters = {"tags": tags, "properties": properties, "run_id": run_id, "model_framework": model_framework}
-            raise _not_found(workspace, name, known, wanted, filters)
+            raise model_arguments.not_found(workspace, name, known, wanted, filters)
         self.workspace = workspace
         self._record = fitting[-1]
 
@@ -328,6 +328,11 @@ class Model:
         return {path: file.sha256 for path, file in self._record.content.files.items()}
 
     @property
+    def content(self) -> model_contents.Content:
+        """Its files with their sizes, and whether they are one file or a folder."""
+        return self._record.content
+
+    @property
     def url(self) -> str:
         """A name for this version that is the same in all programs; not for a browser."""
         return f"traindock://{self.workspace.name}/models/{self.name}/{self.version}"
@@ -482,25 +487,3 @@ class Model:
         }
         heads = "".join(f"<th>{escape(name)}</th>" for name in cells)
         return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{escape(v)}</td>' for v in cells.values())}</tr></table>"
-
-
-def _not_found(
-    workspace: Workspace,
-    name: str,
-    known: Mapping[int, ModelVersion],
-    version: int | None,
-    filters: Mapping[str, object],
-) -> ModelNotFoundException:
-    if known:
-        there = ", ".join(str(number) for number in [*known][-20:])
-        if version is not None and version not in known:
-            return ModelNotFoundException(f"model {name!r} has no such version; it has: {there}")
-        which = f"no version of model {name!r} fits" if version is None else f"model {name}:{version} does not fit"
-        given = ", ".join(f"{key}={value!r:.200}" for key, value in filters.items() if value is not None)
-        return ModelNotFoundException(f"{which} {given}; its versions are: {there}")
-    hidden = model_records.damaged(workspace.layout, name)
-    if hidden:
-        return ModelNotFoundException(f"model {name!r} has no version that can be read: {hidden}")
-    others = [other for other in model_records.names(workspace.layout) if model_records.load(workspace.layout, other)]
-    there = f"; registered are: {', '.join(others[:20])}" if others else "; no model is registered yet"
-    return ModelNotFoundException(f"there is no model {name!r} in workspace {workspace.name!r}{there}")

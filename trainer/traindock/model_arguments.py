@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-from traindock.errors import UserErrorException
+from traindock.errors import ModelNotFoundException, UserErrorException
 from traindock.names import as_text, check_strings
-from traindock.store.model_records import Description
+from traindock.store import model_records
+from traindock.store.model_records import Description, ModelVersion
+
+if TYPE_CHECKING:
+    from traindock.workspace import Workspace
 
 #: ``{"key": "value"}``, or Azure ML's form: ``["key", ["other key", "value"]]``; a key alone stands for any value.
 Filter: TypeAlias = Mapping[str, str | None] | Sequence[str | Sequence[str]] | str
@@ -85,3 +89,34 @@ def datasets(given: Iterable[Any] | None) -> tuple[str, ...]:
         data = entry[1] if isinstance(entry, tuple) and len(entry) == 2 else entry
         found.append(str(getattr(data, "id", None) or getattr(data, "name", None) or data))
     return tuple(found)
+
+
+def not_found(
+    workspace: Workspace,
+    name: str,
+    known: Mapping[int, ModelVersion],
+    version: int | None,
+    filters: Mapping[str, object],
+) -> ModelNotFoundException:
+    """Return what to raise where no version fits: it names those there are.
+
+    Args:
+        workspace: where.
+        name: of the model.
+        known: all of its versions.
+        version: the one that was asked for, if any.
+        filters: what else was asked for, by name.
+    """
+    if known:
+        there = ", ".join(str(number) for number in [*known][-20:])
+        if version is not None and version not in known:
+            return ModelNotFoundException(f"model {name!r} has no such version; it has: {there}")
+        which = f"no version of model {name!r} fits" if version is None else f"model {name}:{version} does not fit"
+        given = ", ".join(f"{key}={value!r:.200}" for key, value in filters.items() if value is not None)
+        return ModelNotFoundException(f"{which} {given}; its versions are: {there}")
+    hidden = model_records.damaged(workspace.layout, name)
+    if hidden:
+        return ModelNotFoundException(f"model {name!r} has no version that can be read: {hidden}")
+    others = [other for other in model_records.names(workspace.layout) if model_records.load(workspace.layout, other)]
+    there = f"; registered are: {', '.join(others[:20])}" if others else "; no model is registered yet"
+    return ModelNotFoundException(f"there is no model {name!r} in workspace {workspace.name!r}{there}")

@@ -6,12 +6,17 @@ import re
 
 from tornado.web import RequestHandler
 
-from jupyterlab_traindock.handlers import runs, server, workspaces
+from jupyterlab_traindock.handlers import models, runs, server, workspaces
 from jupyterlab_traindock.handlers.base import ApiHandler
 from jupyterlab_traindock.handlers.live import LiveHandler
 
 #: All handlers; each says its path.
-HANDLERS: tuple[type[ApiHandler], ...] = (*server.HANDLERS, *workspaces.HANDLERS, *runs.HANDLERS)
+HANDLERS: tuple[type[ApiHandler], ...] = (
+    *server.HANDLERS,
+    *workspaces.HANDLERS,
+    *runs.HANDLERS,
+    *models.HANDLERS,
+)
 
 
 def routes(prefix: str) -> list[tuple[str, type[RequestHandler]]]:

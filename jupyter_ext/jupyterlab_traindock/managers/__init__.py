@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyterlab_traindock.managers.models import ModelManager
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from jupyterlab_traindock.managers.runs import RunManager
 from jupyterlab_traindock.managers.submitting import SubmitManager
@@ -18,6 +19,7 @@ class Managers:
         self.workspaces = workspaces
         self.runs = RunManager(workspaces)
         self.submits = SubmitManager(workspaces)
+        self.models = ModelManager(workspaces)
 
     def close(self) -> None:
         """Give back files that are held open."""

@@ -47,7 +47,7 @@ class RunManager:
                 states=_states(asked["state"]),
                 type=asked["type"],
                 compute_target=asked["compute_target"],
-                tags=_tags(asked["tag"]),
+                tags=wanted_tags(asked["tag"]),
                 metric=asked["metric"],
                 above=asked["above"],
                 below=asked["below"],
@@ -143,7 +143,8 @@ def _states(names: list[str]) -> tuple[State, ...]:
     return tuple(found)
 
 
-def _tags(texts: list[str]) -> dict[str, str | None]:
+def wanted_tags(texts: list[str]) -> dict[str, str | None]:
+    """Return the tags that a filter wants, with the value that each has to have, or None for any."""
     found: dict[str, str | None] = {}
     for text in texts:
         name, equals, value = text.partition("=")

@@ -382,10 +382,12 @@ def test_models_are_registered_and_listed(cli: Cli, record: Record, tmp_path: Pa
     answer = cli("register", run_id, "--tag", "a=1", "bees", "--tag", "b=2", "outputs/")
     assert answer.out == "Registered bees:1: 2 files, 11 B\n"
     second = cli("register", "last", "bees", "outputs/model.pt", "--description", "better", "--json").document
-    assert (second["id"], second["runId"], second["description"]) == ("bees:2", run_id, "better")
+    assert (second["id"], second["run"], second["description"]) == ("bees:2", run_id, "better")
+    (file,) = second["files"]
+    assert (file["name"], file["size"], second["file_count"]) == ("model.pt", 7, 1)
     (tmp_path / "local.pt").write_text("mine")
     third = cli("register", "--file", tmp_path / "local.pt", "ants", "--framework", "PyTorch", "--json").document
-    assert (third["id"], third["framework"], third["runId"]) == ("ants:1", "PyTorch", None)
+    assert (third["id"], third["framework"], third["run"]) == ("ants:1", "PyTorch", None)
     latest = cli("models", "--json").document["models"]
     assert {model["id"] for model in latest} == {"bees:2", "ants:1"}
     assert {model["id"] for model in cli("models", "bees", "--json").document["models"]} == {"bees:1", "bees:2"}

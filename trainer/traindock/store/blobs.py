@@ -214,6 +214,23 @@ class BlobStore:
         finally:
             os.close(descriptor)
 
+    def open(self, sha256: str) -> int:
+        """Return a descriptor for reading a content; its bytes are not checked.
+
+        Raises:
+            StoreException: it is missing, or cannot be read.
+        """
+        path = self.path(sha256)
+        try:
+            return open_regular(path)
+        except FileNotFoundError as error:
+            raise StoreException(
+                f"blob {sha256} is missing: {path} is not there. Restore it from a backup of the workspace, "
+                "or submit or register again from files that still have this content."
+            ) from error
+        except OSError as error:
+            raise StoreException(f"blob {sha256} cannot be read: {path}: {error.strerror}.") from error
+
     def copy_out(self, sha256: str, target: Path, mode: int = 0o644) -> None:
         """Write a copy of a content to ``target``, checking its hash while copying.
 
@@ -225,7 +242,7 @@ class BlobStore:
         Raises:
             StoreException: the content is missing or damaged, or the disk refuses; ``target`` is as it was.
         """
-        source = self._open(sha256)
+        source = self.open(sha256)
         try:
             copy_checked(source, target, mode, expected=sha256, damaged=lambda: self._damaged(sha256))
         finally:
@@ -314,18 +331,6 @@ class BlobStore:
             self.copy_out(sha256, path, 0o444)
         finally:
             temporary.unlink(missing_ok=True)
-
-    def _open(self, sha256: str) -> int:
-        path = self.path(sha256)
-        try:
-            return open_regular(path)
-        except FileNotFoundError as error:
-            raise StoreException(
-                f"blob {sha256} is missing: {path} is not there. Restore it from a backup of the workspace, "
-                "or submit or register again from files that still have this content."
-            ) from error
-        except OSError as error:
-            raise StoreException(f"blob {sha256} cannot be read: {path}: {error.strerror}.") from error
 
     def _damaged(self, sha256: str) -> StoreException:
         return StoreException(
