@@ -40,6 +40,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "model_file_not_found": "List the files of the version: GET …/models/{model}/versions/{version}/files.",
     "model_path_not_found": "List the files of the run: GET /workspaces/{workspace}/runs/{run}/files.",
     "name_not_found": "List what there is, and use one of these names.",
+    "compute_not_found": "List the compute targets of the workspace: GET /workspaces/{workspace}/computes.",
     "compute_target": "List the compute targets of the workspace: GET /workspaces/{workspace}/computes.",
     "store": "Look into the log of the Jupyter server, and at the disk of the workspace.",
     "disk_full": "Make room on the disk of the workspace, and try again.",

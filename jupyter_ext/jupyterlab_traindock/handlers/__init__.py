@@ -6,7 +6,7 @@ import re
 
 from tornado.web import RequestHandler
 
-from jupyterlab_traindock.handlers import models, runs, server, workspaces
+from jupyterlab_traindock.handlers import computes, models, runs, server, workspaces
 from jupyterlab_traindock.handlers.base import ApiHandler
 from jupyterlab_traindock.handlers.live import LiveHandler
 
@@ -16,6 +16,7 @@ HANDLERS: tuple[type[ApiHandler], ...] = (
     *workspaces.HANDLERS,
     *runs.HANDLERS,
     *models.HANDLERS,
+    *computes.HANDLERS,
 )
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from jupyterlab_traindock.managers.computes import ComputeManager
+from jupyterlab_traindock.managers.environments import EnvironmentManager
+from jupyterlab_traindock.managers.machine import MachineManager
 from jupyterlab_traindock.managers.models import ModelManager
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from jupyterlab_traindock.managers.runs import RunManager
@@ -20,6 +23,9 @@ class Managers:
         self.runs = RunManager(workspaces)
         self.submits = SubmitManager(workspaces)
         self.models = ModelManager(workspaces)
+        self.machine = MachineManager(workspaces)
+        self.computes = ComputeManager(workspaces, self.machine)
+        self.environments = EnvironmentManager(workspaces)
 
     def close(self) -> None:
         """Give back files that are held open."""

@@ -10,6 +10,8 @@ from traindock.errors import StoreException
 from traindock.images.containers.engines import ContainerEngine
 
 _FORMAT: Final = 1
+#: Where it lies in a workspace's folder of environments: a folder for each engine.
+FOLDER: Final = ".containers"
 
 
 class EngineMemory:
@@ -23,7 +25,7 @@ class EngineMemory:
 
     def __init__(self, environments: Path, engine: ContainerEngine, *, writes: bool = True) -> None:
         name = hashlib.sha256(engine.facts().id.encode()).hexdigest()[:16]
-        self._folder = environments / ".containers" / name
+        self._folder = environments / FOLDER / name
         self._writes = writes
 
     def recall(self, what: str, key: str) -> dict[str, Any] | None:

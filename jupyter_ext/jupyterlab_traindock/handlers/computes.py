@@ -1,0 +1,107 @@
+"""Compute targets, environments, and what the machine offers."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+
+from jupyter_server.auth.decorator import authorized
+from tornado.web import authenticated, stream_request_body
+
+from jupyterlab_traindock.handlers.base import ApiHandler, executing
+
+
+@stream_request_body
+class ComputesHandler(ApiHandler):
+    """The compute targets of a workspace."""
+
+    path = "/workspaces/{workspace}/computes"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """List them."""
+        asked = self.arguments()
+        self.answer({"computes": await self.off_loop(self.managers.computes.all, asked["workspace"])})
+
+    @authenticated
+    @executing
+    async def post(self, **_: str) -> None:
+        """Make one."""
+        asked, wanted = self.arguments(), self.document()
+        compute, new = await self.off_loop(self.managers.computes.create, asked["workspace"], wanted)
+        url = self.url("workspaces", asked["workspace"], "computes", compute["name"])
+        self.set_header("Location", url)
+        self.answer({"url": url, "compute": compute}, HTTPStatus.CREATED if new else HTTPStatus.OK)
+
+
+@stream_request_body
+class ComputeHandler(ApiHandler):
+    """One compute target."""
+
+    path = "/workspaces/{workspace}/computes/{compute}"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """Describe it."""
+        asked = self.arguments()
+        self.answer(await self.off_loop(self.managers.computes.get, asked["workspace"], asked["compute"]))
+
+    @authenticated
+    @executing
+    async def patch(self, **_: str) -> None:
+        """Change its settings."""
+        asked, changes = self.arguments(), self.document()
+        change = self.managers.computes.change
+        self.answer(await self.off_loop(change, asked["workspace"], asked["compute"], changes["settings"]))
+
+    @authenticated
+    @authorized
+    async def delete(self, **_: str) -> None:
+        """Delete it."""
+        asked = self.arguments()
+        await self.off_loop(self.managers.computes.delete, asked["workspace"], asked["compute"])
+        self.answer_nothing()
+
+
+@stream_request_body
+class QueueHandler(ApiHandler):
+    """The runs on a compute target."""
+
+    path = "/workspaces/{workspace}/computes/{compute}/queue"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """List those at work and those that wait."""
+        asked = self.arguments()
+        self.answer(await self.off_loop(self.managers.computes.queue, asked["workspace"], asked["compute"]))
+
+
+class EnvironmentsHandler(ApiHandler):
+    """The environments of a workspace."""
+
+    path = "/workspaces/{workspace}/environments"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """List them."""
+        asked = self.arguments()
+        self.answer({"environments": await self.off_loop(self.managers.environments.all, asked["workspace"])})
+
+
+class MachineHandler(ApiHandler):
+    """The machine."""
+
+    path = "/workspaces/{workspace}/machine"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """Describe it."""
+        asked = self.arguments()
+        self.answer(await self.off_loop(self.managers.machine.describe, asked["workspace"]))
+
+
+HANDLERS = (ComputesHandler, ComputeHandler, QueueHandler, EnvironmentsHandler, MachineHandler)

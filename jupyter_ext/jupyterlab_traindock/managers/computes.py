@@ -1,0 +1,280 @@
+"""Compute targets: made, changed and deleted; what they have, who is at work on them, and who waits for what."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from http import HTTPStatus
+from typing import Any, Final
+
+from jupyterlab_traindock.errors import ApiError, not_found, without_paths
+from jupyterlab_traindock.managers.answers import Answers
+from jupyterlab_traindock.managers.machine import MachineManager
+from jupyterlab_traindock.managers.opened import OpenedWorkspaces
+from jupyterlab_traindock.managers.runs import look_after
+from traindock.compute.kinds import backend
+from traindock.compute_target import ComputeTarget, LocalCompute, ProvisioningConfiguration
+from traindock.docker_compute import DockerCompute
+from traindock.documents import timestamp
+from traindock.errors import StoreException, TraindockError
+from traindock.run_types import WITHOUT_JOB
+from traindock.states import State
+from traindock.store import computes
+from traindock.store.files import read_json
+from traindock.store.index import RunQuery, RunRow
+from traindock.store.run_records import RunRecord
+from traindock.workspace import Workspace
+
+#: What is settled by kind, as the OpenAPI document has it.
+KINDS: Final[Mapping[str, Callable[..., ProvisioningConfiguration]]] = {
+    "local": LocalCompute.provisioning_configuration,
+    "docker": DockerCompute.provisioning_configuration,
+}
+#: How long an engine is waited for, and for how long its answer is believed, in seconds.
+_PATIENCE_SECONDS: Final = 3.0
+_KEEP_SECONDS: Final = 2.0
+_GOING_ON: Final = (State.RUNNING, State.FINALIZING, State.CANCEL_REQUESTED)
+
+
+class ComputeManager:
+    """The compute targets of the workspaces.
+
+    Args:
+        workspaces: what may be opened.
+        machine: tells who holds which GPU.
+    """
+
+    def __init__(self, workspaces: OpenedWorkspaces, machine: MachineManager) -> None:
+        self._workspaces = workspaces
+        self._machine = machine
+        self._answers = Answers(_PATIENCE_SECONDS, _KEEP_SECONDS)
+
+    def all(self, workspace_id: str) -> list[dict[str, Any]]:
+        """Describe the compute targets, "local" first."""
+        workspace = self._workspaces.get(workspace_id)
+        return self._described(workspace, computes.load(workspace.layout))
+
+    def get(self, workspace_id: str, name: str) -> dict[str, Any]:
+        """Describe one."""
+        workspace = self._workspaces.get(workspace_id)
+        return self._described(workspace, {name: _record(workspace, name)})[0]
+
+    def create(self, workspace_id: str, asked: Mapping[str, Any]) -> tuple[dict[str, Any], bool]:
+        """Make one.
+
+        Args:
+            workspace_id: where.
+            asked: a ``NewCompute`` of the OpenAPI document.
+
+        Returns:
+            Its description with what its owner should know, and whether it is new: one with equal settings stays.
+
+        Raises:
+            ApiError: 409, where there is one of this name with other settings.
+        """
+        workspace = self._workspaces.get(workspace_id)
+        configuration = configured(asked["kind"], asked.get("settings", {}))
+        name = asked["name"]
+        known = computes.load(workspace.layout).get(name)
+        wanted = (configuration.kind, dict(configuration.settings))
+        if known is not None and name != "local" and (known["kind"], known["settings"]) != wanted:
+            raise ApiError(
+                HTTPStatus.CONFLICT,
+                "compute_exists",
+                f"there is a compute target {name!r} with other settings",
+                "Change it with PATCH …/computes/{compute}, or choose another name.",
+            )
+        target = ComputeTarget.create(workspace, name, configuration)
+        return self._with_notices(workspace, target), known is None
+
+    def change(self, workspace_id: str, name: str, settings: Mapping[str, Any]) -> dict[str, Any]:
+        """Change settings; runs that have been launched keep those they had.
+
+        Args:
+            workspace_id: where.
+            name: of the compute target.
+            settings: what is to be different; those of its kind, as the OpenAPI document has them.
+        """
+        workspace = self._workspaces.get(workspace_id)
+        target = _changeable(workspace, name)
+        target.update(**_whole(settings))
+        return self._with_notices(workspace, ComputeTarget(workspace, name))
+
+    def delete(self, workspace_id: str, name: str) -> None:
+        """Delete one; runs that wait for it end as failed, and say so."""
+        workspace = self._workspaces.get(workspace_id)
+        _changeable(workspace, name).delete()
+
+    def queue(self, workspace_id: str, name: str) -> dict[str, Any]:
+        """Return the runs that are at work on a target and those that wait for it, in the order in which they go."""
+        workspace = self._workspaces.get(workspace_id)
+        record = _record(workspace, name)
+        look_after(workspace)
+        going = _going(workspace, name)
+        running = [row for row in going if row.started is not None]
+        waiting = [row for row in going if row.started is None]
+        most = _max_nodes(name, record)
+        free = most - len(running) if most is not None else 0
+        held_nodes = (
+            [] if free > 0 else [{"what": "node", "device": None, "run": row.id, "user": row.user} for row in running]
+        )
+        held_gpus = [
+            {"what": "gpu", "device": lease["device"], "run": lease["holder"]["run"], "user": lease["holder"]["user"]}
+            for lease in self._machine.leases()
+            if lease["holder"] is not None
+        ]
+        entries = []
+        for position, row in enumerate(waiting, 1):
+            entry = _entry(workspace, row)
+            waits = row.state is State.QUEUED
+            held_by = [*held_nodes, *(held_gpus if entry["gpus"] else ())] if waits else []
+            entries.append({**entry, "position": position, "held_by": held_by})
+        return {
+            "compute": name,
+            "max_nodes": most,
+            "running": [{**_entry(workspace, row), "devices": _devices(workspace, row.id)} for row in running],
+            "waiting": entries,
+        }
+
+    def _with_notices(self, workspace: Workspace, target: ComputeTarget) -> dict[str, Any]:
+        document = self._described(workspace, {target.name: _record(workspace, target.name)})[0]
+        notices: Sequence[str] = ()
+        if document["state"] == "ready":
+            with contextlib.suppress(TraindockError):  # it was checked when it was made
+                notices = target.check()
+        return {**document, "warnings": [without_paths(text, self._workspaces.places()) for text in notices]}
+
+    def _described(self, workspace: Workspace, records: Mapping[str, computes.ComputeRecord]) -> list[dict[str, Any]]:
+        questions = {
+            (workspace.id, name, repr(record)): partial(_describe, workspace, name, record)
+            for name, record in records.items()
+        }
+        answers = self._answers.get(questions)
+        going = {name: _going(workspace, name) for name in records}
+        documents = []
+        for (_, name, _), answer in answers.items():
+            record = records[name]
+            facts = answer if isinstance(answer, Mapping) else {}
+            state, trouble = "ready", str(facts.get("trouble") or "")
+            if record["kind"] not in KINDS:
+                state, trouble = "unknown", f"its kind {record['kind']!r} is of a newer version of Traindock"
+            elif answer is None:
+                state, trouble = "failed", f"its engine has not answered within {_PATIENCE_SECONDS:.0f} seconds"
+            elif isinstance(answer, BaseException):
+                state, trouble = "failed", str(answer)
+            elif trouble:
+                state = "failed"
+            at_work = len([row for row in going[name] if row.started is not None])
+            engine = {
+                "address": facts.get("engine"),
+                "kind": facts.get("engine_kind"),
+                "version": facts.get("engine_version"),
+            }
+            documents.append(
+                {
+                    "name": name,
+                    "kind": record["kind"],
+                    "state": state,
+                    "trouble": without_paths(trouble, self._workspaces.places()),
+                    "settings": record["settings"],
+                    "created": timestamp(record["created"] or workspace.record.created),
+                    "changeable": name != "local",
+                    "nodes": {"max": _max_nodes(name, record), "busy": at_work, "waiting": len(going[name]) - at_work},
+                    "gpu": facts.get("gpu"),
+                    "devices": facts.get("devices", []),
+                    "node": facts.get("node"),
+                    "engine": engine if "engine" in facts else None,
+                }
+            )
+        return documents
+
+
+def configured(kind: str, settings: Mapping[str, Any]) -> ProvisioningConfiguration:
+    """Return what a new compute target is to be.
+
+    Args:
+        kind: one of :data:`KINDS`.
+        settings: as JSON has them.
+
+    Raises:
+        UserErrorException: a value is not allowed.
+    """
+    return KINDS[kind](**_whole(settings))
+
+
+def _whole(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return settings with integers where JSON has whole numbers that are written as fractions, such as 6.0."""
+    return {
+        name: int(value) if isinstance(value, float) and value.is_integer() else value
+        for name, value in settings.items()
+    }
+
+
+def _describe(workspace: Workspace, name: str, record: computes.ComputeRecord) -> dict[str, Any]:
+    return backend(name, record["kind"], record["settings"]).describe(workspace.settings)
+
+
+def _record(workspace: Workspace, name: str) -> computes.ComputeRecord:
+    """Return the record of a compute target.
+
+    Raises:
+        ApiError: 404, where there is none.
+    """
+    record = computes.load(workspace.layout).get(name)
+    if record is None:
+        raise not_found("compute_not_found", f"there is no compute target {name!r} in workspace {workspace.name!r}")
+    return record
+
+
+def _changeable(workspace: Workspace, name: str) -> ComputeTarget:
+    _record(workspace, name)
+    if name == "local":
+        raise ApiError(
+            HTTPStatus.CONFLICT,
+            "compute_fixed",
+            "the compute target 'local' is always there as it is",
+            "Make one of your own with POST …/computes.",
+        )
+    return ComputeTarget(workspace, name)
+
+
+def _max_nodes(name: str, record: computes.ComputeRecord) -> int | None:
+    with contextlib.suppress(TraindockError, ValueError, TypeError):
+        return backend(name, record["kind"], record["settings"]).max_nodes
+    return None
+
+
+def _going(workspace: Workspace, name: str) -> list[RunRow]:
+    """Return the runs on a target that have no end yet, those that were submitted first first."""
+    mine = set(workspace.index.unfinished())
+    states = tuple(state for state in State if not state.terminal)
+    rows = workspace.index.runs(RunQuery(compute_target=name, states=states))
+    return [row for row in reversed(rows) if row.id in mine and row.type not in WITHOUT_JOB]
+
+
+def _entry(workspace: Workspace, row: RunRow) -> dict[str, Any]:
+    record: RunRecord | None = None
+    with contextlib.suppress(TraindockError):
+        record = workspace.run_folder(row.id).load()
+    return {
+        "run": row.id,
+        "experiment": row.experiment,
+        "display_name": row.display_name,
+        "user": row.user,
+        "state": row.state.value,
+        "detail": row.detail,
+        "created": timestamp(row.created),
+        "started": timestamp(row.started),
+        "gpus": record.spec.gpus if record is not None else 0,
+        "nodes": record.spec.node_count if record is not None else 1,
+    }
+
+
+def _devices(workspace: Workspace, run_id: str) -> list[str]:
+    """Return the GPUs that a run was leased."""
+    try:
+        plan = read_json(workspace.layout.run(run_id).plan_json)
+        return [device for device in plan.get("devices") or () if isinstance(device, str)]
+    except (FileNotFoundError, StoreException, AttributeError, TypeError):
+        return []
