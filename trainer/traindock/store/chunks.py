@@ -27,6 +27,10 @@ CHUNK: Final = 256
 #: Files with fewer full chunks are read as they are; a cache would not be quicker.
 _CACHED_FROM: Final = 64
 
+#: Records that are held at once while they are summed up: no more memory however long the file is, and the copies
+#: stay within the processor's caches.
+_READ_AT_ONCE: Final = 512 * CHUNK
+
 _HEADER: Final = b"TDCHUNK1" + CHUNK.to_bytes(8, "little")
 
 #: Without points: min is +inf, max is -inf, times and steps the same.
@@ -75,16 +79,18 @@ class ChunkedFile:
             return
         if self._cached < 0 and records >= _CACHED_FROM * CHUNK:
             self._load()
-        done = len(self._chunks)
-        new = self.file.read(done * CHUNK)
-        whole = len(new) // CHUNK * CHUNK
-        if whole:
-            # A million at a time: the copies stay within the processor's caches and small.
-            step = 4096 * CHUNK
-            parts = [summarize(new[at : min(at + step, whole)]) for at in range(0, whole, step)]
-            self._chunks = np.concatenate([self._chunks, *parts])
+        parts, at = [self._chunks], len(self._chunks) * CHUNK
+        more = True
+        while more:
+            new = self.file.read(at, at + _READ_AT_ONCE)
+            more = len(new) == _READ_AT_ONCE
+            whole = len(new) // CHUNK * CHUNK
+            if whole:
+                parts.append(summarize(new[:whole]))
+            at += whole
+        self._chunks = np.concatenate(parts)
         self._tail = new[whole:].copy()
-        self.records = done * CHUNK + len(new)
+        self.records = at + len(self._tail)
         if len(self._chunks) - max(self._cached, 0) >= _CACHED_FROM:
             self._save()
 
