@@ -6,6 +6,7 @@ import contextlib
 import io
 import os
 import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -181,6 +182,18 @@ class TestResolving:
     def test_a_missing_file_lists_those_there_are(self, any_run, name):
         with pytest.raises(ModelPathNotFoundException, match=r"no file(.|\n)*outputs/model\.pt"):
             run_files.resolve(any_run, name)
+
+    @pytest.mark.parametrize("name", ["outputs/" + "x" * 4000, "outputs/" + "x/" * 2500 + "x", "x" * 300])
+    def test_no_file_has_a_name_that_is_too_long(self, any_run, name):
+        with pytest.raises(ModelPathNotFoundException, match="has no file"):
+            run_files.resolve(any_run, name)
+
+    def test_status_of_a_file_and_of_none(self, any_run):
+        found = run_files.status(any_run, "outputs/model.pt")
+        assert (found.st_size, found.st_mtime) == (7, pytest.approx(time.time(), abs=3600))
+        assert run_files.status(any_run, "outputs/none.pt") is None
+        with pytest.raises(UserErrorException, match="leads out"):
+            run_files.status(any_run, "../run.json")
 
     def test_links_that_lead_out_are_never_followed(self, any_run, tmp_path):
         write(tmp_path / "secret", b"s")

@@ -94,6 +94,11 @@ class ChunkedFile:
         if len(self._chunks) - max(self._cached, 0) >= _CACHED_FROM:
             self._save()
 
+    @property
+    def held_bytes(self) -> int:
+        """How much memory the summaries take."""
+        return self._chunks.nbytes + self._tail.nbytes
+
     def sound(self) -> int:
         """How many records were written whole."""
         return int(self._chunks["count"].sum(dtype=np.int64) + sound_times(self._tail["time"]).sum())

@@ -154,19 +154,20 @@ class WriterFiles:
         files: its number files, by number.
         records: what its ``records.jsonl`` holds, in order, by metric.
         damaged: how many lines made no sense.
+        records_offset: how many bytes of ``records.jsonl`` have been read.
     """
 
     folder: Path
     files: dict[int, NumberFile] = field(default_factory=dict)
     records: dict[str, list[Record]] = field(default_factory=dict)
     damaged: int = 0
+    records_offset: int = 0
     _names_offset: int = 0
-    _records_offset: int = 0
 
     def refresh(self) -> None:
         """Read what has been added."""
         self.refresh_names()
-        found, self._records_offset, damaged = self.records_since(self._records_offset)
+        found, self.records_offset, damaged = self.records_since(self.records_offset)
         self.damaged += damaged
         for record in found:
             self.records.setdefault(record.name, []).append(record)

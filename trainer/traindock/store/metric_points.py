@@ -5,14 +5,19 @@ numpy is imported where it is used: a list of runs needs none of this.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from traindock.store.metric_files import NumberFile, Record
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
+
+#: Times, values, and steps or None, of points that all have a step, or none.
+Parts: TypeAlias = "tuple[npt.NDArray[np.float64], npt.NDArray[Any], npt.NDArray[np.int64] | None]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +79,7 @@ def as_float(value: float) -> float:
         return float("inf") if value > 0 else float("-inf")
 
 
-def sound(records: npt.NDArray[Any]) -> tuple[Any, Any, Any]:
+def sound(records: npt.NDArray[Any]) -> Parts:
     """Return times, values and steps (or None) of the records that were written whole."""
     from traindock.store.sums import sound_times
 
@@ -93,11 +98,10 @@ def series_of(file: NumberFile, records: npt.NDArray[Any]) -> Series:
     return Series(file.name, np.ascontiguousarray(times), np.ascontiguousarray(values), steps)
 
 
-def merged_points(files: list[NumberFile], records: list[list[Record]]) -> Points:
-    """Return all numbers of the files and records, by time; each one's own order is kept."""
+def parts_of_records(records: list[list[Record]]) -> Iterator[Parts]:
+    """Yield the numbers of each writer's records: first those that have steps, then the others."""
     import numpy as np
 
-    parts: list[tuple[Any, Any, Any]] = [sound(file.read()) for file in files]
     for series in records:
         numbers = numeric(series)
         whole = all(isinstance(record.value, int) and abs(record.value) < 2**63 for record in numbers)
@@ -107,7 +111,48 @@ def merged_points(files: list[NumberFile], records: list[list[Record]]) -> Point
         for stepped in (True, False):
             mine = np.array([(record.step is not None) == stepped for record in numbers], np.bool_)
             steps = [record.step for record in numbers if record.step is not None]
-            parts.append((times[mine], values[mine], np.array(steps, np.int64) if stepped else None))
+            if mine.any():
+                yield times[mine], values[mine], np.array(steps, np.int64) if stepped else None
+
+
+def reached_times(times: npt.NDArray[np.float64], before: float = -math.inf) -> npt.NDArray[np.float64]:
+    """Return the latest time so far at each point, which keeps its file's order even where two threads wrote it.
+
+    Args:
+        times: of the points.
+        before: the latest time of the points before these.
+    """
+    import numpy as np
+
+    return np.maximum(np.maximum.accumulate(times), before)
+
+
+def joined(parts: list[Parts], order: npt.NDArray[np.intp], *, whole: bool, stepped: bool) -> Points:
+    """Return the points of all parts in the given order.
+
+    Args:
+        parts: none of them empty.
+        order: places in the row of all parts' points.
+        whole: whether values are integers in all parts of the metric.
+        stepped: whether any part of the metric has steps.
+    """
+    import numpy as np
+
+    times = np.concatenate([part[0] for part in parts])[order]
+    values: npt.NDArray[Any] = np.concatenate([part[1] for part in parts])[order]
+    values = values if whole else values.astype(np.float64, copy=False)
+    if not stepped:
+        return Points(times, values, None, None)
+    none = [np.zeros(len(part[0]), np.int64) if part[2] is None else part[2] for part in parts]
+    has = [np.full(len(part[0]), part[2] is not None) for part in parts]
+    return Points(times, values, np.concatenate(none)[order], np.concatenate(has)[order])
+
+
+def merged_points(files: list[NumberFile], records: list[list[Record]]) -> Points:
+    """Return all numbers of the files and records, by time; each one's own order is kept."""
+    import numpy as np
+
+    parts: list[Parts] = [*(sound(file.read()) for file in files), *parts_of_records(records)]
     parts = [part for part in parts if len(part[0])]
     if not parts:
         return Points(np.empty(0), np.empty(0), None, None)
@@ -115,15 +160,6 @@ def merged_points(files: list[NumberFile], records: list[list[Record]]) -> Point
         times, values, steps = parts[0]
         has_step = None if steps is None else np.ones(len(times), np.bool_)
         return Points(times, values, steps, has_step)
-    if any(part[1].dtype.kind == "f" for part in parts):
-        parts = [(part[0], part[1].astype(np.float64), part[2]) for part in parts]
-    # By the latest time so far, which keeps the order of each file even where two threads wrote it crosswise.
-    reached = np.concatenate([np.maximum.accumulate(part[0]) for part in parts])
-    order = np.argsort(reached, kind="stable")
-    times = np.concatenate([part[0] for part in parts])[order]
-    merged: npt.NDArray[Any] = np.concatenate([part[1] for part in parts])[order]
-    if all(part[2] is None for part in parts):
-        return Points(times, merged, None, None)
-    none = [np.zeros(len(part[0]), np.int64) if part[2] is None else part[2] for part in parts]
-    has = [np.full(len(part[0]), part[2] is not None) for part in parts]
-    return Points(times, merged, np.concatenate(none)[order], np.concatenate(has)[order])
+    order = np.argsort(np.concatenate([reached_times(part[0]) for part in parts]), kind="stable")
+    whole = all(part[1].dtype.kind == "i" for part in parts)
+    return joined(parts, order, whole=whole, stepped=any(part[2] is not None for part in parts))

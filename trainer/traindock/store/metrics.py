@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 import threading
 from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -148,6 +148,14 @@ class MetricReader:
                 found += bool(file.size() % file.record_size)
             return found
 
+    def held_bytes(self) -> int:
+        """About how much memory the reader holds, for whoever keeps several of them; waits for nothing."""
+        # A record's value takes about ten times its text.
+        records = 10 * sum(writer.records_offset for writer in list(self._writers.values()))
+        chunks = sum(chunked.held_bytes for chunked in list(self._chunked.values()))
+        merged = self._merged
+        return records + chunks + (0 if merged is None else merged[1].held_bytes)
+
     # -- whole ----------------------------------------------------------------------------------------------
 
     def values(self, name: str) -> list[Any]:
@@ -167,6 +175,22 @@ class MetricReader:
         with self._lock:
             files, records = self._refreshed(name)
             return merged_points(files.get(name, []), records.get(name, []))
+
+    def blocks(self, name: str, size: int = 4096) -> Iterator[Points]:
+        """Yield what :meth:`points` returns, in blocks: it may be more than there is memory for.
+
+        Args:
+            name: the metric; one that does not exist has no blocks. What is logged from now on is left out.
+            size: about how many points a block has.
+
+        Raises:
+            StoreException: the metric's files have become shorter, or are gone, before all was yielded.
+        """
+        from traindock.store.metric_blocks import merged_blocks
+
+        with self._lock:
+            files, records = self._refreshed(name)
+            return merged_blocks(files.get(name, []), [numeric(series) for series in records.get(name, [])], size)
 
     def as_azure(self, name: str | None = None) -> dict[str, Any]:
         """Return what ``get_metrics`` gives, by name: logged once the value, more often a list.

@@ -71,6 +71,21 @@ def open_file(run: RunLayout, name: str) -> int:
     return _open(run, name)[0]
 
 
+def status(run: RunLayout, name: str) -> os.stat_result | None:
+    """Return size and times of a file of the run; None where there is no such file, or none any more.
+
+    Raises:
+        UserErrorException: as :func:`resolve`.
+    """
+    found = _find(run, name)
+    if found is None:
+        return None
+    try:
+        return os.fstat(found[0])
+    finally:
+        os.close(found[0])
+
+
 def download(run: RunLayout, name: str, output_file_path: str | os.PathLike[str] | None = None) -> Path:
     """Copy a file out of the run, all at once; a sealed file is verified by its hash.
 
@@ -199,6 +214,14 @@ def _clean(name: str) -> str:
 
 
 def _open(run: RunLayout, name: str) -> tuple[int, Path]:
+    found = _find(run, name)
+    if found is None:
+        raise ModelPathNotFoundException(f"run {run.root.name} has no file {name!r}. {_inventory(run)}")
+    return found
+
+
+def _find(run: RunLayout, name: str) -> tuple[int, Path] | None:
+    """Return a descriptor and the place of a file of the run; None where there is none."""
     clean = _clean(name)
     out: OSError | LinkOut | None = None
     here = present(run)
@@ -213,6 +236,8 @@ def _open(run: RunLayout, name: str) -> tuple[int, Path]:
             except LinkOut as error:
                 out = error
             except OSError as error:
+                if error.errno == errno.ENAMETOOLONG:
+                    return None
                 if error.errno == errno.EINVAL:
                     raise UserErrorException(f"{name!r} of run {run.root.name} is not a regular file.") from None
                 if error.errno != errno.ELOOP:
@@ -223,7 +248,7 @@ def _open(run: RunLayout, name: str) -> tuple[int, Path]:
             f"{name!r} of run {run.root.name} is a link, or lies behind one; links are never followed out of a run's "
             "outputs, nor to nowhere."
         )
-    raise ModelPathNotFoundException(f"run {run.root.name} has no file {name!r}. {_inventory(run)}")
+    return None
 
 
 def _places(run: RunLayout, name: str) -> list[Callable[[], str]]:

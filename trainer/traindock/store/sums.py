@@ -157,6 +157,11 @@ class PointsSource:
     ) -> None:
         self.values, self.times, self.steps, self.has_step = values, times, steps, has_step
 
+    @property
+    def held_bytes(self) -> int:
+        """How much memory the points take: they may be columns of whole records."""
+        return 32 * len(self.values)
+
     def extent(self, axis: Axis) -> tuple[float, float] | None:
         """Return the smallest and the largest x; None where no point has one."""
         x, _, _ = self._along(axis)
