@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import end_everything_in, make_workspace
+from tests.jupyter_ext.sockets import Client
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
 from traindock import Workspace
@@ -71,6 +72,12 @@ def ask(api: Fetch) -> Ask:
         return json.loads(answer.body)
 
     return ask
+
+
+@pytest.fixture
+def client(jp_serverapp: Any, jp_fetch: Fetch, jp_http_port: int, jp_base_url: str) -> Client:
+    """A client over a bare socket. (It is jp_fetch that has the server listen.)"""
+    return Client(jp_http_port, f"{jp_base_url}{'/'.join(API)}", jp_serverapp.identity_provider.token)
 
 
 @pytest.fixture

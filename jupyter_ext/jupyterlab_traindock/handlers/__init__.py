@@ -6,7 +6,7 @@ import re
 
 from tornado.web import RequestHandler
 
-from jupyterlab_traindock.handlers import computes, models, runs, server, workspaces
+from jupyterlab_traindock.handlers import computes, files, metrics, models, runs, server, workspaces
 from jupyterlab_traindock.handlers.base import ApiHandler
 from jupyterlab_traindock.handlers.live import LiveHandler
 
@@ -17,6 +17,8 @@ HANDLERS: tuple[type[ApiHandler], ...] = (
     *runs.HANDLERS,
     *models.HANDLERS,
     *computes.HANDLERS,
+    *metrics.HANDLERS,
+    *files.HANDLERS,
 )
 
 

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from jupyterlab_traindock.live.merging import Merged
 from jupyterlab_traindock.live.places import Place
+from jupyterlab_traindock.utf8 import unfinished
 from traindock.dispatcher import start
 from traindock.documents import plain, seconds_of, timestamp
 from traindock.errors import TraindockError
@@ -160,7 +161,7 @@ class RunFeed:
             cut = data.find(b"\n") + 1
             skipped += cut
             data = data[cut:]
-        data = data[: len(data) - _unfinished(data)]
+        data = data[: len(data) - unfinished(data)]
         offsets[name] = begin + skipped + len(data)
         if not data and not skipped:
             return {}
@@ -198,16 +199,6 @@ def _state(record: RunRecord) -> dict[str, Any]:
             for change in record.history
         ],
     }
-
-
-def _unfinished(data: bytes) -> int:
-    """Return how many bytes at the end are the beginning of a character, which comes whole with the next look."""
-    for length in range(1, min(4, len(data) + 1)):
-        byte = data[-length]
-        if byte & 0xC0 != 0x80:
-            needs = 1 if byte < 0x80 else 2 if byte & 0xE0 == 0xC0 else 3 if byte & 0xF0 == 0xE0 else 4
-            return length if byte >= 0xC2 and byte < 0xF5 and needs > length else 0
-    return 0
 
 
 def wanted_of(asked: Mapping[str, Any]) -> Wanted:

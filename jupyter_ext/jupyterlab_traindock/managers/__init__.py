@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from jupyterlab_traindock.managers.computes import ComputeManager
 from jupyterlab_traindock.managers.environments import EnvironmentManager
+from jupyterlab_traindock.managers.files import FileManager
 from jupyterlab_traindock.managers.machine import MachineManager
+from jupyterlab_traindock.managers.metrics import MetricManager
 from jupyterlab_traindock.managers.models import ModelManager
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from jupyterlab_traindock.managers.runs import RunManager
+from jupyterlab_traindock.managers.snapshots import SnapshotManager
 from jupyterlab_traindock.managers.submitting import SubmitManager
 
 
@@ -26,7 +29,11 @@ class Managers:
         self.machine = MachineManager(workspaces)
         self.computes = ComputeManager(workspaces, self.machine)
         self.environments = EnvironmentManager(workspaces)
+        self.metrics = MetricManager(workspaces)
+        self.files = FileManager(workspaces)
+        self.snapshots = SnapshotManager(workspaces)
 
     def close(self) -> None:
-        """Give back files that are held open."""
+        """Give back files that are held open, and what is remembered."""
+        self.metrics.close()
         self.workspaces.close()
