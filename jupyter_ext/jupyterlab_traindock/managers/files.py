@@ -22,7 +22,7 @@ from traindock.runtime.files import ALIASES, DRIVER_LOGS
 from traindock.store import run_files
 from traindock.store.copying import pump
 from traindock.store.layout import RunLayout
-from traindock.store.sealing import SealedFile, read_sealed
+from traindock.store.sealed_files import SealedFile, read_sealed
 
 #: Files of which is remembered that they were hashed.
 _REMEMBERED: Final = 1000
