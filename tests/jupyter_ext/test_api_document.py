@@ -69,7 +69,7 @@ HEADERS = {"Authorization": f"token {TOKEN}"}
 
 
 def test_each_path_has_a_handler_with_the_same_methods_and_the_reverse() -> None:
-    methods = {"get", "post", "put", "patch", "delete"}
+    methods = {"get", "head", "post", "put", "patch", "delete"}
     handled = {
         handler.path: {method for method in methods if method in vars(handler)}
         | {method for parent in handler.__mro__[1:3] for method in methods if method in vars(parent)}

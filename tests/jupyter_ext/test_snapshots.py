@@ -137,6 +137,8 @@ class TestFile:
         path = BlobStore(workspace.layout.blobs).path(hashlib.sha256(b"layers = 3\n").hexdigest())
         path.chmod(0o644)
         path.write_text("longer than it was")
+        longer = await ask(*of(run, "content"), params={"name": "parts/net.py"}, expect=409)
+        path.write_text("layers = 4\n")
         damaged = await ask(*of(run, "content"), params={"name": "parts/net.py"}, expect=409)
         path.unlink()
         path.symlink_to("/etc/passwd")
@@ -144,7 +146,7 @@ class TestFile:
         path.unlink()
         gone = await ask(*of(run, "content"), params={"name": "parts/net.py"}, expect=409)
 
-        for error in (damaged, linked, gone):
+        for error in (longer, damaged, linked, gone):
             assert error["code"] == "store"
-            assert "'parts/net.py'" in error["message"]
+            assert hashlib.sha256(b"layers = 3\n").hexdigest() in error["message"]
             assert str(workspace.layout.root) not in error["message"]

@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
-from collections.abc import Iterator
 from http import HTTPStatus
-from urllib.parse import quote
 
 from jupyter_server.auth.decorator import authorized
-from tornado.iostream import StreamClosedError
 from tornado.web import authenticated, stream_request_body
 
 from jupyterlab_traindock.handlers.base import ApiHandler
-from traindock.errors import StoreException
-
-_BLOCK = 1 << 18
+from jupyterlab_traindock.handlers.streaming import StreamingHandler
 
 
 @stream_request_body
@@ -101,7 +94,7 @@ class ModelFilesHandler(ApiHandler):
 
 
 @stream_request_body
-class ModelFileHandler(ApiHandler):
+class ModelFileHandler(StreamingHandler):
     """One file of a version."""
 
     path = "/workspaces/{workspace}/models/{model}/versions/{version}/files/content"
@@ -112,41 +105,7 @@ class ModelFileHandler(ApiHandler):
         """Send it; one that is damaged is never sent as a whole."""
         asked = self.arguments()
         place = (asked["workspace"], asked["model"], asked["version"], asked["name"])
-        descriptor, size, _modified, sha256 = await self.off_loop(self.managers.models.open, *place)
-        try:
-            blocks = _checked(descriptor, sha256, asked["name"])
-            first = await self.off_loop(next, blocks, b"")
-            self.set_header("Content-Type", "application/octet-stream")
-            self.set_header("Content-Disposition", f"attachment; filename*=UTF-8''{quote(asked['name'], safe='')}")
-            self.set_header("X-Content-Type-Options", "nosniff")
-            self.set_header("Content-Length", str(size))
-            self.set_header("Etag", f'"{sha256}"')
-            self.write(first)
-            try:
-                while block := await self.off_loop(next, blocks, b""):
-                    await self.flush()
-                    self.write(block)
-                self.finish(set_content_type="application/octet-stream")
-            except StreamClosedError:
-                return  # whoever asked has gone
-        finally:
-            os.close(descriptor)
-
-
-def _checked(descriptor: int, sha256: str, name: str) -> Iterator[bytes]:
-    """Yield a file block by block, the last one only once the whole of it is known to be what it was."""
-    digest = hashlib.sha256()
-    block = os.read(descriptor, _BLOCK)
-    while block:
-        digest.update(block)
-        following = os.read(descriptor, _BLOCK)
-        if not following and digest.hexdigest() != sha256:
-            raise StoreException(
-                f"{name!r} of the model is damaged: its content no longer has the SHA-256 {sha256}. Restore it from a "
-                "backup of the workspace, or register the model anew"
-            )
-        yield block
-        block = following
+        await self.send_file(await self.off_loop(self.managers.models.open, *place))
 
 
 HANDLERS = (ModelsHandler, ModelHandler, VersionHandler, ModelFilesHandler, ModelFileHandler)

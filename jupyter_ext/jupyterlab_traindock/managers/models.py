@@ -7,7 +7,9 @@ from typing import Any
 
 from jupyterlab_traindock.errors import not_found
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
+from jupyterlab_traindock.managers.opened_file import OpenedFile
 from jupyterlab_traindock.managers.runs import wanted_tags
+from jupyterlab_traindock.media_types import BYTES
 from traindock.documents import model_files, model_row
 from traindock.model import Model
 from traindock.run import Run
@@ -120,7 +122,7 @@ class ModelManager:
         model = self._get(workspace_id, name, version)
         return {"root": model.content.root, "folder": model.content.folder, "files": model_files(model)}
 
-    def open(self, workspace_id: str, model_name: str, version: int, name: str) -> tuple[int, int, float, str]:
+    def open(self, workspace_id: str, model_name: str, version: int, name: str) -> OpenedFile:
         """Open a file of a version for reading.
 
         Args:
@@ -128,10 +130,6 @@ class ModelManager:
             model_name: the model.
             version: of it.
             name: of the file, as :meth:`files` has it.
-
-        Returns:
-            A descriptor, which the caller closes; size in bytes; when the version was registered, in seconds since
-            1970; and the SHA-256 (hex) that the content has, unless it was damaged.
 
         Raises:
             ApiError: 404, where there is no such file.
@@ -142,7 +140,7 @@ class ModelManager:
         if file is None:
             raise not_found("model_file_not_found", f"model {model.id} has no file {name!r}")
         descriptor = BlobStore(model.workspace.layout.blobs).open(file.sha256)
-        return descriptor, file.size, model.created_time.timestamp(), file.sha256
+        return OpenedFile(descriptor, name, file.sha256, BYTES)
 
     def _get(self, workspace_id: str, name: str, version: int) -> Model:
         return Model(self._workspaces.get(workspace_id), name, version=version)

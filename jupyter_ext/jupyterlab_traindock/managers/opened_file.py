@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import time
 from collections.abc import Iterator
@@ -23,7 +24,8 @@ class OpenedFile:
     Args:
         descriptor: of a regular file; closed with this.
         name: its path as its user knows it.
-        sha256: of its content, if that can change no more.
+        sha256: of its content (hex), if that is to change no more.
+        kind: media type that it is served as; by default what its name says.
 
     Attributes:
         name: its path as its user knows it.
@@ -34,11 +36,12 @@ class OpenedFile:
         settled: whether ``tag`` is sure to be another one when a byte changes.
     """
 
-    def __init__(self, descriptor: int, name: str, sha256: str | None = None) -> None:
+    def __init__(self, descriptor: int, name: str, sha256: str | None = None, kind: str | None = None) -> None:
         status = os.fstat(descriptor)
         self._descriptor = descriptor
+        self._sha256 = sha256
         self.name = name
-        self.media_type = media_type(name)
+        self.media_type = kind or media_type(name)
         self.size = status.st_size
         self.modified = status.st_mtime
         self.tag = sha256 or f"{status.st_size:x}-{status.st_mtime_ns:x}-{status.st_ino:x}"
@@ -56,14 +59,24 @@ class OpenedFile:
     def pieces(self, start: int, stop: int) -> Iterator[bytes]:
         """Yield the bytes from ``start`` to ``stop``.
 
+        Of a whole file whose hash is known, the last piece comes only once all of it is known to be what it was.
+
         Raises:
-            StoreException: the file has become shorter than it was.
+            StoreException: the file has become shorter than it was, or is damaged.
         """
+        digest = hashlib.sha256() if self._sha256 and (start, stop) == (0, self.size) else None
         while start < stop:
             piece = self.read(start, stop)
             if not piece:
                 raise StoreException(f"{self.name!r} became shorter while it was sent: ask for it again")
             start += len(piece)
+            if digest is not None:
+                digest.update(piece)
+                if start == stop and digest.hexdigest() != self._sha256:
+                    raise StoreException(
+                        f"{self.name!r} is damaged: its content no longer has the SHA-256 {self._sha256}. Restore it "
+                        "from a backup of the workspace, or make it anew"
+                    )
             yield piece
 
     def close(self) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import posixpath
 from collections.abc import Mapping
 from typing import Any, Final
@@ -16,7 +15,6 @@ from traindock.names import check_relative
 from traindock.run import Run
 from traindock.snapshot import Snapshot
 from traindock.store.blobs import BlobStore
-from traindock.store.copying import open_regular
 
 _MOST_LINKS: Final = 40
 
@@ -75,20 +73,13 @@ class SnapshotManager:
         file = found.files.get(path)
         if file is None:
             raise not_found("snapshot_path_not_found", f"the snapshot of run {run_id} has no file {name!r}")
-        try:
-            descriptor = open_regular(blobs.path(file.sha256))
-        except OSError as error:
-            raise StoreException(f"the content of {name!r} cannot be read: {error.strerror}") from error
-        try:
-            opened = OpenedFile(descriptor, name, file.sha256)
-            if opened.size != file.size:
-                raise StoreException(
-                    f"the content of {name!r} is damaged: restore it from a backup of the workspace, or submit the "
-                    "source folder again"
-                )
-        except BaseException:
-            os.close(descriptor)
-            raise
+        opened = OpenedFile(blobs.open(file.sha256), name, file.sha256)
+        if opened.size != file.size:
+            opened.close()
+            raise StoreException(
+                f"{name!r} is damaged: it has another size than it had. Restore content {file.sha256} from a backup "
+                "of the workspace, or submit the source folder again"
+            )
         return opened
 
     def _load(self, workspace_id: str, run_id: str) -> tuple[Snapshot, BlobStore]:
