@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import schemathesis
@@ -14,6 +15,7 @@ from tests.conftest import end_everything_in, make_workspace, submitter
 
 from jupyterlab_traindock import api_document
 from jupyterlab_traindock.handlers import HANDLERS
+from traindock import ComputeTarget, LocalCompute
 
 EXAMPLES = 20
 CALLS = settings(
@@ -25,25 +27,32 @@ CALLS = settings(
 
 
 @pytest.fixture(scope="module")
-def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """A server with a workspace, a run that has ended and a folder to submit."""
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Any]]:
+    """A server with a workspace, runs and models, of each one to be deleted, and a folder to submit."""
     folder = tmp_path_factory.mktemp("served")
     before = dict(os.environ)
     for name in ("DATA", "CONFIG", "CACHE", "STATE"):
         os.environ[f"XDG_{name}_HOME"] = str(folder / "home" / name.lower())
     os.environ["TRAINDOCK_LEASE_DIR"] = str(folder / "leases")
     workspace = make_workspace(folder / "workspace")
-    run = submitter(workspace, folder)(
+    script = (
         "from traindock import Run\nRun.get_context().log('loss', 1.0)\n"
         "open('outputs/model.bin', 'wb').write(b'weights')"
     )
-    run.wait_for_completion()
-    run.register_model("digits", "outputs/model.bin")
+    submit = submitter(workspace, folder)
+    runs = [submit(script) for _ in range(2)]
+    for run, name in zip(runs, ("digits", "doomed"), strict=True):
+        run.wait_for_completion()
+        run.register_model(name, "outputs/model.bin")
+    for name in ("pair", "doomed"):
+        ComputeTarget.create(workspace, name, LocalCompute.provisioning_configuration(max_nodes=2))
     server = JupyterServer(folder / "server")
     Path(folder / "server" / "digits").mkdir()
     (folder / "server" / "digits" / "train.py").write_text("pass")
     try:
-        yield {"url": server.url.rstrip("/"), "workspace": workspace.id, "run": run.id, "model": "digits"}
+        kept = {"workspace": workspace.id, "run": runs[0].id, "model": "digits", "version": 1, "compute": "pair"}
+        doomed = {**kept, "run": runs[1].id, "model": "doomed", "compute": "doomed"}
+        yield {"url": server.url.rstrip("/"), "kept": kept, "doomed": doomed}
     finally:
         server.kill()
         end_everything_in(workspace)
@@ -84,15 +93,16 @@ def test_each_path_has_a_handler_with_the_same_methods_and_the_reverse() -> None
 @pytest.mark.parametrize(("path", "method"), OPERATIONS)
 @pytest.mark.parametrize("there", [False, True], ids=["any ids", "ids that are there"])
 def test_answers_are_as_described_whatever_is_asked(
-    served: dict[str, str], path: str, method: str, there: bool
+    served: dict[str, Any], path: str, method: str, there: bool
 ) -> None:
     operation = SCHEMA[path][method]
+    ids = served["doomed" if method == "delete" else "kept"]
 
     @CALLS
     @given(case=operation.as_strategy())
     def ask(case: schemathesis.Case) -> None:
         for name in case.path_parameters if there else ():
-            case.path_parameters[name] = served.get(name, case.path_parameters[name])
+            case.path_parameters[name] = ids.get(name, case.path_parameters[name])
         case.call_and_validate(base_url=f"{served['url']}/traindock/api", headers=HEADERS)
 
     @CALLS

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from inspect import signature
 from typing import Any
 
@@ -21,7 +22,7 @@ VALUES: list[Any] = [
     None, True, False, -1, 0, 1, 2, 0.001, 0.01, 0.5, 6.0, 1800, 16 << 20, (16 << 20) - 1, 1e300,
     "", " ", "x", "56g", "56 GiB", "1.5t", "g", "1", "lots", "STANDARD_NC6", "nc6", "NC6_", "no such",
     "dedicated", "lowpriority", "required", "optional", "maybe", "volume", "image", "auto", "zip",
-    "none", "bridge", "container:x", "unix:///var/run/docker.sock", "unix://x", "tcp://host:2375",
+    "none", "bridge", "container:x", "pasta:-T,5000", "my net", "unix:///var/run/docker.sock", "unix://x", "tcp://host:2375",
     [], {}, ["/tmp:/data"], ["/tmp:/data:ro"], ["/tmp:/data:rx"], ["/tmp:/"], ["tmp:/data"], ["/tmp"], [":"],
     [["/tmp", "/data"]], [["/tmp", "/data", True]], [["/tmp", "/data", "ro"]], [["/tmp", "/"]], [["/tmp"]], [1],
     {"a": "b"}, {"a": 1}, ["a"],
@@ -40,9 +41,8 @@ def engine(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DOCKER_HOST", "unix:///nowhere/docker.sock")
 
 
-def schema(kind: str) -> dict[str, Any]:
-    found: dict[str, Any] = api_document.schema(SCHEMAS[kind])
-    return found
+def validator_of(kind: str) -> Draft202012Validator:
+    return api_document.schema(SCHEMAS[kind])
 
 
 def taken(kind: str, name: str, value: Any) -> bool:
@@ -60,7 +60,9 @@ def test_every_kind_can_be_made() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_same_names_and_defaults(kind: str) -> None:
-    properties = schema(kind)["properties"]
+    described = validator_of(kind).schema
+    assert isinstance(described, Mapping)
+    properties = described["properties"]
     parameters = signature(KINDS[kind]).parameters
 
     assert list(properties) == list(parameters)
@@ -72,7 +74,7 @@ def test_the_same_names_and_defaults(kind: str) -> None:
 
 @pytest.mark.parametrize(("kind", "name"), SETTINGS)
 def test_the_same_values(kind: str, name: str) -> None:
-    validator = Draft202012Validator(schema(kind))
+    validator = validator_of(kind)
     for value in VALUES:
         let_through = validator.is_valid({name: value})
         if (kind, name, repr(value)) in UNSEEN:
@@ -90,5 +92,5 @@ def test_what_a_target_was_made_with_can_be_sent_again(kind: str) -> None:
     more = {"mounts": ["/tmp:/data:ro"], "cpus": 2, "memory": "1g", "tags": {"a": "b"}} if kind == "docker" else {}
     settings = dict(configured(kind, more).settings)
 
-    assert [error.message for error in Draft202012Validator(schema(kind)).iter_errors(settings)] == []
+    assert [error.message for error in validator_of(kind).iter_errors(settings)] == []
     assert dict(configured(kind, settings).settings) == settings

@@ -29,9 +29,8 @@ class ComputesHandler(ApiHandler):
         """Make one."""
         asked, wanted = self.arguments(), self.document()
         compute, new = await self.off_loop(self.managers.computes.create, asked["workspace"], wanted)
-        url = self.url("workspaces", asked["workspace"], "computes", compute["name"])
-        self.set_header("Location", url)
-        self.answer({"url": url, "compute": compute}, HTTPStatus.CREATED if new else HTTPStatus.OK)
+        self.set_header("Location", self.url("workspaces", asked["workspace"], "computes", compute["name"]))
+        self.answer(compute, HTTPStatus.CREATED if new else HTTPStatus.OK)
 
 
 @stream_request_body

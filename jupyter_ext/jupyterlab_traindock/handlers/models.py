@@ -29,9 +29,9 @@ class ModelsHandler(ApiHandler):
         """Register files of a run."""
         asked, registration = self.arguments(), self.document()
         model = await self.off_loop(self.managers.models.register, asked["workspace"], registration)
-        url = self.url("workspaces", asked["workspace"], "models", model["name"], "versions", str(model["version"]))
-        self.set_header("Location", url)
-        self.answer({"url": url, "model": model}, HTTPStatus.CREATED)
+        place = ("workspaces", asked["workspace"], "models", model["name"], "versions", str(model["version"]))
+        self.set_header("Location", self.url(*place))
+        self.answer(model, HTTPStatus.CREATED)
 
 
 @stream_request_body
