@@ -334,3 +334,21 @@ class TestRefused:
         errors = {message["name"]: message["error"]["code"] for message in [await page.next() for _ in range(3)]}
 
         assert errors == {"run": "run_not_found", "list": "workspace_not_found", "cursor": "invalid_request"}
+
+
+class TestDeletedRuns:
+    async def test_who_follows_one_and_who_shows_it_in_a_list_is_told(
+        self, open_page: OpenPage, workspace: Workspace, submit: Submit
+    ) -> None:
+        run = submit("pass")
+        run.wait_for_completion()
+        page = await open_page()
+        page.follow("run", workspace, run.id)
+        page.follow("list", workspace)
+        await page.ended("run")
+
+        run.delete()
+
+        await page.until(lambda message: run.id in message.get("changes", {}).get("gone", ()))
+        told = await page.until(lambda message: message["name"] == "run" and "error" in message)
+        assert told["error"]["code"] == "run_not_found"
