@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import Submit
+from tests.conftest import Submit, wait_for
 from tests.jupyter_ext.conftest import Ask, Fetch
 
 from jupyterlab_traindock import api_document
@@ -175,7 +175,9 @@ class TestComputes:
 class TestQueue:
     async def test_who_is_at_work_and_who_waits_for_whom(self, ask: Ask, workspace: Workspace, submit: Submit) -> None:
         ComputeTarget.create(workspace, "single", LocalCompute.provisioning_configuration(max_nodes=1))
-        runs = [submit("import time; time.sleep(600)", compute_target="single") for _ in range(3)]
+        runs = [submit("import time; time.sleep(600)", compute_target="single")]
+        wait_for(lambda: runs[0].get_status() == "Running", "the first to have the node")
+        runs += [submit("pass", compute_target="single") for _ in range(2)]
 
         def settled(queue: Any) -> bool:
             waiting = [entry["state"] for entry in queue["waiting"]]

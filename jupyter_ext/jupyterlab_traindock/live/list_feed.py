@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from jupyterlab_traindock.errors import invalid
 from traindock.documents import plain, row_document
+from traindock.names import is_name
+from traindock.store import events
 from traindock.store.changes import Changes
 from traindock.workspace import Workspace
 
@@ -57,6 +59,11 @@ class ListFeed:
         if not by_kind:
             return {}, f"w1.{offset}"
         ids = by_kind.get("run", [])
+        # An announcement precedes its event: what is told now has to be there for who asks at once. For runs the index
+        # sees to that.
+        for name in by_kind.get("model", []):
+            if is_name("model", name):
+                events.read_settled(self.workspace.layout.model_events(name))
         message: dict[str, Any] = {
             "experiments": by_kind.get("experiment", []),
             "models": by_kind.get("model", []),

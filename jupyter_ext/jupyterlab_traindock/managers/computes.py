@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -14,8 +14,7 @@ from jupyterlab_traindock.managers.machine import MachineManager
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from jupyterlab_traindock.managers.runs import look_after
 from traindock.compute.kinds import backend
-from traindock.compute_target import ComputeTarget, LocalCompute, ProvisioningConfiguration
-from traindock.docker_compute import DockerCompute
+from traindock.compute_target import ComputeTarget, ProvisioningConfiguration, class_of, kinds
 from traindock.documents import timestamp
 from traindock.errors import StoreException, TraindockError
 from traindock.run_types import WITHOUT_JOB
@@ -26,11 +25,6 @@ from traindock.store.index import RunQuery, RunRow
 from traindock.store.run_records import RunRecord
 from traindock.workspace import Workspace
 
-#: What is settled by kind, as the OpenAPI document has it.
-KINDS: Final[Mapping[str, Callable[..., ProvisioningConfiguration]]] = {
-    "local": LocalCompute.provisioning_configuration,
-    "docker": DockerCompute.provisioning_configuration,
-}
 #: How long an engine is waited for, and for how long its answer is believed, in seconds.
 _PATIENCE_SECONDS: Final = 3.0
 _KEEP_SECONDS: Final = 2.0
@@ -157,7 +151,7 @@ class ComputeManager:
             record = records[name]
             facts = answer if isinstance(answer, Mapping) else {}
             state, trouble = "ready", str(facts.get("trouble") or "")
-            if record["kind"] not in KINDS:
+            if record["kind"] not in kinds():
                 state, trouble = "unknown", f"its kind {record['kind']!r} is of a newer version of Traindock"
             elif answer is None:
                 state, trouble = "failed", f"its engine has not answered within {_PATIENCE_SECONDS:.0f} seconds"
@@ -179,6 +173,7 @@ class ComputeManager:
                     "trouble": without_paths(trouble, self._workspaces.places()),
                     "settings": record["settings"],
                     "created": timestamp(record["created"] or workspace.record.created),
+                    "modified": timestamp(record["modified"] or workspace.record.created),
                     "changeable": name != "local",
                     "nodes": {"max": _max_nodes(name, record), "busy": at_work, "waiting": len(going[name]) - at_work},
                     "gpu": facts.get("gpu"),
@@ -194,13 +189,13 @@ def configured(kind: str, settings: Mapping[str, Any]) -> ProvisioningConfigurat
     """Return what a new compute target is to be.
 
     Args:
-        kind: one of :data:`KINDS`.
+        kind: one of :func:`~traindock.compute_target.kinds`.
         settings: as JSON has them.
 
     Raises:
         UserErrorException: a value is not allowed.
     """
-    return KINDS[kind](**_whole(settings))
+    return class_of(kind).configured(**_whole(settings))
 
 
 def _whole(settings: Mapping[str, Any]) -> dict[str, Any]:
