@@ -17,7 +17,7 @@ from jupyterlab_traindock import api_document
 from jupyterlab_traindock.handlers import HANDLERS
 from traindock import ComputeTarget, LocalCompute
 
-EXAMPLES = 20
+EXAMPLES = 10
 CALLS = settings(
     max_examples=EXAMPLES,
     deadline=None,
