@@ -23,6 +23,7 @@ from tests.docker.jobs import (
 from tests.trainer.images.conftest import Shelf
 
 from traindock import Environment, Run, State, Workspace
+from traindock.compute import processes
 from traindock.errors import EngineException
 from traindock.states import Reason
 
@@ -115,6 +116,21 @@ def test_a_run_is_canceled_while_the_engine_is_gone(own_engine: MakeEngine, pati
     run = started(patient(made)(SLEEPER))
     made.kill()
     run.cancel()
+    assert ended(run).record.reason is Reason.CANCELED_BY_USER
+
+
+@pytest.mark.own_engine
+def test_a_run_is_canceled_while_the_engine_hangs(own_engine: MakeEngine, patient: Patient) -> None:
+    """Its first process is told at once, not when somebody has lost patience with the engine."""
+    made = own_engine("--live-restore")
+    run = started(patient(made)(SLEEPER))
+    assert made.pid is not None
+    os.kill(made.pid, signal.SIGSTOP)
+    try:
+        run.cancel()
+        wait_for(lambda: not processes.lock_is_held(run._folder.layout.launch_lock), "the job's end", 20)
+    finally:
+        os.kill(made.pid, signal.SIGCONT)
     assert ended(run).record.reason is Reason.CANCELED_BY_USER
 
 

@@ -12,6 +12,7 @@ import docker
 import pytest
 from tests.conftest import dispatcher_of, kill, wait_for
 from tests.docker.jobs import (
+    TARGET,
     Submit,
     add_target,
     check_nothing_is_left,
@@ -23,10 +24,11 @@ from tests.docker.jobs import (
     submitter,
 )
 
-from traindock import ComputeTargetException, Run, State, Workspace
+from traindock import ComputeTarget, ComputeTargetException, Run, State, Workspace
 from traindock.compute.docker.naming import container_name
 from traindock.dispatcher import start
 from traindock.states import Reason
+from traindock.store import computes
 
 SLEEPER = "import time; print('up', flush=True); time.sleep(600)"
 MEGABYTES = 128
@@ -322,3 +324,27 @@ def test_a_dispatcher_removes_what_its_predecessor_left_of_runs_that_have_ended(
     container.wait()
     start.ensure(run.workspace.layout)
     assert ended(run).record.state is State.COMPLETED
+
+
+@pytest.mark.parametrize("point", ["docker.created", "dispatcher.before-clean"])
+def test_a_dispatcher_removes_what_is_left_on_a_target_that_was_deleted_meanwhile(
+    submit: Submit, engine: docker.DockerClient, point: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    once = tmp_path / "once"
+    monkeypatch.setenv("TRAINDOCK_FAULT", f"{point}:kill")
+    monkeypatch.setenv("TRAINDOCK_FAULT_ONCE", str(once))
+    run = submit("print('up')")
+    first = dispatcher_of(run.workspace)
+    wait_for(once.exists, f"the dispatcher to come to {point}")
+    monkeypatch.delenv("TRAINDOCK_FAULT")
+    first.wait(10)
+    assert container_of(engine, run) is not None
+
+    ComputeTarget(run.workspace, TARGET).delete()
+    start.ensure(run.workspace.layout)
+
+    wait_for(lambda: container_of(engine, run) is None, "the container to be removed")
+    assert ended(run).record.state is (State.FAILED if point == "docker.created" else State.COMPLETED)
+    kill(dispatcher_of(run.workspace))
+    start.ensure(run.workspace.layout)
+    wait_for(lambda: not computes.former(run.workspace.layout), "the former target to be forgotten")

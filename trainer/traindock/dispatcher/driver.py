@@ -309,7 +309,10 @@ class RunDriver(threading.Thread):
         finish(self._workspace.layout, self.folder, ending)
         log.info("%s: %s (%s)", self.folder.id, ending.state, ending.reason)
         faultpoints.reached("dispatcher.before-clean")
-        if self._backend is not None and self._job is not None:
+        if self._backend is None:
+            # Nobody asked its target, which may be deleted, whether an earlier dispatcher has begun to launch it.
+            self.unclean = self.folder.layout.plan_json.exists()
+        elif self._job is not None:
             self._queue.await_launches(self._target, _CLEAN_SECONDS)
             try:
                 self._backend.clean(self._job)

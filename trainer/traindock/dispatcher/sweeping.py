@@ -72,7 +72,20 @@ class Sweeper:
                 backend(name, target["kind"], target["settings"]).sweep(self._workspace.id, self._is_over)
             except TraindockError as error:
                 trouble.append(f"compute target {name!r}: {error}")
+        self._sweep_former()
         return "; ".join(trouble)
+
+    def _sweep_former(self) -> None:
+        """Sweep where targets were before they were changed or deleted, and forget it once no run goes on there."""
+        layout = self._workspace.layout
+        try:
+            going_on = bool(self._workspace.index.unfinished())
+            for record in computes.former(layout):
+                backend("former", record["kind"], record["settings"]).sweep(self._workspace.id, self._is_over)
+                if not going_on:
+                    computes.forget_former(layout, record)
+        except (TraindockError, KeyError, TypeError) as error:  # an engine that is gone for good is asked once a start
+            log.info("what may be left of runs on a former compute target is looked for later: %s", error)
 
     def _is_over(self, run_id: str) -> bool:
         try:

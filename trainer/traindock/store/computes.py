@@ -14,6 +14,8 @@ from traindock.store.layout import WorkspaceLayout
 from traindock.store.ownership import check_writable
 
 FORMAT: Final = 1
+#: Of so many targets is kept how they were before they were changed or deleted.
+MOST_FORMER: Final = 50
 
 #: {"kind": …, "settings": {…}, "created": seconds since 1970, "modified": likewise, when it was last made or changed}
 ComputeRecord: TypeAlias = dict[str, Any]
@@ -55,6 +57,46 @@ def load(layout: WorkspaceLayout) -> dict[str, ComputeRecord]:
     return {"local": {"kind": "local", "settings": {}, "created": 0.0, "modified": 0.0}, **made}
 
 
+def former(layout: WorkspaceLayout) -> list[ComputeRecord]:
+    """Return ``kind`` and ``settings`` of targets as they were before they were changed or deleted.
+
+    Something of their runs may be left where they were, until :func:`forget_former` is told otherwise.
+
+    Raises:
+        StoreException: the file is damaged.
+    """
+    try:
+        document = read_json(layout.computes)
+    except FileNotFoundError:
+        return []
+    return [dict(record) for record in document.get("former", ())]
+
+
+def forget_former(layout: WorkspaceLayout, gone: ComputeRecord) -> None:
+    """Forget a target as it was, since nothing is left of its runs there.
+
+    Raises:
+        WorkspaceReadOnlyException: another host has the workspace.
+        StoreException: the disk is full or refuses.
+    """
+    check_writable(layout)
+    try:
+        with locked(layout.root / ".computes.lock"):
+            left = [record for record in former(layout) if record != gone]
+            _write(layout, load(layout), left)
+    except OSError as error:
+        raise storage_error(error, f"write {layout.computes}") from error
+
+
+def _write(layout: WorkspaceLayout, records: dict[str, ComputeRecord], left: list[ComputeRecord]) -> None:
+    made = {name: record for name, record in records.items() if name != "local"}
+    write_json(layout.computes, {"format": FORMAT, "computes": made, "former": left})
+
+
+def _where(record: ComputeRecord) -> ComputeRecord:
+    return {"kind": record["kind"], "settings": record["settings"]}
+
+
 def _damaged(layout: WorkspaceLayout, error: Exception) -> StoreException:
     return StoreException(
         f"{layout.computes} is damaged ({error!r}): mend it, or delete it and make your compute targets again"
@@ -72,9 +114,12 @@ def change(layout: WorkspaceLayout, decide: Callable[[dict[str, ComputeRecord]],
     try:
         with locked(layout.root / ".computes.lock"):
             records = load(layout)
+            before = [_where(record) for name, record in records.items() if name != "local"]
             decide(records)
-            records.pop("local", None)
-            write_json(layout.computes, {"format": FORMAT, "computes": records})
+            now = [_where(record) for record in records.values()]
+            left = [record for record in former(layout) if record not in now]
+            left += [record for record in before if record not in now and record not in left]
+            _write(layout, records, left[-MOST_FORMER:])
     except OSError as error:
         raise storage_error(error, f"write {layout.computes}") from error
     Changes(layout).announce("computes/")

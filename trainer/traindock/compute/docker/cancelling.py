@@ -100,6 +100,9 @@ class _Ender(threading.Thread):
 
     def _send(self, name: str) -> bool | None:
         """Send a signal; returns whether it was sent, None where the engine does not answer and nothing else helps."""
+        main = mains.get(key_of(self._job))
+        if main is not None and not self.withdrawn and processes.send_signal(main, getattr(signal, name)):
+            return True  # an engine that hangs keeps whoever asks it for a minute
         try:
             engine = self._engine()
             found = containers.find(engine, container_name(*key_of(self._job)))
@@ -107,11 +110,10 @@ class _Ender(threading.Thread):
                 return False
             return not self.withdrawn and containers.send_signal(engine, found["Id"], name)
         except EngineException as error:
-            main = mains.get(key_of(self._job))
             if main is None:
                 log.warning("%s cannot be ended yet: %s", self._job.run_id, error)
                 return None
-            return processes.send_signal(main, getattr(signal, name)) or not processes.alive(main)
+            return not processes.alive(main)
 
     def _is_running(self) -> bool:
         main = mains.get(key_of(self._job))
