@@ -88,14 +88,15 @@ class MachineManager:
 
 
 def _gpus() -> list[dict[str, Any]]:
-    use = gpu_use()
+    devices = list_gpus()
+    use = gpu_use(gpu.uuid for gpu in devices)
     found = []
-    for gpu in list_gpus():
+    for gpu in devices:
         now = use.get(gpu.uuid)
         found.append(
             {
                 "uuid": gpu.uuid,
-                "index": gpu.index,
+                "number": gpu.number,
                 "name": gpu.name,
                 "memory_bytes": gpu.memory_bytes or None,
                 "memory_used_bytes": now.memory_used_bytes if now is not None else None,

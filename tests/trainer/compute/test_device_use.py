@@ -27,18 +27,16 @@ def driver(**changes: Any) -> ModuleType:
 
         return ask
 
-    def handle(index: int) -> int:
-        if index == 2:
+    def handle(uuid: str) -> int:
+        if uuid == "GPU-2":
             raise NVMLError("fell off the bus")
-        return index
+        return int(uuid.removeprefix("GPU-"))
 
     functions: dict[str, Any] = {
         "NVMLError": NVMLError,
         "nvmlInit": lambda: None,
         "nvmlShutdown": lambda: None,
-        "nvmlDeviceGetCount": lambda: 3,
-        "nvmlDeviceGetHandleByIndex": handle,
-        "nvmlDeviceGetUUID": lambda handle: f"GPU-{handle}".encode() if handle == 1 else f"GPU-{handle}",
+        "nvmlDeviceGetHandleByUUID": handle,
         "nvmlDeviceGetMemoryInfo": refuse_second(SimpleNamespace(used=5_000_000_000)),
         "nvmlDeviceGetUtilizationRates": refuse_second(SimpleNamespace(gpu=87)),
         **changes,
@@ -55,11 +53,13 @@ def refuse(*_: object) -> None:
 def test_each_device_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", driver())
 
-    assert gpu_use() == {"GPU-0": GpuUse(5_000_000_000, 87), "GPU-1": GpuUse(None, None)}
+    found = gpu_use(["GPU-0", "GPU-1", "GPU-2"])
+
+    assert found == {"GPU-0": GpuUse(5_000_000_000, 87), "GPU-1": GpuUse(None, None)}
 
 
-@pytest.mark.parametrize("library", [None, driver(nvmlInit=refuse), driver(nvmlDeviceGetCount=refuse)])
+@pytest.mark.parametrize("library", [None, driver(nvmlInit=refuse), driver(nvmlDeviceGetHandleByUUID=refuse)])
 def test_no_driver_is_no_error(monkeypatch: pytest.MonkeyPatch, library: ModuleType | None) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", library)
 
-    assert gpu_use() == {}
+    assert gpu_use(["GPU-0"]) == {}

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
+
+from traindock.compute.devices import library
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,34 +16,22 @@ class GpuUse:
 
     Attributes:
         memory_used_bytes: of all programs together.
-        busy_percent: of the last moments, in which something was computed: 0 to 100.
+        busy_percent: of the last moments, in which something was computed: 0 to 100; not told of MIG devices.
     """
 
     memory_used_bytes: int | None = None
     busy_percent: int | None = None
 
 
-def gpu_use() -> dict[str, GpuUse]:
-    """Return the use of all devices by UUID; {} without a driver. Never raises, and takes milliseconds."""
-    try:
-        import pynvml
-
-        pynvml.nvmlInit()
-    except Exception:  # noqa: BLE001 -- no library, no driver, a driver of another version: no GPU either way
-        return {}
-    try:
-        found = {}
-        for index in range(pynvml.nvmlDeviceGetCount()):
+def gpu_use(uuids: Iterable[str]) -> dict[str, GpuUse]:
+    """Return the use of those of the devices that the driver knows. Never raises, and takes milliseconds."""
+    found = {}
+    with library() as nvml:
+        for uuid in uuids if nvml is not None else ():
             # One that fell off the bus, or that this user may not use, says nothing of the others.
-            with suppress(pynvml.NVMLError):
-                handle = pynvml.nvmlDeviceGetHandleByIndex(index)
-                uuid = pynvml.nvmlDeviceGetUUID(handle)
-                found[uuid.decode("utf-8", "replace") if isinstance(uuid, bytes) else uuid] = _use(pynvml, handle)
-        return found
-    except pynvml.NVMLError:
-        return {}
-    finally:
-        pynvml.nvmlShutdown()
+            with suppress(nvml.NVMLError):
+                found[uuid] = _use(nvml, nvml.nvmlDeviceGetHandleByUUID(uuid))
+    return found
 
 
 def _use(nvml: Any, handle: Any) -> GpuUse:

@@ -108,7 +108,7 @@ def vanished(uuids: Sequence[str]) -> str:
 
 def ask_driver_of_itself() -> Driver | None:
     """Return what the driver says of itself; None without a driver. Never raises."""
-    with _library() as nvml:
+    with library() as nvml:
         if nvml is None:
             return None
         version, cuda, brands = "", None, {}
@@ -128,7 +128,7 @@ def ask_driver_of_itself() -> Driver | None:
 
 def in_mig_mode_without_devices() -> list[str]:
     """Return the UUIDs of GPUs that are in MIG mode and have no MIG device, so that nobody can use them."""
-    with _library() as nvml:
+    with library() as nvml:
         found = []
         for index in range(_count(nvml)) if nvml is not None else ():
             with suppress(nvml.NVMLError):
@@ -139,7 +139,7 @@ def in_mig_mode_without_devices() -> list[str]:
 
 
 def _ask_driver() -> list[Gpu]:
-    with _library() as nvml:
+    with library() as nvml:
         found: list[Gpu] = []
         for index in range(_count(nvml)) if nvml is not None else ():
             # One that fell off the bus, or that this user may not use, says nothing of the others.
@@ -149,7 +149,7 @@ def _ask_driver() -> list[Gpu]:
 
 
 @contextmanager
-def _library() -> Iterator[Any]:
+def library() -> Iterator[Any]:
     """The driver's library, ready to be asked; None where there is none, or no driver."""
     try:
         import pynvml
