@@ -49,10 +49,9 @@ def test_settings_are_those_of_settings_toml(page: Path, tmp_path: Path) -> None
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_commands_are_understood(page: Path) -> None:
-    for line in "".join(blocks(page, "sh")).splitlines():
-        words = shlex.split(line, comments=True)
-        if words[:1] == ["traindock"]:
-            root_parser().parse_args(words[1:])
+    for line in "".join(blocks(page, "sh")).replace("\\\n", " ").splitlines():
+        if line.startswith("traindock "):
+            root_parser().parse_args(shlex.split(line, comments=True)[1:])
 
 
 @pytest.mark.parametrize("page", LINKING, ids=lambda page: page.name)
