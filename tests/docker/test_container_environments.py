@@ -24,7 +24,8 @@ from tests.docker.places import WORKSPACE_LABEL, Place
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
 from traindock.images.container_base import ContainerBase
-from traindock.images.containers import volumes
+from traindock.images.containers import engine_work, volumes
+from traindock.images.containers.engine_work import ROLE_LABEL
 from traindock.images.containers.engines import VOLUME_PLACE
 from traindock.images.containers.environments import forget
 from traindock.images.recipe import Recipe
@@ -194,7 +195,7 @@ class TestVolume:
         assert place.plan(recipe).how == "build"
         assert place.prepare(recipe).how == "built"
 
-    def test_what_was_emptied_by_hand_is_found_out_after_forgetting(self, place: Place) -> None:
+    def test_what_was_forgotten_is_found_in_its_volume_again(self, place: Place) -> None:
         place.shelf.wheel("alpha", "1.5")
         recipe = Recipe(pip=("alpha",))
         made = place.prepare(recipe)
@@ -233,8 +234,30 @@ class TestVolume:
         with pytest.raises(BuildCanceled):
             place.prepare(Recipe(pip=("slow",)), settings=settings, cancelled=cancelled)
         assert seen
+        assert json.loads(seen[0])["HostConfig"]["CapDrop"] == ["ALL"]
         assert "SECRET" not in "".join(seen)
         assert "SECRET" not in place.log
+
+    def test_containers_whose_maker_is_gone_are_removed_and_those_of_jobs_and_of_others_stay(
+        self, place: Place, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(engine_work, "_LEFT_BEHIND", -1.0)
+        roles = {"build": place.labels, "probe": place.labels, "job": place.labels}
+        made = {
+            role: place.engine.client.containers.create(place.base, "true", labels={**labels, ROLE_LABEL: role})
+            for role, labels in roles.items()
+        }
+        others = dict.fromkeys(place.labels, "somebody-else")
+        stranger = place.engine.client.containers.create(place.base, "true", labels={**others, ROLE_LABEL: "build"})
+        try:
+            engine_work.remove_left_behind(place.engine, place.labels)
+
+            left = {found.id for found in place.engine.client.containers.list(all=True)}
+            assert [role for role, container in made.items() if container.id in left] == ["job"]
+            assert stranger.id in left
+        finally:
+            for container in (made["job"], stranger):
+                container.remove(force=True)
 
     def test_the_files_are_the_callers_and_nobody_elses(self, place: Place) -> None:
         place.shelf.wheel("alpha", "1.5")

@@ -315,7 +315,7 @@ def test_the_container_stays_until_the_run_is_sealed_and_recorded(
 def test_a_dispatcher_removes_what_its_predecessor_left_of_runs_that_have_ended(
     submit: Submit, engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    """It died after the run's end was recorded, and before the container was removed."""
+    """It was killed while the job came to its end."""
     run = started(submit("import time; print('up', flush=True); time.sleep(0.3)"))
     container = container_of(engine, run)
     container.pause()  # so that it is still there when the dispatcher is killed
