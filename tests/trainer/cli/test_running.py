@@ -145,6 +145,22 @@ def test_the_index_of_a_requirements_file_is_part_of_the_plan(cli: Cli, script: 
     assert answer.document["recipe"]["index_url"] == "https://ours.example/simple"
 
 
+def test_an_image_for_containers_is_part_of_the_plan_and_told_of_where_there_are_none(
+    cli: Cli, script: Script, tmp_path: Path
+) -> None:
+    path = script("")
+    (tmp_path / "Dockerfile").write_text("FROM python:3.11\n")
+
+    image = cli("submit", "--plan", "--json", "--image", "python:3.11", "--apt", "git", path).document
+    own = cli("submit", "--plan", "--json", "--pip", "six", "--dockerfile", tmp_path / "Dockerfile", path).document
+
+    assert (image["recipe"]["container"]["image"], image["recipe"]["container"]["apt"]) == ("python:3.11", ["git"])
+    assert own["recipe"]["container"]["dockerfile"] == "FROM python:3.11\n"
+    assert "'python:3.11' is for compute targets of containers" in image["plan"]["environment"]["warnings"][0]
+    both = cli("submit", "--image", "a", "--dockerfile", "b", path)
+    assert "give one of them" in both.err
+
+
 @pytest.mark.parametrize(
     ("options", "source", "told"),
     [

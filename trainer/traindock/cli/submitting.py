@@ -60,6 +60,9 @@ def configure(parser: parsers.Parser) -> None:
     needs.add_argument("--requirements", metavar="FILE", help="a requirements.txt")
     needs.add_argument("--conda-file", metavar="FILE", help="a conda environment file")
     needs.add_argument("--framework-version", metavar="V", help="this version of PyTorch, such as 2.1")
+    needs.add_argument("--image", metavar="NAME", help="the image that a container starts from")
+    needs.add_argument("--dockerfile", metavar="FILE", help="a Dockerfile that makes it")
+    needs.add_argument("--apt", action="append", default=[], metavar="PKG", help="a package of its Debian or Ubuntu")
     needs.add_argument("--user-managed", action="store_true", help="your own Python as it is, nothing installed")
     needs.add_argument("--rebuild", action="store_true", help="build the environment anew, from the newest that fits")
     named = parser.add_argument_group("what it is called")
@@ -178,6 +181,7 @@ def _configuration(args: argparse.Namespace, words: list[str]) -> _Configuration
         else:
             base = Estimator(source, **common)
         base.environment.rebuild = args.rebuild
+    _name_image(args, base)
     limit = MAX_RUN_DURATION_SECONDS if args.max_seconds is None else args.max_seconds
     changes = {
         "compute_target": args.compute,
@@ -188,6 +192,21 @@ def _configuration(args: argparse.Namespace, words: list[str]) -> _Configuration
         "arguments": tuple(words[1:]) if script is not None else (),
     }
     return _Configuration(base, source, changes, dict(args.env))
+
+
+def _name_image(args: argparse.Namespace, base: Any) -> None:
+    """Have a container start from what the command line names."""
+    from traindock.script_run import caller_environment
+
+    if args.image is not None and args.dockerfile is not None:
+        args.parser.error("--image and --dockerfile both say what a container starts from: give one of them")
+    if not (args.image or args.dockerfile or args.apt):
+        return
+    if base.environment is None:
+        base.environment = caller_environment()
+    docker = base.environment.docker
+    docker.base_image, docker.apt_packages = args.image, args.apt
+    docker.base_dockerfile = None if args.dockerfile is None else Path(args.dockerfile)
 
 
 def _source(args: argparse.Namespace, words: list[str]) -> tuple[str, str | None]:

@@ -94,7 +94,7 @@ class LocalBackend(Backend):
                 "action": looked.how,
                 "why": looked.why,
                 "python": looked.python,
-                "warnings": self._gpu_warnings(spec),
+                "warnings": [*self._gpu_warnings(spec), *_container_warnings(spec)],
             },
             command=command_of(job),
             cwd=str(job.layout.work),
@@ -273,3 +273,17 @@ def _errors_of(process: subprocess.Popen[bytes]) -> str:
 
 def _recipe(spec: RunSpec) -> Recipe:
     return Recipe.from_json(spec.environment)
+
+
+def _container_warnings(spec: RunSpec) -> list[str]:
+    """Say of an image that nobody uses here that it is not used."""
+    container = spec.environment.get("container") or {}
+    asked = [name for name in ("image", "dockerfile", "apt") if container.get(name)]
+    if not asked:
+        return []
+    named = (
+        f"the image {container['image']!r}"
+        if asked[0] == "image"
+        else f"what the environment says of an image ({asked[0]})"
+    )
+    return [f"{named} is for compute targets of containers: here the run gets an environment of this machine"]
