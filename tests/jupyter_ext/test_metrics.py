@@ -216,7 +216,7 @@ class TestBuckets:
             (named("a", to="x"), "to"),
             (named(*map(str, range(26))), "name"),
             (named(""), "name"),
-            (named("x" * 4097), "name"),
+            (named("x" * 1025), "name"),
         ],
     )
     async def test_what_does_not_fit_is_named(
