@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+
+# Not as a plugin, which would be one of all tests: its fixtures and hooks are for this folder.
+from pytest_jupyter.jupyter_server import *  # noqa: F403
 from tests.conftest import end_everything_in, make_workspace
 from tests.jupyter_ext.sockets import Client
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
 from traindock import Workspace
-
-pytest_plugins = ["pytest_jupyter.jupyter_server"]
 
 API = ("traindock", "api")
 Fetch = Callable[..., Awaitable[HTTPResponse]]

@@ -231,6 +231,8 @@ class TestContext:
             lambda: Run.list_by_compute("local"),
             lambda: job.submit_child("config"),
             lambda: job.restore_snapshot(path="there"),
+            lambda: job.delete(),
+            lambda: job.resubmit(arguments=["--lr", 1]),
         ):
             with pytest.raises(
                 errors.RunEnvironmentException, match=r"not available to a training script: .*(job|outside)"
@@ -919,7 +921,12 @@ class TestReadingBack:
         run.log_row("row", a=1)
 
     def test_it_has_the_methods_of_readers_outside(self) -> None:
-        public = {name: one for name, one in vars(MetricReader).items() if not name.startswith("_")}
+        for_servers = {"blocks", "held_bytes"}  # which read more than fits into memory, and count what they hold
+        public = {
+            name: one
+            for name, one in vars(MetricReader).items()
+            if not name.startswith("_") and name not in for_servers
+        }
         assert set(public) == {name for name in vars(Metrics) if not name.startswith("_")}
         for name, one in public.items():
             assert parameters(getattr(Metrics, name)) == parameters(one), name

@@ -73,6 +73,32 @@ class Outside:
         """
         raise _only_outside("restore_snapshot", "the job's working directory was a fresh copy of the snapshot")
 
+    def delete(self, with_children: bool = False) -> NoReturn:
+        """Not to be had inside a job, whose run goes on.
+
+        Raises:
+            RunEnvironmentException: inside a job.
+        """
+        raise _only_outside("delete", "a run can be deleted from outside of the job, once it has ended")
+
+    def resubmit(
+        self,
+        *,
+        arguments: Any = None,
+        compute_target: Any = None,
+        gpus: int | None = None,
+        environment_variables: Mapping[str, str] | None = None,
+        max_run_duration_seconds: float | None = None,
+        display_name: str | None = None,
+        tags: Mapping[str, str] | None = None,
+    ) -> NoReturn:
+        """Not to be had inside a job, which starts no others.
+
+        Raises:
+            RunEnvironmentException: inside a job.
+        """
+        raise _only_outside("resubmit", "a run is submitted again from outside of the job")
+
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
