@@ -14,7 +14,10 @@ from tests.conftest import wait_for
 from tests.docker.jobs import WHOLE_LIFE, Submit, add_target, as_it_is, container_of, ended, stdout_of, submitter
 
 from traindock import ActivityFailedException, Model, State, Workspace
+from traindock.compute.docker.naming import KEY, ROLE, RUN, WORKSPACE
+from traindock.compute.kinds import backend as make_backend
 from traindock.states import Reason
+from traindock.store import signing
 
 
 @pytest.fixture
@@ -374,3 +377,20 @@ def test_an_interpreter_is_looked_for_in_the_image_also_where_the_settings_name_
     environment.python.interpreter_path = "/opt/mine/none"
     run = ended(submit("pass", environment=environment))
     assert f"the image {name} has no interpreter /opt/mine/none that works" in run.record.detail
+
+
+@pytest.mark.core
+@pytest.mark.parametrize("foreign", [WORKSPACE, KEY])
+def test_containers_of_other_workspaces_and_other_users_are_left_alone_by_sweeping(
+    workspace: Workspace, engine: docker.DockerClient, engine_url: str, base_image: str, foreign: str
+) -> None:
+    own = {WORKSPACE: workspace.id, RUN: "tests_1_00000000", KEY: signing.key_fingerprint(), ROLE: "job"}
+    mine = engine.containers.create(base_image, "true", labels=own)
+    other = engine.containers.create(base_image, "true", labels={**own, foreign: "somebody-else"})
+    try:
+        make_backend("box", "docker", {"engine": engine_url}).sweep(workspace.id, lambda run_id: True)
+
+        left = {found.id for found in engine.containers.list(all=True)}
+        assert (mine.id in left, other.id in left) == (False, True)
+    finally:
+        other.remove(force=True)

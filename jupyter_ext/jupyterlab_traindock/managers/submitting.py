@@ -133,8 +133,6 @@ def _environment(workspace: Workspace, asked: Mapping[str, Any] | None, source: 
         return ScriptRunConfig(source, "script").to_request()
     docker = {name: asked[name] for name in ("base_image", "apt_packages", "shm_size") if name in asked}
     if "curated" in asked:
-        if others := sorted({*asked} - {"curated", "rebuild", *docker}):
-            raise invalid(f"environment: a curated one takes no {', '.join(others)}")
         environment = Environment.get(workspace, asked["curated"])
         estimator = Estimator(source, entry_script="script", environment_definition=environment)
     else:
