@@ -21,6 +21,8 @@ from traindock import Workspace
 
 __all__ = ["disk", "open_page"]
 
+pytestmark = pytest.mark.slow
+
 
 class Server(JupyterServer):
     """A Jupyter server in a process of its own."""

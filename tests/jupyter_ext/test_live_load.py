@@ -21,6 +21,8 @@ from traindock import Run, Workspace
 
 __all__ = ["open_page"]
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def extension(jp_serverapp: Any) -> TraindockApp:
@@ -87,7 +89,6 @@ class TestAPageThatDoesNotRead:
 
 
 class TestCost:
-    @pytest.mark.slow
     async def test_much_data_does_not_stay_in_the_server_nor_stop_its_loop(
         self, open_page: OpenPage, workspace: Workspace, submit: Submit
     ) -> None:
@@ -115,7 +116,6 @@ class TestCost:
         assert grown < 20e6
         assert longest < 0.2
 
-    @pytest.mark.slow
     async def test_many_quiet_runs_cost_next_to_nothing(
         self, open_page: OpenPage, workspace: Workspace, submit: Submit
     ) -> None:
