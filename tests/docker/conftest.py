@@ -84,14 +84,15 @@ def remove_labelled(client: docker.DockerClient, label: str) -> None:
         _though_gone(volume.remove, force=True)
     for network in client.networks.list(filters=wanted):
         _though_gone(network.remove)
-    for image in client.images.list(all=True, filters=wanted):
-        _though_gone(client.images.remove, image.id, force=True)
+    # The low-level list: docker-py's own looks at each image, which another worker may just have removed.
+    for image in client.api.images(all=True, filters=wanted):
+        _though_gone(client.images.remove, image["Id"], force=True)
 
 
 def remove_images(client: docker.DockerClient, words: str) -> None:
     """Take away all names of images with ``words`` in them, and with its last name the image."""
-    for image in client.images.list():
-        for tag in image.tags:
+    for image in client.api.images():
+        for tag in image["RepoTags"] or ():
             if words in tag:
                 _though_gone(client.images.remove, tag)
 
