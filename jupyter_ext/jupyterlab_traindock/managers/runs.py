@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -19,6 +21,10 @@ GROUPS: Final[Mapping[str, tuple[State, ...]]] = {
     "unfinished": tuple(state for state in State if not state.terminal),
     "ended": tuple(state for state in State if state.terminal),
 }
+
+
+_LOOK_SECONDS: Final = 2.0
+_looked_after: dict[str, float] = {}
 
 
 class RunManager:
@@ -130,7 +136,14 @@ class RunManager:
 
 
 def look_after(workspace: Workspace) -> None:
-    """Start the dispatcher if a run has no end yet and nobody works on it: whoever looks wants it to go on."""
+    """Start the dispatcher if a run has no end yet and nobody works on it: whoever looks wants it to go on.
+
+    Among many requests one every other second does so.
+    """
+    now = time.monotonic()
+    if now - _looked_after.get(workspace.id, -math.inf) < _LOOK_SECONDS:
+        return
+    _looked_after[workspace.id] = now
     if workspace.index.unfinished():
         start.ensure(workspace.layout)
 
