@@ -11,7 +11,7 @@ import pytest
 from tests.conftest import Submit
 from tests.jupyter_ext.conftest import Ask, Fetch
 
-from traindock import Run, Workspace
+from traindock import Run, StoreException, Workspace
 
 ENDED = ("Completed", "Failed", "Canceled")
 
@@ -117,6 +117,21 @@ class TestListing:
         assert ([run["id"] for run in rest["runs"]], rest["more"]) == ([runs[0].id], False)
         assert [(run["id"], run["reason"]) for run in failed["runs"]] == [(runs[1].id, "exited_nonzero")]
         assert [run["id"] for run in of_first["runs"]] == [runs[0].id]
+
+    async def test_runs_are_shown_though_nobody_can_be_started_to_work_on_them(
+        self, ask: Ask, workspace: Workspace, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = submit("import time; time.sleep(600)")
+        asked: list[object] = []
+
+        def refuse(layout: object) -> None:
+            asked.append(layout)
+            raise StoreException("the disk is full")
+
+        monkeypatch.setattr("traindock.dispatcher.start.ensure", refuse)
+
+        assert [row["id"] for row in (await ask("workspaces", workspace.id, "runs"))["runs"]] == [run.id]
+        assert asked
 
     @pytest.mark.parametrize("params", [{"limit": "0"}, {"limit": "x"}, {"state": "Lost"}, {"above": "NaN"}])
     async def test_a_parameter_that_does_not_fit_is_named(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
 from collections.abc import Mapping
@@ -11,6 +12,7 @@ from typing import Any, Final
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from traindock.dispatcher import start
 from traindock.documents import row_document, run_document
+from traindock.errors import TraindockError
 from traindock.run import Run
 from traindock.states import State
 from traindock.store.index import RunQuery
@@ -138,14 +140,15 @@ class RunManager:
 def look_after(workspace: Workspace) -> None:
     """Start the dispatcher if a run has no end yet and nobody works on it: whoever looks wants it to go on.
 
-    Among many requests one every other second does so.
+    Among many requests one every other second does so. That it cannot be started keeps nobody from looking.
     """
     now = time.monotonic()
     if now - _looked_after.get(workspace.id, -math.inf) < _LOOK_SECONDS:
         return
     _looked_after[workspace.id] = now
     if workspace.index.unfinished():
-        start.ensure(workspace.layout)
+        with contextlib.suppress(TraindockError, OSError):
+            start.ensure(workspace.layout)
 
 
 def _states(names: list[str]) -> tuple[State, ...]:
