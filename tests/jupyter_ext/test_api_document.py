@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 import schemathesis
 from benchmarks.servers import TOKEN, JupyterServer
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, Phase, assume, given, settings
 from tests.conftest import end_everything_in, make_workspace, submitter
 
 from jupyterlab_traindock import api_document
@@ -18,12 +19,16 @@ from jupyterlab_traindock.handlers import HANDLERS
 from traindock import ComputeTarget, LocalCompute
 
 EXAMPLES = 10
+# A failure is not made smaller: that takes minutes, and requests are small as they are.
 CALLS = settings(
     max_examples=EXAMPLES,
     deadline=None,
     derandomize=True,
     suppress_health_check=[*HealthCheck],
+    phases=[Phase.explicit, Phase.generate],
 )
+#: Longest address that is tried: where line and headers of a request exceed 64 KiB, tornado hangs up without an answer.
+LONGEST_ADDRESS = 60_000
 
 
 @pytest.fixture(scope="module")
@@ -103,17 +108,28 @@ def test_answers_are_as_described_whatever_is_asked(
     def ask(case: schemathesis.Case) -> None:
         for name in case.path_parameters if there else ():
             case.path_parameters[name] = ids.get(name, case.path_parameters[name])
-        case.call_and_validate(base_url=f"{served['url']}/traindock/api", headers=HEADERS)
+        call(case)
 
     @CALLS
     @given(case=operation.as_strategy(generation_mode=schemathesis.GenerationMode.NEGATIVE))
     def ask_wrongly(case: schemathesis.Case) -> None:
         case.headers.clear()  # of headers the server itself takes care
-        case.call_and_validate(base_url=f"{served['url']}/traindock/api", headers=HEADERS)
+        call(case)
+
+    def call(case: schemathesis.Case) -> None:
+        base_url = f"{served['url']}/traindock/api"
+        assume(len(address(case, base_url)) < LONGEST_ADDRESS)
+        case.call_and_validate(base_url=base_url, headers=HEADERS)
 
     ask()
     if has_parameters(path, method):
         ask_wrongly()
+
+
+def address(case: schemathesis.Case, base_url: str) -> str:
+    """The address that a request goes to, as it is sent."""
+    asked = case.as_transport_kwargs(base_url=base_url)
+    return requests.Request(asked["method"], asked["url"], params=asked.get("params")).prepare().url or ""
 
 
 def has_parameters(path: str, method: str) -> bool:
