@@ -1,4 +1,4 @@
-"""What a run's driver does while the disk refuses."""
+"""What a run's driver does while the disk refuses, or what it launches is not there any more."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from tests.conftest import Submit, wait_for
 
 from traindock import Workspace
-from traindock.compute.base import Job, NeverStarted
+from traindock.compute.base import EnvironmentGone, Job, NeverStarted, Plan
 from traindock.compute.leases import Leases
 from traindock.compute.local import LocalBackend
 from traindock.dispatcher import driver, start
@@ -109,3 +109,52 @@ def test_a_run_whose_start_came_to_nothing_is_queued_until_it_is_launched_again(
     assert (record.state, seen) == (State.COMPLETED, [State.QUEUED])
     assert [change.state for change in record.history].count(State.RUNNING) == 1
     assert run.layout.stdout.read_text() == "executed\n"
+
+
+class TestAnEnvironmentThatIsGoneAtTheLaunch:
+    """It is prepared once more; ``prepared`` counts how often."""
+
+    @pytest.fixture
+    def prepared(self, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+        """Have the first launch of each run miss its environment."""
+        launch, prepare = LocalBackend.launch, LocalBackend.prepare
+        ids: list[str] = []
+
+        def launch_second(self: LocalBackend, job: Job, *arguments: Any) -> None:
+            if len(ids) == 1:
+                raise EnvironmentGone("the image was removed")
+            launch(self, job, *arguments)
+
+        def counted(self: LocalBackend, job: Job, *arguments: Any) -> Plan:
+            ids.append(job.run_id)
+            return prepare(self, job, *arguments)
+
+        monkeypatch.setattr(LocalBackend, "launch", launch_second)
+        monkeypatch.setattr(LocalBackend, "prepare", counted)
+        return ids
+
+    def test_lets_the_run_complete(self, drive: Any, prepared: list[str]) -> None:
+        run = drive("print('executed')").folder
+        wait_for(lambda: run.load().state.terminal, "the run to end")
+        assert (run.load().state, len(prepared)) == (State.COMPLETED, 2)
+
+    def test_starts_nothing_that_was_canceled_meanwhile(
+        self, drive: Any, prepared: list[str], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Whoever cancels a run while its environment is built again must not see its script run."""
+        prepare = LocalBackend.prepare
+
+        def canceled_in_the_second(self: LocalBackend, job: Job, *arguments: Any) -> Plan:
+            plan = prepare(self, job, *arguments)
+            if len(prepared) == 2:
+                its_driver = threading.current_thread()
+                assert isinstance(its_driver, driver.RunDriver)
+                its_driver.folder.append({"type": "cancel"})
+                its_driver.notice()
+            return plan
+
+        monkeypatch.setattr(LocalBackend, "prepare", canceled_in_the_second)
+        run = drive("print('executed')").folder
+        wait_for(lambda: run.load().state.terminal, "the run to end")
+        assert (run.load().state, len(prepared)) == (State.CANCELED, 2)
+        assert not run.layout.started_json.exists()

@@ -4,32 +4,15 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 
-from traindock import Workspace
 from traindock.compute.base import Job, LaunchError
 from traindock.compute.docker.naming import container_name, host_name, is_own
 from traindock.compute.docker.request import Devices, Mounted, Surroundings, create_request, own_folders, with_devices
-from traindock.spec import RunSpec
 
 AROUND = Surroundings(image="sha256:1", python="/env/bin/python", user="1000:1001", group_add=("27",))
-
-
-@pytest.fixture
-def job(tmp_path: Path) -> Job:
-    workspace = Workspace.create("test", path=tmp_path / "workspace", show_output=False)
-    return Job(
-        run_id="tests_1700000000_0a1b2c3d",
-        attempt=1,
-        spec=RunSpec(snapshot="", compute_target="x", environment={}, interpreter=""),
-        layout=workspace.layout.run("tests_1700000000_0a1b2c3d"),
-        workspace=workspace.layout,
-        settings=workspace.settings,
-        facts={"workspace_id": workspace.id},
-    )
 
 
 def host(job: Job, **changes: Any) -> dict[str, Any]:
