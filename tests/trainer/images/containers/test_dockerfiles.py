@@ -91,6 +91,14 @@ class TestBuildx:
         assert has_buildx(ENGINE, buildx.variables)
         assert not has_buildx(ENGINE, {"PATH": str(tmp_path / "empty")})
 
+    def test_is_found_once_it_is_installed_and_then_not_asked_for_again(self, tmp_path: Path) -> None:
+        """Whoever was told to install it need not end the dispatcher that said so."""
+        assert not has_buildx(ENGINE, {"PATH": str(tmp_path)})
+        buildx = Buildx(tmp_path)
+        assert has_buildx(ENGINE, buildx.variables)
+        (buildx.folder / "docker").unlink()
+        assert has_buildx(ENGINE, buildx.variables)
+
     def test_is_not_taken_on_an_engine_that_has_no_buildkit(self, buildx: Buildx) -> None:
         assert not has_buildx(PODMAN, buildx.variables)
 

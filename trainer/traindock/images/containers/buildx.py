@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
-from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -25,6 +24,10 @@ _BUILDER: Final = "default"
 #: How plugins call themselves; what others put in the place of the command (Podman's) answers as well, and is none.
 _ITSELF: Final = "docker/buildx"
 
+#: What the command line was found with: PATH, its configuration and the home folder. That it is not there is asked
+#: anew each time, since a dispatcher lives for weeks, and whoever was told to install it should not have to end that.
+_found: Final[set[tuple[str, str, str]]] = set()
+
 
 def has_buildx(engine: ContainerEngine, variables: Mapping[str, str] | None = None) -> bool:
     """Whether the command line of Docker is here with buildx, and the engine is one that it can build on.
@@ -36,10 +39,12 @@ def has_buildx(engine: ContainerEngine, variables: Mapping[str, str] | None = No
     if "podman" in str(engine.facts().kind):
         return False
     env = os.environ if variables is None else variables
-    return _is_there(env.get("PATH", os.defpath), env.get("DOCKER_CONFIG", ""), env.get("HOME", ""))
+    asked = env.get("PATH", os.defpath), env.get("DOCKER_CONFIG", ""), env.get("HOME", "")
+    if asked not in _found and _is_there(*asked):
+        _found.add(asked)
+    return asked in _found
 
 
-@lru_cache(maxsize=8)
 def _is_there(path: str, configuration: str, home: str) -> bool:
     docker = shutil.which("docker", path=path)
     if docker is None:
