@@ -11,8 +11,9 @@ from tests.docker.jobs import labelled
 
 from traindock.compute.base import Backend, EnvironmentGone, Job, Plan
 from traindock.compute.docker.backend import DockerBackend
+from traindock.compute.docker.naming import RUN
 from traindock.images.recipe import Recipe
-from traindock.testing.contract import BackendContract, MakeJob
+from traindock.testing.contract import BackendContract, Kept, MakeJob
 
 
 @pytest.mark.core
@@ -29,6 +30,16 @@ class TestDocker(BackendContract):
     @pytest.fixture
     def workspace_settings(self, base_image: str) -> str:
         return f'[docker]\nbase_image = "{base_image}"\n'
+
+    @pytest.fixture
+    def kept(self, engine: docker.DockerClient) -> Kept:
+        """Its containers."""
+
+        def names(job: Job) -> list[str]:
+            found = engine.api.containers(all=True, filters={"label": f"{RUN}={job.run_id}"})
+            return [name for container in found for name in container["Names"]]
+
+        return names
 
     def test_an_image_that_is_removed_is_missed_also_by_who_has_used_it(
         self, backend: Backend, make_job: MakeJob, engine: docker.DockerClient, base_image: str

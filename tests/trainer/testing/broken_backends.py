@@ -9,6 +9,7 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from traindock.compute import processes
@@ -24,6 +25,18 @@ Tick = Callable[[], None]
 Tell = Callable[[str], None]
 
 _numbers = itertools.count()
+
+
+def mark_of(job: Job) -> Path:
+    """What those keep that keep something of a job."""
+    folder = job.workspace.root / "kept" / str(job.facts["workspace_id"])
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / job.run_id
+
+
+def kept(job: Job) -> list[str]:
+    """What is kept of a job."""
+    return [mark_of(job).name] if mark_of(job).exists() else []
 
 
 def _nothing(text: str) -> None:
@@ -188,6 +201,27 @@ class CleansOnlyOnce(LocalBackend):
 class CleansTheRun(LocalBackend):
     def clean(self, job: Job) -> None:
         job.layout.started_json.unlink(missing_ok=True)
+
+
+class CleansNothing(LocalBackend):
+    """Keeps a file of each job until its run is swept."""
+
+    def launch(self, job: Job, plan: Plan, lease: Lease | None = None) -> None:
+        super().launch(job, plan, lease)
+        self._kept = mark_of(job)
+        self._kept.touch()
+
+    def sweep(self, workspace_id: str, ended: Callable[[str], bool]) -> None:
+        if self._kept.parent.name == workspace_id and ended(self._kept.name):
+            self._kept.unlink()
+
+
+class SweepsNothing(CleansNothing):
+    def clean(self, job: Job) -> None:
+        mark_of(job).unlink(missing_ok=True)
+
+    def sweep(self, workspace_id: str, ended: Callable[[str], bool]) -> None:
+        pass
 
 
 class SweepsEverything(LocalBackend):

@@ -47,11 +47,13 @@ PROMISES: dict[str, list[type[LocalBackend]]] = {
     "test_what_cannot_be_started_says_why": [broken.HidesWhyNothingStarted],
     "test_a_job_is_ended_when_its_time_is_up": [broken.ForgetsTheTime],
     "test_cancel_lets_every_process_of_the_job_end_in_its_own_way": [broken.CancelKillsAtOnce],
-    "test_clean_may_be_called_more_than_once_and_takes_nothing_of_the_run": [
+    "test_clean_removes_what_is_kept_and_nothing_of_the_run_however_often_it_is_called": [
+        broken.CleansNothing,
         broken.CleansOnlyOnce,
         broken.CleansTheRun,
     ],
-    "test_sweeping_ends_nothing_that_goes_on_and_nothing_of_others": [
+    "test_sweeping_removes_what_is_kept_of_ended_runs_and_ends_nothing_that_goes_on": [
+        broken.SweepsNothing,
         broken.SweepsEverything,
         broken.SweepsOtherWorkspaces,
     ],
@@ -87,6 +89,10 @@ def test_a_backend_that_breaks_a_promise_is_refused(tmp_path: Path) -> None:
             @pytest.fixture
             def backend(self):
                 return broken_backends.{backend.__name__}("broken", {{"max_nodes": 2}})
+
+            @pytest.fixture
+            def kept(self):
+                return broken_backends.kept
     """
     done = run_pytest(tmp_path, text, *sorted(refused))
     assert done.returncode == 1, done.stdout

@@ -48,6 +48,7 @@ PATIENCE = 60.0
 AT_ONCE = 2.0
 
 MakeJob = Callable[..., Job]
+Kept = Callable[[Job], list[str]]
 
 _SLEEPER = "import time; print('started'); time.sleep(600)"
 _WAITER = """
@@ -77,6 +78,14 @@ class BackendContract:
     def workspace_settings(self) -> str:
         """Return what your kind needs in the workspace's ``settings.toml``, as sections of it; by default nothing."""
         return ""
+
+    @pytest.fixture
+    def kept(self) -> Kept:
+        """Return a function that lists what your kind keeps of a job beside its run's folder, by names of yours.
+
+        Such as its container. By default it keeps nothing, and there is nothing that has to be removed.
+        """
+        return lambda job: []
 
     @pytest.fixture
     def make_job(self, backend: Backend, recipe: Recipe, workspace_settings: str, tmp_path: Path) -> Iterator[MakeJob]:
@@ -349,8 +358,8 @@ class BackendContract:
         for name in ("child", "script"):
             assert (job.layout.outputs / name).exists(), f"the {name} had no time to end"
 
-    def test_clean_may_be_called_more_than_once_and_takes_nothing_of_the_run(
-        self, backend: Backend, make_job: MakeJob
+    def test_clean_removes_what_is_kept_and_nothing_of_the_run_however_often_it_is_called(
+        self, backend: Backend, make_job: MakeJob, kept: Kept
     ) -> None:
         """The run's files, and how it ended, stay."""
         job = make_job("open('outputs/x', 'w').write('kept')")
@@ -358,23 +367,27 @@ class BackendContract:
         assert _exit_code(backend.follow(job, lambda: None)) == 0
         for _ in range(2):
             backend.clean(job)
+            assert kept(job) == []
         assert (job.layout.outputs / "x").read_text() == "kept"
         assert backend.started(job), "it would be launched a second time"
 
-    def test_sweeping_ends_nothing_that_goes_on_and_nothing_of_others(
-        self, backend: Backend, make_job: MakeJob
+    def test_sweeping_removes_what_is_kept_of_ended_runs_and_ends_nothing_that_goes_on(
+        self, backend: Backend, make_job: MakeJob, kept: Kept
     ) -> None:
-        """Neither a run that is not over, nor one of another workspace."""
+        """Nor anything of another workspace; and nothing of a run itself, over or not."""
         job = make_job(_WAITER)
         backend.launch(job, _prepared(backend, job))
         _wait_for(lambda: _stdout(job) == "started\n", "the script")
-        backend.sweep(str(job.facts["workspace_id"]), lambda run_id: False)
+        before = kept(job)
+        backend.sweep(str(job.facts["workspace_id"]), lambda run_id: run_id != job.run_id)
         backend.sweep("another-workspace", lambda run_id: True)
+        assert kept(job) == before
         (job.layout.outputs / "go").touch()
         outcome = backend.follow(job, lambda: None)
         assert outcome.exit
         assert (outcome.exit["exit_code"], outcome.exit["canceled"]) == (0, False)
-        backend.sweep(str(job.facts["workspace_id"]), lambda run_id: True)
+        backend.sweep(str(job.facts["workspace_id"]), lambda run_id: run_id == job.run_id)
+        assert kept(job) == [], "nobody else ever removes it"
         assert (job.layout.outputs / "go").exists()
 
     def test_more_nodes_than_there_can_be_are_refused(self, backend: Backend, make_job: MakeJob) -> None:
