@@ -185,13 +185,6 @@ class ForgetsTheTime(LocalBackend):
     def plan(self, job: Job) -> Plan:
         return super().plan(replace(job, spec=replace(job.spec, max_run_duration_seconds=None)))
 
-    def launch(self, job: Job, plan: Plan, lease: Lease | None = None) -> None:
-        super().launch(replace(job, spec=replace(job.spec, max_run_duration_seconds=5.0)), plan, lease)
-
-    def follow(self, job: Job, tick: Tick, tell: Tell = _nothing) -> Outcome:
-        outcome = super().follow(job, tick, tell)
-        return Outcome({**(outcome.exit or {}), "timed_out": False})
-
 
 class CleansOnlyOnce(LocalBackend):
     def clean(self, job: Job) -> None:

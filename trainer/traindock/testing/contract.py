@@ -50,7 +50,6 @@ AT_ONCE = 2.0
 MakeJob = Callable[..., Job]
 Kept = Callable[[Job], list[str]]
 
-_SLEEPER = "import time; print('started'); time.sleep(600)"
 _WAITER = """
 import os, time
 print("started")
@@ -218,7 +217,7 @@ class BackendContract:
             if len(ticks) == 3:
                 raise Leave
 
-        job = make_job(_SLEEPER)
+        job = make_job(_sleeper())
         backend.launch(job, _prepared(backend, job))
         with pytest.raises(Leave):
             backend.follow(job, tick)
@@ -328,7 +327,7 @@ class BackendContract:
 
     def test_a_job_is_ended_when_its_time_is_up(self, backend: Backend, make_job: MakeJob) -> None:
         """``max_run_duration_seconds`` holds though nobody follows it."""
-        job = make_job(_SLEEPER, max_run_duration_seconds=1.0)
+        job = make_job(_sleeper(), max_run_duration_seconds=1.0)
         backend.launch(job, _prepared(backend, job))
         outcome = backend.follow(job, lambda: None)
         assert outcome.exit is not None
@@ -408,6 +407,11 @@ class BackendContract:
     def test_a_target_describes_itself_as_plain_data(self, backend: Backend) -> None:
         """For people and for the sidebar."""
         assert json.loads(json.dumps(backend.describe()))["max_nodes"] == backend.max_nodes >= 1
+
+
+def _sleeper() -> str:
+    """A script that is to be ended; where that never comes it ends by itself, so that its test fails and goes on."""
+    return f"import time; print('started'); time.sleep({PATIENCE})"
 
 
 def _prepared(backend: Backend, job: Job) -> Plan:
