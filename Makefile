@@ -16,24 +16,28 @@ QUICK := TUTORIAL_COMPUTE=local TUTORIAL_GPU=no TUTORIAL_DATA=drawn TUTORIAL_MOD
 # each core, where the threads that numpy and torch start by themselves only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n auto --ignore=tests/docker
 
+# Where node came from PyPI it is there.
+export PATH := $(abspath $(BIN)):$(PATH)
+
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help tutorial lab test containers check bench lint types format clean
+.PHONY: help tutorial lab build test containers check bench lint types format clean
 
 help:
 	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
 	@echo '                TUTORIAL_COMPUTE=docker make tutorial: the same in a container'
 	@echo 'make lab        start JupyterLab with Traindock on the folder of the tutorial'
+	@echo 'make build      build the TypeScript of the cards again, after changes to it; reload the page to see them'
 	@echo 'make test       lint, types, all tests, and the notebook'
 	@echo 'make containers of these, the tests in containers alone: they need an engine, see CONTRIBUTING.md'
 	@echo 'make check      lint and the quick tests, in under two minutes on two cores'
 	@echo 'make bench      measure Traindock beside what else one would use; PEERS=<python with benchmarks/peers.txt>'
-	@echo 'make lint       ruff, mypy, vermin        make format   rewrite by ruff'
+	@echo 'make lint       ruff, mypy, vermin, biome, tsc        make format   rewrite by ruff'
 	@echo 'make types      mypy for each version of Python that Traindock runs on'
 	@echo 'make clean      remove what the others made, .venv included'
 
-$(READY): pyproject.toml package.json .ci/make-venv
+$(READY): pyproject.toml package.json yarn.lock .ci/make-venv
 	@VENV='$(VENV)' .ci/make-venv
 	@touch $@
 
@@ -41,12 +45,16 @@ $(READY): pyproject.toml package.json .ci/make-venv
 lab: $(READY)
 	@$(BIN)/jupyter lab $(if $(filter 0,$(shell id -u)),--allow-root) notebooks
 
+build: $(READY)
+	jlpm build
+
 tutorial: $(READY)
 	@$(BIN)/python notebooks/run_notebook.py $(NOTEBOOK)
 
 test: lint types
 	rm -rf '$(TRIED)'
 	$(QUICK) $(BIN)/python -m pytest --nbval-lax -p no:cacheprovider -q $(NOTEBOOK)
+	jlpm test
 	$(PYTEST)
 	$(BIN)/python .ci/test-containers
 
@@ -54,6 +62,7 @@ containers: $(READY)
 	$(BIN)/python .ci/test-containers
 
 check: lint
+	jlpm test
 	$(PYTEST) -q -m 'not slow'
 
 bench: $(READY)
@@ -64,6 +73,7 @@ lint: $(READY)
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/vermin --quiet --no-tips --target=3.8- --violations trainer/traindock/runtime trainer/traindock/images/containers/fill.py
+	jlpm check
 
 types: $(READY)
 	@for version in 3.11 3.12 3.13 3.14; do echo "mypy --python-version $$version"; \
@@ -72,7 +82,9 @@ types: $(READY)
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+	jlpm format
 
 clean:
-	rm -rf .venv out build dist notebooks/tutorial .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv node_modules out build dist jupyter_ext/lib jupyter_ext/jupyterlab_traindock/labextension \
+		widgets/traindock_widgets/static notebooks/tutorial .mypy_cache .ruff_cache .pytest_cache .hypothesis
 	find $(SOURCES) -name __pycache__ -type d -prune -exec rm -rf {} +

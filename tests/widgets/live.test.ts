@@ -1,0 +1,140 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RunMessage } from '../../widgets/src/documents';
+import { LiveConnection } from '../../widgets/src/sources/live';
+import type { Connection } from '../../widgets/src/sources/source';
+
+/** A websocket whose other end is the test. */
+class FakeSocket {
+  static readonly OPEN = 1;
+  static all: FakeSocket[] = [];
+  readyState = 0;
+  readonly sent: { subscribe?: string; unsubscribe?: string; to?: { cursor: string | null } }[] = [];
+  onopen: () => void = () => undefined;
+  onmessage: (event: { data: string }) => void = () => undefined;
+  onclose: () => void = () => undefined;
+
+  constructor() {
+    FakeSocket.all.push(this);
+  }
+
+  send(text: string): void {
+    this.sent.push(JSON.parse(text));
+  }
+
+  close(): void {
+    this.readyState = 3;
+  }
+
+  up(): void {
+    this.readyState = 1;
+    this.onopen();
+  }
+
+  down(): void {
+    this.readyState = 3;
+    this.onclose();
+  }
+
+  tell(message: RunMessage & { name: string }): void {
+    this.onmessage({ data: JSON.stringify(message) });
+  }
+}
+
+function follower() {
+  const messages: RunMessage[] = [];
+  const connections: Connection[] = [];
+  return {
+    messages,
+    connections,
+    onMessage: (message: RunMessage) => messages.push(message),
+    onConnection: (connection: Connection) => connections.push(connection)
+  };
+}
+
+const target = { workspace: 'w', run: 'r' };
+
+describe('the connection of a page', () => {
+  let live: LiveConnection;
+  const socket = (at: number) => FakeSocket.all[at] as FakeSocket;
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+    vi.stubGlobal('WebSocket', FakeSocket);
+    FakeSocket.all = [];
+    live = new LiveConnection(() => new FakeSocket() as unknown as WebSocket);
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+    vi.unstubAllGlobals();
+  });
+
+  it('is one, for all runs that the page shows', () => {
+    live.follow(target, follower());
+    live.follow({ workspace: 'w', run: 'other' }, follower());
+    socket(0).up();
+    expect(FakeSocket.all).toHaveLength(1);
+    expect(socket(0).sent.map(one => one.to)).toEqual([
+      { ...target, cursor: null },
+      { workspace: 'w', run: 'other', cursor: null }
+    ]);
+  });
+
+  it('goes on at the last cursor after it broke', () => {
+    const seen = follower();
+    live.follow(target, seen);
+    socket(0).up();
+    socket(0).tell({ name: '1', cursor: 'here' });
+    socket(0).down();
+    expect(seen.connections.at(-1)).toBe('broken');
+    vi.advanceTimersByTime(300);
+    socket(1).up();
+    expect(seen.connections.at(-1)).toBe('connected');
+    expect(socket(1).sent[0]?.to?.cursor).toBe('here');
+  });
+
+  it('is tried again less and less often', () => {
+    live.follow(target, follower());
+    for (let at = 0; at < 12; at++) {
+      socket(at).down();
+      vi.advanceTimersByTime(16_000);
+    }
+    const tried = FakeSocket.all.length;
+    socket(tried - 1).down();
+    vi.advanceTimersByTime(7000);
+    expect(FakeSocket.all).toHaveLength(tried);
+  });
+
+  it('asks no more for a run that has ended', () => {
+    live.follow(target, follower());
+    const other = follower();
+    live.follow({ workspace: 'w', run: 'other' }, other);
+    socket(0).up();
+    socket(0).tell({ name: '1', cursor: 'end', run: { id: 'r' } as never });
+    socket(0).down();
+    vi.advanceTimersByTime(300);
+    socket(1).up();
+    expect(socket(1).sent.map(one => one.subscribe)).toEqual(['2']);
+  });
+
+  it('is closed with the last run that is followed, and not tried again', () => {
+    const leave = live.follow(target, follower());
+    socket(0).up();
+    leave();
+    leave();
+    expect(socket(0).readyState).toBe(3);
+    expect(socket(0).sent.filter(one => one.unsubscribe)).toHaveLength(1);
+    vi.advanceTimersByTime(60_000);
+    expect(FakeSocket.all).toHaveLength(1);
+  });
+
+  it('gives what comes to whom it is for, and errors too', () => {
+    const [one, other] = [follower(), follower()];
+    live.follow(target, one);
+    live.follow({ workspace: 'w', run: 'other' }, other);
+    socket(0).up();
+    socket(0).tell({ name: '2', error: { code: 'run_not_found', message: 'there is no run', advice: '' } });
+    expect(one.messages).toEqual([]);
+    expect(other.messages[0]?.error?.code).toBe('run_not_found');
+  });
+});

@@ -1,0 +1,129 @@
+import { describe, expect, it } from 'vitest';
+import { chartData } from '../../widgets/src/model/chart_data';
+import { bestOf, charts, Series, smoothed } from '../../widgets/src/model/series';
+
+function points(name: string, values: (number | 'NaN' | 'Infinity')[], steps: number[] | null = null): Series {
+  const series = new Series(name);
+  series.add({ name, times: values.map((_, at) => 1000 + at), values, steps });
+  return series;
+}
+
+describe('a series', () => {
+  it('keeps what was logged as it was', () => {
+    const loss = points('loss', [3, 1, 2], [10, 20, 30]);
+    expect([loss.latest, loss.lowest, loss.highest, loss.count]).toEqual([2, 1, 3, 3]);
+    expect(loss.x('step')).toEqual([10, 20, 30]);
+    expect(loss.x('time')).toEqual([1000, 1001, 1002]);
+  });
+
+  it('has the count for x where no point has a step', () => {
+    expect(points('loss', [5, 6]).x('step')).toEqual([0, 1]);
+  });
+
+  it('counts what is no number, and knows the extremes of the others', () => {
+    const loss = points('loss', [1, 'NaN', 'Infinity', 4]);
+    expect(loss.notNumbers).toBe(1);
+    expect([loss.lowest, loss.highest]).toEqual([1, Number.POSITIVE_INFINITY]);
+  });
+
+  it('stays small however much comes, and loses no spike', () => {
+    const loss = new Series('loss');
+    for (let round = 0; round < 100; round++) {
+      const values = Array.from({ length: 1000 }, (_, at) => (round === 40 && at === 7 ? 1e6 : 1));
+      loss.add({ name: 'loss', times: values.map((_, at) => round * 1000 + at), values, steps: null });
+    }
+    expect(loss.last.length).toBeLessThanOrEqual(4096);
+    expect(loss.count).toBe(100_000);
+    expect(Math.max(...loss.max)).toBe(1e6);
+    expect(loss.x('index').at(-1)).toBe(99_999);
+    expect([...loss.times]).toEqual([...loss.times].sort((one, other) => one - other));
+  });
+
+  it('takes buckets as they come', () => {
+    const loss = new Series('loss');
+    loss.add({
+      name: 'loss',
+      buckets: {
+        first: [1, 5],
+        final: [4, 9],
+        first_step: null,
+        final_step: null,
+        min: [0.5, 'NaN'],
+        max: [2, 'NaN'],
+        last: [1, 'NaN'],
+        count: [4, 2],
+        nans: [0, 2]
+      }
+    });
+    expect([loss.count, loss.notNumbers, loss.lowest, loss.highest]).toEqual([6, 2, 0.5, 2]);
+    expect(loss.x('index')).toEqual([3, 5]);
+  });
+});
+
+describe('smoothing', () => {
+  it('leaves a constant as it is, from its first point on', () => {
+    expect(smoothed([4, 4, 4], 0.9).map(value => Number(value.toFixed(9)))).toEqual([4, 4, 4]);
+  });
+
+  it('passes over what is no number', () => {
+    const [first, second, third] = smoothed([1, Number.NaN, 1], 0.5);
+    expect([first, third]).toEqual([1, 1]);
+    expect(second).toBeNaN();
+  });
+});
+
+describe('charts', () => {
+  it('have training and validation of one metric together', () => {
+    expect([...charts(['train_loss', 'val_loss', 'loss/test', 'acc', 'val/acc', 'lr'])]).toEqual([
+      ['loss', ['train_loss', 'val_loss', 'loss/test']],
+      ['acc', ['acc', 'val/acc']],
+      ['lr', ['lr']]
+    ]);
+  });
+
+  it('leave words that only contain such a name alone', () => {
+    expect([...charts(['trainable_parameters', 'interval'])].map(([title]) => title)).toEqual([
+      'trainable_parameters',
+      'interval'
+    ]);
+  });
+
+  it('know what is best by name', () => {
+    expect(['val_loss', 'val_acc', 'lr'].map(bestOf)).toEqual(['min', 'max', undefined]);
+  });
+});
+
+describe('the data of a chart', () => {
+  const options = { axis: 'step', smoothing: 0, logarithmic: false } as const;
+
+  it('has all places of all lines, and gaps where a line has no point', () => {
+    const data = chartData(
+      [
+        { label: 'train', series: points('train', [3, 2, 1], [1, 2, 3]) },
+        { label: 'val', series: points('val', [5], [2]) }
+      ],
+      options
+    );
+    expect(data.x).toEqual([1, 2, 3]);
+    expect(data.lines.map(line => line.course)).toEqual([
+      [3, 2, 1],
+      [null, 5, null]
+    ]);
+  });
+
+  it('marks what cannot be drawn', () => {
+    const data = chartData([{ label: 'loss', series: points('loss', [1, 'NaN', 'Infinity'], [1, 2, 3]) }], options);
+    expect(data.oddities).toEqual([2, 3]);
+    expect(data.lines[0]?.course).toEqual([1, null, null]);
+  });
+
+  it('leaves out what a logarithm cannot show', () => {
+    const lines = [{ label: 'loss', series: points('loss', [10, 0, -1], [1, 2, 3]) }];
+    expect(chartData(lines, { ...options, logarithmic: true }).lines[0]?.course).toEqual([10, null, null]);
+  });
+
+  it('counts time from the start', () => {
+    const lines = [{ label: 'loss', series: points('loss', [1, 2]) }];
+    expect(chartData(lines, { ...options, axis: 'time' }, 990).x).toEqual([10, 11]);
+  });
+});

@@ -1,0 +1,150 @@
+/**
+ * What the server's API sends, as far as cards look at it: the schemas of `jupyterlab_traindock/openapi`.
+ */
+
+/** The states of a run, in order; `CancelRequested` may follow any that is not terminal. */
+export type RunState =
+  | 'NotStarted'
+  | 'Preparing'
+  | 'Queued'
+  | 'Running'
+  | 'Finalizing'
+  | 'CancelRequested'
+  | 'Completed'
+  | 'Failed'
+  | 'Canceled';
+
+/** A number as JSON has it: those that JSON lacks come as text. */
+export type WireNumber = number | 'NaN' | 'Infinity' | '-Infinity';
+
+/** Turn a number of the wire into one. */
+export function numberOf(value: WireNumber): number {
+  return typeof value === 'number' ? value : Number(value);
+}
+
+/** One entry of a run's history. */
+export interface StateChange {
+  state: RunState;
+  /** ISO 8601, UTC. */
+  time: string | null;
+  reason: string | null;
+  detail: string;
+}
+
+/** What may change about a run while it is followed. */
+export interface RunStateDocument {
+  state: RunState;
+  reason: string | null;
+  detail: string;
+  display_name: string;
+  description: string;
+  tags: Record<string, string>;
+  cancel_requested_by: string | null;
+  created: string | null;
+  started: string | null;
+  ended: string | null;
+  /** How long the script has been running, or ran, in seconds. */
+  seconds: number | null;
+  warnings: string[];
+  history: StateChange[];
+}
+
+/** A scalar metric summed up. */
+export interface Statistics {
+  last: WireNumber;
+  min: WireNumber;
+  max: WireNumber;
+  count: number;
+}
+
+/** A file of a run. */
+export interface RunFile {
+  name: string;
+  /** Bytes; null while it is not known. */
+  size: number | null;
+}
+
+/** Everything about a run. */
+export interface RunDocument extends RunStateDocument {
+  id: string;
+  experiment: string;
+  number: number;
+  type: string;
+  compute_target: string;
+  user: string;
+  parent: string | null;
+  signed: boolean;
+  properties: Record<string, string>;
+  metrics: Record<string, Statistics> | null;
+  signature: string;
+  folder: string | null;
+  spec: Record<string, unknown>;
+  environment: Record<string, unknown>;
+  exit: Record<string, unknown>;
+  failure: { log: string; log_tail: string[]; hint: string } | null;
+  files: RunFile[] | null;
+}
+
+/** Points of one metric as they were logged. */
+export interface PointsDocument {
+  name: string;
+  /** Seconds since 1970. */
+  times: number[];
+  values: WireNumber[];
+  steps: (number | null)[] | null;
+}
+
+/** The columns of buckets, each of which stands for `count` points. */
+export interface BucketColumns {
+  first: number[];
+  final: number[];
+  first_step: (number | null)[] | null;
+  final_step: (number | null)[] | null;
+  min: WireNumber[];
+  max: WireNumber[];
+  last: WireNumber[];
+  count: number[];
+  nans: number[];
+}
+
+/** New points of one metric, merged to buckets where they are many. */
+export type SeriesDocument = PointsDocument | { name: string; buckets: BucketColumns };
+
+/** Something logged that is no scalar: a row, a table, an image, … */
+export interface MetricRecord {
+  name: string;
+  kind: string;
+  time: number;
+  step: number | null;
+  value: unknown;
+}
+
+/** What was appended to a log. */
+export interface LogPart {
+  /** Where the text begins in the log, in bytes. */
+  offset: number;
+  /** How many bytes before it were left out. */
+  gap: number;
+  text: string;
+}
+
+/** An error of the API. */
+export interface ErrorDocument {
+  code: string;
+  message: string;
+  advice: string;
+}
+
+/** What comes over the websocket about a run that is followed. */
+export interface RunMessage {
+  cursor?: string;
+  more?: true;
+  error?: ErrorDocument;
+  state?: RunStateDocument;
+  run?: RunDocument;
+  metrics?: { series: SeriesDocument[]; records: MetricRecord[]; records_left_out: number };
+  logs?: Record<string, LogPart>;
+}
+
+/** States after which nothing comes any more. */
+export const TERMINAL: ReadonlySet<RunState> = new Set<RunState>(['Completed', 'Failed', 'Canceled']);

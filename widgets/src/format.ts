@@ -1,0 +1,70 @@
+/** How values are written for people. */
+
+const UNITS = ['B', 'kB', 'MB', 'GB', 'TB'];
+
+/** `1.5 MB`; an en dash where it is not known. */
+export function bytes(size: number | null | undefined): string {
+  if (size === null || size === undefined || !Number.isFinite(size)) {
+    return '–';
+  }
+  let unit = 0;
+  let value = size;
+  while (value >= 1000 && unit < UNITS.length - 1) {
+    value /= 1000;
+    unit++;
+  }
+  return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${UNITS[unit]}`;
+}
+
+/** `7 s`, `2:05`, `3:02:05`, `2 d 03:02`; an en dash where it is not known. */
+export function duration(seconds: number | null | undefined): string {
+  if (seconds === null || seconds === undefined || !Number.isFinite(seconds) || seconds < 0) {
+    return '–';
+  }
+  if (seconds < 60) {
+    return `${seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds)} s`;
+  }
+  const whole = Math.round(seconds);
+  const pad = (value: number): string => String(value).padStart(2, '0');
+  const hours = Math.floor(whole / 3600);
+  const minutes = Math.floor(whole / 60) % 60;
+  if (hours >= 24) {
+    return `${Math.floor(hours / 24)} d ${pad(hours % 24)}:${pad(minutes)}`;
+  }
+  return hours > 0 ? `${hours}:${pad(minutes)}:${pad(whole % 60)}` : `${minutes}:${pad(whole % 60)}`;
+}
+
+/** A value of a metric, with four significant digits: `0.9283`, `1.23e-7`, `NaN`. */
+export function metric(value: number | null | undefined): string {
+  if (value === null || value === undefined) {
+    return '–';
+  }
+  if (!Number.isFinite(value)) {
+    return Number.isNaN(value) ? 'NaN' : value > 0 ? '∞' : '−∞';
+  }
+  if (Number.isInteger(value) && Math.abs(value) < 1e9) {
+    return String(value);
+  }
+  const size = Math.abs(value);
+  return size >= 1e6 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+}
+
+/** A time of the wire as the reader's own clock has it: `14:05:09`, with the date where it is not today. */
+export function clock(time: string | null, now = new Date()): string {
+  if (time === null) {
+    return '–';
+  }
+  const at = new Date(time);
+  const hours = at.toLocaleTimeString(undefined, { hour12: false });
+  return at.toDateString() === now.toDateString() ? hours : `${at.toLocaleDateString()} ${hours}`;
+}
+
+/** The words of a reason such as `out_of_memory`. */
+export function words(name: string): string {
+  return name.replace(/_/g, ' ');
+}
+
+/** A text of at most `most` characters, with an ellipsis where some are missing. */
+export function shortened(text: string, most: number): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
+}

@@ -1,0 +1,74 @@
+import { type Axis, type Series, smoothed } from './series';
+
+/** One line of a chart. */
+export interface ILine {
+  /** As the legend has it. */
+  label: string;
+  series: Series;
+}
+
+/** What a chart draws: x, and for each line its smoothed course and the band between its smallest and largest values. */
+export interface IChartData {
+  x: number[];
+  /** In the order of the lines; null where a line has no point at that x. */
+  lines: { course: (number | null)[]; low: (number | null)[]; high: (number | null)[] }[];
+  /** x of points that are no finite numbers, of all lines. */
+  oddities: number[];
+}
+
+/** How a chart is drawn. */
+export interface IChartOptions {
+  axis: Axis;
+  /** From 0 to less than 1. */
+  smoothing: number;
+  /** Whether y is logarithmic: what is not above zero is left out then. */
+  logarithmic: boolean;
+}
+
+/**
+ * Return what a chart draws. With `time`, x is seconds since `start`.
+ *
+ * Lines have points at different places: x is all of them in order, as uPlot wants it.
+ */
+export function chartData(lines: readonly ILine[], options: IChartOptions, start = 0): IChartData {
+  const places = new Set<number>();
+  const columns = lines.map(({ series }) => {
+    const x = series.x(options.axis).map(value => (options.axis === 'time' ? value - start : value));
+    for (const value of x) {
+      if (Number.isFinite(value)) {
+        places.add(value);
+      }
+    }
+    return x;
+  });
+  const x = [...places].sort((one, other) => one - other);
+  const at = new Map(x.map((value, index) => [value, index]));
+  const oddities = new Set<number>();
+  const empty = (): (number | null)[] => new Array<number | null>(x.length).fill(null);
+  const drawn = lines.map(({ series }, number) => {
+    const found = { course: empty(), low: empty(), high: empty() };
+    const course = smoothed(series.last, options.smoothing);
+    (columns[number] as number[]).forEach((place, index) => {
+      const to = at.get(place);
+      if (to === undefined) {
+        return;
+      }
+      found.course[to] = drawable(course[index] as number, options.logarithmic);
+      found.low[to] = drawable(series.min[index] as number, options.logarithmic);
+      found.high[to] = drawable(series.max[index] as number, options.logarithmic);
+      const odd =
+        (series.nans[index] as number) > 0 ||
+        !Number.isFinite(series.min[index]) ||
+        !Number.isFinite(series.max[index]);
+      if (odd) {
+        oddities.add(place);
+      }
+    });
+    return found;
+  });
+  return { x, lines: drawn, oddities: [...oddities] };
+}
+
+function drawable(value: number, logarithmic: boolean): number | null {
+  return Number.isFinite(value) && !(logarithmic && value <= 0) ? value : null;
+}

@@ -1,0 +1,176 @@
+import {
+  type ErrorDocument,
+  type MetricRecord,
+  type RunDocument,
+  type RunMessage,
+  type RunState,
+  type RunStateDocument,
+  TERMINAL
+} from '../documents';
+import type { Connection, Disposer, RunTarget, Source } from '../sources/source';
+import { runPath } from '../sources/source';
+import { LogText } from './log_text';
+import { epochsWanted, type Progress, progressOf } from './progress';
+import { Series } from './series';
+
+export const OUTPUT_LOG = 'logs/stdout.txt';
+export const BUILD_LOG = 'logs/build.txt';
+
+/** Records that a page keeps of what is no curve. */
+const MOST_RECORDS = 500;
+
+/**
+ * What a page knows of one run, kept up to date while anybody looks at it.
+ *
+ * Nothing of it is drawn here. Whoever draws is called after changes, once for each message.
+ */
+export class RunModel {
+  constructor(
+    readonly source: Source,
+    readonly target: RunTarget
+  ) {}
+
+  /** What may change, as last told; null until it was. */
+  state: RunStateDocument | null = null;
+  /** Everything; null until it was asked for. */
+  run: RunDocument | null = null;
+  /** Why it cannot be followed, or no more. */
+  error: ErrorDocument | null = null;
+  connection: Connection = 'connecting';
+  readonly series = new Map<string, Series>();
+  readonly records: MetricRecord[] = [];
+  readonly logs = new Map<string, LogText>([
+    [OUTPUT_LOG, new LogText()],
+    [BUILD_LOG, new LogText()]
+  ]);
+  /** Rises with each change. */
+  version = 0;
+
+  /** Whether nothing more comes. */
+  get ended(): boolean {
+    return this.state !== null && TERMINAL.has(this.state.state);
+  }
+
+  /** The log that tells most now: of the build until the script runs. */
+  get spokenLog(): string {
+    const early: RunState[] = ['NotStarted', 'Preparing', 'Queued'];
+    const output = this.logs.get(OUTPUT_LOG) as LogText;
+    const build = this.logs.get(BUILD_LOG) as LogText;
+    const building = this.state !== null && early.includes(this.state.state);
+    return output.empty && !build.empty && (building || this.ended) ? BUILD_LOG : OUTPUT_LOG;
+  }
+
+  /** How far it is, if that can be told. */
+  progress(now = Date.now()): Progress | undefined {
+    if (this.state?.state !== 'Running') {
+      return undefined;
+    }
+    const lines = (this.logs.get(OUTPUT_LOG) as LogText).lines.slice(-200).map(line => line.text);
+    const spec = this.run?.spec as { arguments?: unknown[] } | undefined;
+    return progressOf(lines, this.series.get('epoch')?.latest, epochsWanted(spec?.arguments ?? []), this.seconds(now));
+  }
+
+  /** Seconds that the script has been running, or ran; null before it does. */
+  seconds(now = Date.now()): number | null {
+    if (this.state === null || this.state.started === null) {
+      return this.state?.seconds ?? null;
+    }
+    const running = this.state.state === 'Running' || this.state.state === 'CancelRequested';
+    return running ? Math.max(0, (now - Date.parse(this.state.started)) / 1000) : this.state.seconds;
+  }
+
+  /**
+   * Return the path in the run's snapshot of a file that a traceback names, or undefined where it is not of the snapshot.
+   *
+   * @param path - As in the traceback: relative to the working directory, or below it, wherever that was.
+   */
+  sourcePath(path: string): string | undefined {
+    const below = /\/work\/(.+)$/.exec(path)?.[1];
+    return path.startsWith('/') ? below : path.replace(/^\.\//, '');
+  }
+
+  /** Call `listener` after each change; the run is followed while anybody listens. */
+  observe(listener: () => void): Disposer {
+    this._listeners.add(listener);
+    if (this._stop === null) {
+      this._follow();
+    }
+    return () => {
+      this._listeners.delete(listener);
+      if (this._listeners.size === 0) {
+        this._stop?.();
+        this._stop = null;
+      }
+    };
+  }
+
+  /** Ask again for everything about the run. */
+  async refresh(): Promise<void> {
+    try {
+      this.run = await this.source.request<RunDocument>(runPath(this.target));
+    } catch {
+      return; // whether it can be followed is told by who follows it
+    }
+    this._changed();
+  }
+
+  /** Ask for the run to end. */
+  async cancel(): Promise<void> {
+    this.run = await this.source.request<RunDocument>(runPath(this.target, '/cancel'), { method: 'POST' });
+    this._changed();
+  }
+
+  private _follow(): void {
+    this.series.clear();
+    this.records.length = 0;
+    for (const name of this.logs.keys()) {
+      this.logs.set(name, new LogText());
+    }
+    this.error = null;
+    this._stop = this.source.follow(this.target, {
+      onMessage: message => {
+        this._take(message);
+      },
+      onConnection: connection => {
+        this.connection = connection;
+        this._changed();
+      }
+    });
+    void this.refresh();
+  }
+
+  private _take(message: RunMessage): void {
+    if (message.error !== undefined) {
+      this.error = message.error;
+    }
+    this.state = message.state ?? this.state;
+    if (message.run !== undefined) {
+      this.run = message.run;
+      this.state = message.run;
+    }
+    for (const document of message.metrics?.series ?? []) {
+      let series = this.series.get(document.name);
+      if (series === undefined) {
+        series = new Series(document.name);
+        this.series.set(document.name, series);
+      }
+      series.add(document);
+    }
+    this.records.push(...(message.metrics?.records ?? []));
+    this.records.splice(0, Math.max(0, this.records.length - MOST_RECORDS));
+    for (const [name, part] of Object.entries(message.logs ?? {})) {
+      this.logs.get(name)?.add(part);
+    }
+    this._changed();
+  }
+
+  private _changed(): void {
+    this.version++;
+    for (const listener of [...this._listeners]) {
+      listener();
+    }
+  }
+
+  private _stop: Disposer | null = null;
+  private readonly _listeners = new Set<() => void>();
+}

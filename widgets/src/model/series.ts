@@ -1,0 +1,183 @@
+import { type BucketColumns, numberOf, type PointsDocument, type SeriesDocument } from '../documents';
+
+/** What x is on a chart. */
+export type Axis = 'step' | 'time' | 'index';
+
+/** Buckets that a series is kept in at most; beyond that, each two are merged. */
+const MOST = 4096;
+
+/**
+ * One metric as a page keeps it: buckets of one or more points, of bounded number, from which no spike is lost.
+ *
+ * `last` is what a line is drawn through; `min` and `max` span the band around it. Points that are no numbers are counted
+ * in `nans`, and infinities stay in `min` and `max`.
+ */
+export class Series {
+  constructor(readonly name: string) {}
+
+  /** Seconds since 1970 of the last point in each bucket. */
+  readonly times: number[] = [];
+  /** Step of the last point in each bucket; NaN for one without. */
+  readonly steps: number[] = [];
+  /** How many points there were up to and with each bucket. */
+  readonly indices: number[] = [];
+  readonly last: number[] = [];
+  readonly min: number[] = [];
+  readonly max: number[] = [];
+  readonly nans: number[] = [];
+  /** Number of points. */
+  count = 0;
+  /** Smallest and largest value; NaN while there is none. */
+  lowest = Number.NaN;
+  highest = Number.NaN;
+  /** Whether any point has a step. */
+  stepped = false;
+
+  /** The last value; NaN while there is none. */
+  get latest(): number {
+    return this.last.length ? (this.last[this.last.length - 1] as number) : Number.NaN;
+  }
+
+  /** Number of points that are no numbers. */
+  get notNumbers(): number {
+    return this.nans.reduce((sum, one) => sum + one, 0);
+  }
+
+  /** Return the column that is x. Where no point has a step, that is the index. */
+  x(axis: Axis): readonly number[] {
+    return axis === 'time' ? this.times : axis === 'step' && this.stepped ? this.steps : this.indices;
+  }
+
+  /** Add what is new. */
+  add(document: SeriesDocument): void {
+    if ('buckets' in document) {
+      this._addBuckets(document.buckets);
+    } else {
+      this._addPoints(document);
+    }
+    if (this.last.length > MOST) {
+      this._halve();
+    }
+  }
+
+  private _addPoints(document: PointsDocument): void {
+    for (let at = 0; at < document.values.length; at++) {
+      const value = numberOf(document.values[at] as PointsDocument['values'][number]);
+      const step = document.steps?.[at] ?? null;
+      this._push(document.times[at] as number, step, value, value, value, 1, Number.isNaN(value) ? 1 : 0);
+    }
+  }
+
+  private _addBuckets(columns: BucketColumns): void {
+    for (let at = 0; at < columns.last.length; at++) {
+      this._push(
+        columns.final[at] as number,
+        columns.final_step?.[at] ?? null,
+        numberOf(columns.last[at] as number),
+        numberOf(columns.min[at] as number),
+        numberOf(columns.max[at] as number),
+        columns.count[at] as number,
+        columns.nans[at] as number
+      );
+    }
+  }
+
+  private _push(
+    time: number,
+    step: number | null,
+    last: number,
+    min: number,
+    max: number,
+    count: number,
+    nans: number
+  ): void {
+    this.count += count;
+    this.stepped = this.stepped || step !== null;
+    this.times.push(time);
+    this.steps.push(step ?? Number.NaN);
+    this.indices.push(this.count - 1);
+    this.last.push(last);
+    this.min.push(min);
+    this.max.push(max);
+    this.nans.push(nans);
+    this.lowest = lesser(this.lowest, min);
+    this.highest = greater(this.highest, max);
+  }
+
+  /** Merge each two neighbours. */
+  private _halve(): void {
+    const length = this.last.length;
+    let to = 0;
+    for (let from = 0; from < length; from += 2, to++) {
+      const end = Math.min(from + 1, length - 1);
+      for (const column of [this.times, this.steps, this.indices, this.last]) {
+        column[to] = column[end] as number;
+      }
+      this.min[to] = lesser(this.min[from] as number, this.min[end] as number);
+      this.max[to] = greater(this.max[from] as number, this.max[end] as number);
+      this.nans[to] = (this.nans[from] as number) + (end > from ? (this.nans[end] as number) : 0);
+    }
+    for (const column of [this.times, this.steps, this.indices, this.last, this.min, this.max, this.nans]) {
+      column.length = to;
+    }
+  }
+}
+
+function lesser(one: number, other: number): number {
+  return Number.isNaN(one) ? other : Number.isNaN(other) ? one : Math.min(one, other);
+}
+
+function greater(one: number, other: number): number {
+  return Number.isNaN(one) ? other : Number.isNaN(other) ? one : Math.max(one, other);
+}
+
+/**
+ * Smooth values as TensorBoard does: an exponential moving average without bias towards its beginning.
+ *
+ * @param weight - From 0 (as they are) to less than 1. What is no finite number stays as it is, and does not count.
+ */
+export function smoothed(values: readonly number[], weight: number): number[] {
+  if (weight <= 0) {
+    return [...values];
+  }
+  let average = 0;
+  let seen = 0;
+  return values.map(value => {
+    if (!Number.isFinite(value)) {
+      return value;
+    }
+    average = average * weight + (1 - weight) * value;
+    seen++;
+    return average / (1 - weight ** seen);
+  });
+}
+
+const PARTS = /(^|[_./\- ])(train|training|val|valid|validation|test|eval)(?=$|[_./\- ])/i;
+const SYSTEM = /^(gpu|cpu|memory|system)[./]/;
+
+/** Return the chart that a metric belongs to: `train_loss` and `val_loss` share one. */
+export function chartOf(name: string): string {
+  const rest = name.replace(PARTS, '').replace(/^[_./\- ]+|[_./\- ]+$/g, '');
+  return rest || name;
+}
+
+/** Group names by chart, in the order in which they came. */
+export function charts(names: Iterable<string>): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  for (const name of names) {
+    if (SYSTEM.test(name)) {
+      continue;
+    }
+    const chart = chartOf(name);
+    found.set(chart, [...(found.get(chart) ?? []), name]);
+  }
+  return found;
+}
+
+const SMALL = /loss|err|perplexity|mse|mae|wer|cer|latency|seconds/i;
+const LARGE = /acc|f1|auc|precision|recall|iou|map|bleu|rouge|score|reward|r2/i;
+
+/** Return which value of a metric is its best, as its name tells: `min`, `max`, or undefined where it does not. */
+export function bestOf(name: string): 'min' | 'max' | undefined {
+  return SMALL.test(name) ? 'min' : LARGE.test(name) ? 'max' : undefined;
+}

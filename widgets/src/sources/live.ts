@@ -1,0 +1,147 @@
+import type { RunMessage } from '../documents';
+import type { Disposer, RunListener, RunTarget } from './source';
+
+/** First and longest wait before a broken connection is tried again, in milliseconds. */
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 15_000;
+
+/** Codes of errors after which trying again may help: what is followed need not be gone. */
+const PASSING = new Set(['too_many', 'unavailable']);
+
+interface IFollowed {
+  target: RunTarget;
+  listener: RunListener;
+  cursor: string | null;
+  done: boolean;
+}
+
+/**
+ * One websocket, over which a page follows all that it shows.
+ *
+ * It is opened with the first that is followed and closed with the last. Where it breaks it is opened again, and each
+ * run goes on at its last cursor, so that nothing is lost or comes twice.
+ */
+export class LiveConnection {
+  /** @param open - Opens a websocket to the API's `/live`. */
+  constructor(private readonly open: () => WebSocket) {}
+
+  /** Follow a run from its beginning. */
+  follow(target: RunTarget, listener: RunListener): Disposer {
+    const name = `${++this._count}`;
+    this._followed.set(name, { target, listener, cursor: null, done: false });
+    if (this._socket?.readyState === WebSocket.OPEN) {
+      listener.onConnection('connected');
+      this._subscribe(name);
+    } else {
+      listener.onConnection('connecting');
+      this._connect();
+    }
+    return () => {
+      if (!this._followed.delete(name)) {
+        return;
+      }
+      this._send({ unsubscribe: name });
+      this._closeIfIdle();
+    };
+  }
+
+  private _connect(): void {
+    if (this._socket !== null || this._timer !== undefined) {
+      return;
+    }
+    let socket: WebSocket;
+    try {
+      socket = this.open();
+    } catch {
+      this._retry();
+      return;
+    }
+    this._socket = socket;
+    socket.onopen = () => {
+      this._failures = 0;
+      for (const [name, followed] of this._followed) {
+        followed.listener.onConnection('connected');
+        this._subscribe(name);
+      }
+    };
+    socket.onmessage = event => {
+      this._receive(String(event.data));
+    };
+    socket.onclose = () => {
+      if (this._socket === socket) {
+        this._socket = null;
+        this._retry();
+      }
+    };
+  }
+
+  /** Wait for longer and longer, and not all pages for equally long, and try again. */
+  private _retry(): void {
+    if (this._unfinished().length === 0) {
+      return;
+    }
+    for (const followed of this._unfinished()) {
+      followed.listener.onConnection('broken');
+    }
+    const wait = Math.min(FIRST_WAIT * 2 ** this._failures++, LONGEST_WAIT);
+    this._timer = setTimeout(
+      () => {
+        this._timer = undefined;
+        this._connect();
+      },
+      wait * (0.5 + Math.random() / 2)
+    );
+  }
+
+  private _receive(text: string): void {
+    const message = JSON.parse(text) as RunMessage & { name: string | null };
+    const followed = message.name === null ? undefined : this._followed.get(message.name);
+    if (followed === undefined) {
+      return;
+    }
+    if (message.error !== undefined && PASSING.has(message.error.code)) {
+      followed.listener.onConnection('broken');
+      setTimeout(() => {
+        this._subscribe(message.name as string);
+      }, LONGEST_WAIT);
+      return;
+    }
+    followed.cursor = message.cursor ?? followed.cursor;
+    followed.done = followed.done || message.run !== undefined || message.error !== undefined;
+    followed.listener.onMessage(message);
+  }
+
+  private _subscribe(name: string): void {
+    const followed = this._followed.get(name);
+    if (followed !== undefined && !followed.done) {
+      this._send({ subscribe: name, to: { ...followed.target, cursor: followed.cursor } });
+    }
+  }
+
+  private _send(request: unknown): void {
+    if (this._socket?.readyState === WebSocket.OPEN) {
+      this._socket.send(JSON.stringify(request));
+    }
+  }
+
+  private _unfinished(): IFollowed[] {
+    return [...this._followed.values()].filter(followed => !followed.done);
+  }
+
+  private _closeIfIdle(): void {
+    if (this._followed.size > 0) {
+      return;
+    }
+    clearTimeout(this._timer);
+    this._timer = undefined;
+    const socket = this._socket;
+    this._socket = null;
+    socket?.close();
+  }
+
+  private _count = 0;
+  private _failures = 0;
+  private _socket: WebSocket | null = null;
+  private _timer: ReturnType<typeof setTimeout> | undefined;
+  private readonly _followed = new Map<string, IFollowed>();
+}

@@ -1,0 +1,118 @@
+import type { ComponentChildren } from 'preact';
+import { useState } from 'preact/hooks';
+import type { RunModel } from '../model/run_model';
+import { Curves } from './curves';
+import { Facts } from './facts';
+import { Files } from './files';
+import { Header, type IHost } from './header';
+import { useRun } from './hooks';
+import { Log } from './log';
+import { ProgressBar, Stages } from './stages';
+
+const TABS = ['Curves', 'Log', 'Files', 'Details'] as const;
+type Tab = (typeof TABS)[number];
+
+/** A run, live: what it does, how far it is, its curves, output, files and facts. */
+export function RunCard({ model, host = {} }: { model: RunModel; host?: IHost }) {
+  useRun(model);
+  const [chosen, choose] = useState<Tab | null>(null);
+  if (model.error !== null && model.state === null) {
+    return (
+      <Frame>
+        <p class="td-problem" role="alert">
+          {model.error.message} {model.error.advice}
+        </p>
+      </Frame>
+    );
+  }
+  // Until numbers come the log is what there is to see; whoever has chosen stays where they are.
+  const tab = chosen ?? (model.series.size > 0 || model.state === null ? 'Curves' : 'Log');
+  return (
+    <Frame>
+      <Header model={model} host={host} />
+      <Stages model={model} />
+      <ProgressBar model={model} />
+      <Failure model={model} />
+      <Notice model={model} />
+      <div class="td-tabs" role="tablist" aria-label="What of the run" onKeyDown={event => turn(event, tab, choose)}>
+        {TABS.map(name => (
+          <button
+            type="button"
+            role="tab"
+            key={name}
+            aria-selected={name === tab}
+            tabIndex={name === tab ? 0 : -1}
+            onClick={() => choose(name)}
+          >
+            {name}
+          </button>
+        ))}
+      </div>
+      <div class="td-panel" role="tabpanel" aria-label={tab}>
+        {model.state === null ? <p class="td-empty">Asking for the run…</p> : panel(tab, model, host)}
+      </div>
+    </Frame>
+  );
+}
+
+function Frame({ children }: { children: ComponentChildren }) {
+  return (
+    <article class="td-card" aria-label="Run">
+      {children}
+    </article>
+  );
+}
+
+function panel(tab: Tab, model: RunModel, host: IHost) {
+  switch (tab) {
+    case 'Curves':
+      return <Curves model={model} />;
+    case 'Log':
+      return <Log model={model} host={host} />;
+    case 'Files':
+      return <Files model={model} />;
+    case 'Details':
+      return <Facts model={model} />;
+  }
+}
+
+/** Why a run failed, with the end of the log that tells most, and what to do next. */
+function Failure({ model }: { model: RunModel }) {
+  const failure = model.run?.failure ?? null;
+  if (!model.ended || failure === null) {
+    return null;
+  }
+  return (
+    <div class="td-problem">
+      <p>{failure.hint}</p>
+      {failure.log_tail.length > 0 && <pre>{failure.log_tail.slice(-8).join('\n')}</pre>}
+    </div>
+  );
+}
+
+/** Whether what is shown may be old. */
+function Notice({ model }: { model: RunModel }) {
+  if (model.error !== null) {
+    return (
+      <p class="td-notice" role="status">
+        {model.error.message} This is what was known before.
+      </p>
+    );
+  }
+  return model.connection === 'broken' && !model.ended ? (
+    <p class="td-notice" role="status">
+      The connection is broken; the run goes on, and so does this card once the connection is back.
+    </p>
+  ) : null;
+}
+
+function turn(event: KeyboardEvent, tab: Tab, choose: (tab: Tab) => void): void {
+  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  if (step === undefined) {
+    return;
+  }
+  const next = TABS[(TABS.indexOf(tab) + step + TABS.length) % TABS.length] as Tab;
+  choose(next);
+  const buttons = (event.currentTarget as HTMLElement).querySelectorAll('button');
+  buttons[TABS.indexOf(next)]?.focus();
+}

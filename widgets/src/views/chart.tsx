@@ -1,0 +1,218 @@
+import { useEffect, useRef } from 'preact/hooks';
+import uPlot from 'uplot';
+import { metric } from '../format';
+import { chartData, type IChartOptions, type ILine } from '../model/chart_data';
+import { bestOf } from '../model/series';
+
+const HEIGHT = 180;
+
+/** What of an axis is looked at; null for all of it. */
+export type Range = readonly [number, number] | null;
+
+interface IChartProps {
+  title: string;
+  lines: readonly ILine[];
+  options: IChartOptions;
+  /** Rises with each change of the lines. */
+  version: number;
+  /** Seconds since 1970 at which time on the axis begins. */
+  start: number;
+  /** Called when a part of the axis is chosen, or all of it again. */
+  onRange?(range: Range): void;
+}
+
+/** Curves over one axis, with last and best values named; drag to look closer, double click to see all again. */
+export function Chart({ title, lines, options, version, start, onRange }: IChartProps) {
+  const place = useRef<HTMLDivElement>(null);
+  const plot = useRef<uPlot | null>(null);
+  const odd = useRef<number[]>([]);
+  const labels = lines.map(line => line.label).join('\n');
+
+  // a chart is made anew where its lines or axes are others; data comes below
+  useEffect(() => {
+    const element = place.current as HTMLDivElement;
+    const made = new uPlot(optionsOf(element, lines, options, odd, onRange), [[]], element);
+    plot.current = made;
+    const resized = new ResizeObserver(() => {
+      made.setSize({ width: element.clientWidth, height: HEIGHT });
+    });
+    resized.observe(element);
+    const recoloured = new MutationObserver(() => {
+      made.redraw(false);
+    });
+    recoloured.observe(document.body, {
+      attributes: true,
+      attributeFilter: ['data-jp-theme-light', 'data-jp-theme-name', 'class']
+    });
+    return () => {
+      resized.disconnect();
+      recoloured.disconnect();
+      made.destroy();
+      plot.current = null;
+    };
+  }, [labels, options.axis, options.logarithmic]);
+
+  // `version` says when lines have changed
+  useEffect(() => {
+    const data = chartData(lines, options, start);
+    odd.current = data.oddities;
+    const columns = data.lines.flatMap(line => [line.high, line.low, line.course]);
+    const made = plot.current;
+    if (made !== null) {
+      const looking = made.scales.x;
+      const zoomed = zoomedIn(made);
+      made.setData([data.x, ...columns] as uPlot.AlignedData, !zoomed);
+      if (zoomed && looking?.min !== undefined && looking.max !== undefined) {
+        made.redraw();
+      }
+    }
+  }, [version, labels, options.axis, options.logarithmic, options.smoothing]);
+
+  const summary = lines.map(line => `${line.label} ${metric(line.series.latest)}`).join(', ');
+  return (
+    <figure class="td-chart">
+      <figcaption>
+        <span class="td-chart-title" title={title}>
+          {title}
+        </span>
+        <ul class="td-legend">
+          {lines.map((line, index) => (
+            <Legend key={line.label} line={line} index={index} alone={lines.length === 1} />
+          ))}
+        </ul>
+      </figcaption>
+      <div
+        ref={place}
+        class="td-plot"
+        role="img"
+        aria-label={`Chart of ${title}: ${summary}`}
+        style={{ height: `${HEIGHT}px` }}
+      />
+    </figure>
+  );
+}
+
+function Legend({ line, index, alone }: { line: ILine; index: number; alone: boolean }) {
+  const { series } = line;
+  const best = bestOf(series.name);
+  const odd = series.notNumbers;
+  return (
+    <li>
+      {!alone && <span class={`td-swatch td-line-${index % 8}`} aria-hidden="true" />}
+      {!alone && <span class="td-legend-name">{line.label}</span>}
+      <span class="td-number">{metric(series.latest)}</span>
+      {best !== undefined && (
+        <span class="td-number td-muted">best {metric(best === 'min' ? series.lowest : series.highest)}</span>
+      )}
+      {odd > 0 && <span class="td-warning">{`${odd} NaN`}</span>}
+    </li>
+  );
+}
+
+function zoomedIn(plot: uPlot): boolean {
+  const x = plot.data[0];
+  const scale = plot.scales.x;
+  if (!x?.length || scale?.min === undefined || scale.max === undefined || scale.min === null || scale.max === null) {
+    return false;
+  }
+  return scale.min > (x[0] as number) || scale.max < (x[x.length - 1] as number);
+}
+
+function optionsOf(
+  element: HTMLElement,
+  lines: readonly ILine[],
+  options: IChartOptions,
+  odd: { current: number[] },
+  onRange?: (range: Range) => void
+): uPlot.Options {
+  const colour = (name: string) => () => getComputedStyle(element).getPropertyValue(name).trim() || 'currentColor';
+  const series: uPlot.Series[] = [{}];
+  const bands: uPlot.Band[] = [];
+  lines.forEach((line, index) => {
+    const stroke = colour(`--td-line-${index % 8}`);
+    const edge: uPlot.Series = { show: true, width: 0, points: { show: false }, spanGaps: true };
+    series.push(edge, { ...edge }, { label: line.label, stroke, width: 1.5, spanGaps: true, points: { show: few } });
+    const first = 1 + 3 * index;
+    bands.push({ series: [first, first + 1], fill: () => faint(stroke()) });
+  });
+  const axis: uPlot.Axis = {
+    stroke: colour('--td-muted'),
+    grid: { stroke: colour('--td-grid'), width: 1 },
+    ticks: { stroke: colour('--td-grid'), width: 1, size: 4 },
+    font: '11px system-ui, sans-serif'
+  };
+  return {
+    width: element.clientWidth || 320,
+    height: HEIGHT,
+    legend: { show: false },
+    cursor: { drag: { x: true, y: false, setScale: true }, sync: { key: 'traindock' }, points: { size: 5 } },
+    scales: { x: { time: false }, y: { distr: options.logarithmic ? 3 : 1 } },
+    series,
+    bands,
+    axes: [
+      {
+        ...axis,
+        values: (_, ticks) => ticks.map(tick => (options.axis === 'time' ? shortTime(tick) : shortNumber(tick)))
+      },
+      { ...axis, size: 54, values: (_, ticks) => ticks.map(tick => (tick === null ? '' : metric(tick))) }
+    ],
+    hooks: {
+      draw: [
+        plot => {
+          markOddities(plot, odd.current, colour('--td-error')());
+        }
+      ],
+      setScale: [
+        (plot, key) => {
+          if (key === 'x' && onRange !== undefined) {
+            const { min, max } = plot.scales.x as uPlot.Scale;
+            onRange(zoomedIn(plot) && min !== undefined && max !== undefined ? [min, max] : null);
+          }
+        }
+      ]
+    }
+  };
+}
+
+/** Points are drawn as such only where they are few. */
+function few(plot: uPlot, index: number): boolean {
+  const column = plot.data[index];
+  return column !== undefined && column.length <= 40;
+}
+
+/** Mark on the axis where something was logged that no curve can show. */
+function markOddities(plot: uPlot, places: readonly number[], colour: string): void {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.fillStyle = colour;
+  for (const place of places) {
+    const x = plot.valToPos(place, 'x', true);
+    if (x >= bbox.left && x <= bbox.left + bbox.width) {
+      ctx.beginPath();
+      ctx.moveTo(x - 4, bbox.top + bbox.height);
+      ctx.lineTo(x + 4, bbox.top + bbox.height);
+      ctx.lineTo(x, bbox.top + bbox.height - 8);
+      ctx.fill();
+    }
+  }
+  ctx.restore();
+}
+
+function faint(colour: string): string {
+  return `color-mix(in srgb, ${colour} 18%, transparent)`;
+}
+
+function shortNumber(value: number): string {
+  return Math.abs(value) >= 1e4
+    ? value.toLocaleString('en', { notation: 'compact' })
+    : String(Number(value.toPrecision(6)));
+}
+
+function shortTime(seconds: number): string {
+  if (Math.abs(seconds) < 120) {
+    return `${Number(seconds.toPrecision(3))} s`;
+  }
+  return seconds < 7200
+    ? `${Number((seconds / 60).toPrecision(3))} min`
+    : `${Number((seconds / 3600).toPrecision(3))} h`;
+}

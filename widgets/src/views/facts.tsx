@@ -1,0 +1,111 @@
+import type { ComponentChildren } from 'preact';
+import { clock, shortened } from '../format';
+import type { RunModel } from '../model/run_model';
+
+/** What a run was made of: parameters, tags, environment, and where it comes from. */
+export function Facts({ model }: { model: RunModel }) {
+  const { run } = model;
+  if (run === null) {
+    return <p class="td-empty">Asking for it…</p>;
+  }
+  const { arguments: words = [], script, snapshot, recipe, gpus, ...rest } = run.spec as ISpec;
+  return (
+    <section class="td-facts" aria-label="Details">
+      <Section title="Parameters" empty="The script was given no arguments." rows={parameters(words)} />
+      <Section title="Tags" empty="No tags." rows={Object.entries(run.tags)} />
+      <Section
+        title="Run"
+        rows={[
+          ['id', run.id],
+          ['experiment', `${run.experiment} (number ${run.number})`],
+          ['script', script ?? (rest.command ?? []).join(' ')],
+          ['compute target', run.compute_target],
+          ['GPUs', String(gpus ?? 0)],
+          ['submitted', `${clock(run.created)} by ${run.user}`],
+          ...(run.parent === null ? [] : ([['part of', run.parent]] as [string, string][])),
+          ...(snapshot ? ([['snapshot', snapshot]] as [string, string][]) : [])
+        ]}
+      />
+      <Section
+        title="Environment"
+        empty="The caller's own Python as it was."
+        rows={entries({ ...recipe, ...run.environment })}
+      />
+      {run.warnings.length > 0 && (
+        <div>
+          <h4>Warnings</h4>
+          <ul>
+            {run.warnings.map(warning => (
+              <li key={warning}>{warning}</li>
+            ))}
+          </ul>
+        </div>
+      )}
+    </section>
+  );
+}
+
+/** What of a run's spec is shown. */
+interface ISpec {
+  arguments?: unknown[];
+  script?: string;
+  command?: string[];
+  snapshot?: string;
+  recipe?: Record<string, unknown>;
+  gpus?: number;
+}
+
+function Section({ title, rows, empty = '' }: { title: string; rows: [string, ComponentChildren][]; empty?: string }) {
+  return (
+    <div>
+      <h4>{title}</h4>
+      {rows.length === 0 ? (
+        <p class="td-muted">{empty}</p>
+      ) : (
+        <dl>
+          {rows.map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+      )}
+    </div>
+  );
+}
+
+/** Read `--lr 0.1 --quiet data.csv` as names with values; what has no name is numbered. */
+export function parameters(words: readonly unknown[]): [string, string][] {
+  const found: [string, string][] = [];
+  let place = 0;
+  for (let at = 0; at < words.length; at++) {
+    const word = String(words[at]);
+    const [, name, joined] = /^--?([A-Za-z][^=]*)(?:=(.*))?$/s.exec(word) ?? [];
+    if (name === undefined) {
+      found.push([`argument ${++place}`, word]);
+      continue;
+    }
+    const next = words[at + 1];
+    const takes = joined === undefined && next !== undefined && !/^--?[A-Za-z]/.test(String(next));
+    found.push([name, joined ?? (takes ? String(next) : 'yes')]);
+    at += takes ? 1 : 0;
+  }
+  return found;
+}
+
+function entries(values: Record<string, unknown>): [string, string][] {
+  return Object.entries(values)
+    .filter(
+      ([, value]) =>
+        !(value === null || value === '' || value === false || (Array.isArray(value) && value.length === 0))
+    )
+    .map(([name, value]) => [name.replace(/_/g, ' '), shown(value)]);
+}
+
+function shown(value: unknown): string {
+  if (Array.isArray(value)) {
+    return value.map(shown).join(', ');
+  }
+  return shortened(typeof value === 'object' ? JSON.stringify(value) : String(value), 2000);
+}

@@ -1,0 +1,204 @@
+import { useState } from 'preact/hooks';
+import type { RunFile } from '../documents';
+import { bytes, shortened } from '../format';
+import type { RunModel } from '../model/run_model';
+import { query, runPath } from '../sources/source';
+import { useLoaded } from './hooks';
+
+/** Bytes of a file that a preview reads at most. */
+const MOST_PREVIEWED = 200_000;
+const MOST_ROWS = 200;
+const PAGE = 200;
+
+const IMAGES = new Set(['png', 'jpg', 'jpeg', 'gif', 'webp', 'bmp']);
+const TABLES = new Set(['csv', 'tsv']);
+const TEXTS = new Set([
+  'txt',
+  'log',
+  'json',
+  'jsonl',
+  'yaml',
+  'yml',
+  'md',
+  'py',
+  'toml',
+  'ini',
+  'cfg',
+  'xml',
+  'html',
+  'sh'
+]);
+
+interface IFilesAnswer {
+  files: RunFile[];
+  total: number;
+  more: boolean;
+}
+
+/** The files of a run, to be looked at and downloaded. */
+export function Files({ model }: { model: RunModel }) {
+  const [offset, setOffset] = useState(0);
+  const [chosen, choose] = useState<string | null>(null);
+  const key = `${model.target.run} ${offset} ${model.ended}`;
+  const { value, error, again } = useLoaded(
+    signal =>
+      model.source.request<IFilesAnswer>(runPath(model.target, `/files${query({ limit: PAGE, offset })}`), { signal }),
+    key
+  );
+  if (value === undefined) {
+    return <p class="td-empty">{error || 'Looking for files…'}</p>;
+  }
+  return (
+    <section class="td-files" aria-label="Files">
+      <div class="td-tools">
+        <span class="td-muted">{`${value.total} files`}</span>
+        {!model.ended && (
+          <button type="button" onClick={again}>
+            Look again
+          </button>
+        )}
+        {offset > 0 && (
+          <button type="button" onClick={() => setOffset(offset - PAGE)}>
+            Previous
+          </button>
+        )}
+        {value.more && (
+          <button type="button" onClick={() => setOffset(offset + PAGE)}>
+            Next
+          </button>
+        )}
+      </div>
+      {value.total === 0 ? (
+        <p class="td-empty">
+          No files yet. What a script writes to <code>./outputs</code> is kept here.
+        </p>
+      ) : (
+        <table>
+          <thead>
+            <tr>
+              <th scope="col">Name</th>
+              <th scope="col" class="td-number">
+                Size
+              </th>
+              <th scope="col">
+                <span class="td-hidden">Actions</span>
+              </th>
+            </tr>
+          </thead>
+          <tbody>
+            {value.files.map(file => (
+              <tr key={file.name}>
+                <td title={file.name}>
+                  {kindOf(file.name) === undefined ? (
+                    shortened(file.name, 120)
+                  ) : (
+                    <button
+                      type="button"
+                      class="td-link"
+                      aria-expanded={chosen === file.name}
+                      onClick={() => choose(chosen === file.name ? null : file.name)}
+                    >
+                      {shortened(file.name, 120)}
+                    </button>
+                  )}
+                </td>
+                <td class="td-number">{bytes(file.size)}</td>
+                <td>
+                  <Download model={model} name={file.name} />
+                </td>
+              </tr>
+            ))}
+          </tbody>
+        </table>
+      )}
+      {chosen !== null && <Preview key={chosen} model={model} name={chosen} />}
+    </section>
+  );
+}
+
+function contentPath(model: RunModel, name: string): string {
+  return runPath(model.target, `/files/content${query({ name })}`);
+}
+
+function Download({ model, name }: { model: RunModel; name: string }) {
+  const address = model.source.address(contentPath(model, name));
+  return address === null ? null : (
+    <a href={address} download={name.split('/').pop()} aria-label={`Download ${name}`}>
+      Download
+    </a>
+  );
+}
+
+type Kind = 'image' | 'table' | 'text';
+
+function kindOf(name: string): Kind | undefined {
+  const ending = name.split('.').pop()?.toLowerCase() ?? '';
+  return IMAGES.has(ending) ? 'image' : TABLES.has(ending) ? 'table' : TEXTS.has(ending) ? 'text' : undefined;
+}
+
+/** A file as it looks, or its beginning. What is in it is shown as text, never as HTML. */
+function Preview({ model, name }: { model: RunModel; name: string }) {
+  const kind = kindOf(name);
+  const headers = kind === 'image' ? undefined : { Range: `bytes=0-${MOST_PREVIEWED - 1}` };
+  const { value, error } = useLoaded(signal => model.source.bytes(contentPath(model, name), { signal, headers }), name);
+  if (value === undefined) {
+    return <p class="td-empty">{error || `Reading ${name}…`}</p>;
+  }
+  if (kind === 'image') {
+    return <Picture data={value} name={name} />;
+  }
+  const text = new TextDecoder().decode(value);
+  return kind === 'table' ? <Table text={text} tabs={name.endsWith('.tsv')} /> : <pre class="td-preview">{text}</pre>;
+}
+
+function Picture({ data, name }: { data: ArrayBuffer; name: string }) {
+  // The bytes are a picture or nothing: whatever they are, an img executes no script.
+  const address = URL.createObjectURL(new Blob([data]));
+  return <img class="td-preview" src={address} alt={name} onLoad={() => URL.revokeObjectURL(address)} />;
+}
+
+function Table({ text, tabs }: { text: string; tabs: boolean }) {
+  const [head = [], ...rows] = cells(text, tabs ? '\t' : ',');
+  return (
+    <div class="td-preview">
+      <table>
+        <thead>
+          <tr>
+            {head.map((cell, at) => (
+              <th key={at} scope="col">
+                {cell}
+              </th>
+            ))}
+          </tr>
+        </thead>
+        <tbody>
+          {rows.slice(0, MOST_ROWS).map((row, at) => (
+            <tr key={at}>
+              {row.map((cell, column) => (
+                <td key={column}>{cell}</td>
+              ))}
+            </tr>
+          ))}
+        </tbody>
+      </table>
+      {rows.length > MOST_ROWS && <p class="td-muted">{`The first ${MOST_ROWS} rows.`}</p>}
+    </div>
+  );
+}
+
+/** Split CSV (RFC 4180) into rows of cells. */
+export function cells(text: string, separator: string): string[][] {
+  const rows: string[][] = [[]];
+  const pattern = new RegExp(`("(?:[^"]|"")*"|[^${separator}\\r\\n"]*)(${separator}|\\r?\\n|$)`, 'g');
+  for (const found of text.matchAll(pattern)) {
+    const [whole, cell = '', end] = found;
+    if (whole === '' && found.index >= text.length) {
+      break;
+    }
+    rows[rows.length - 1]?.push(cell.startsWith('"') ? cell.slice(1, -1).replace(/""/g, '"') : cell);
+    if (end?.endsWith('\n')) {
+      rows.push([]);
+    }
+  }
+  return rows.filter(row => row.length > 0);
+}

@@ -1,0 +1,106 @@
+import { useState } from 'preact/hooks';
+import { duration, words } from '../format';
+import type { RunModel } from '../model/run_model';
+import { runPath } from '../sources/source';
+import { useAction, useClock } from './hooks';
+
+/** What a host adds to the buttons of a card. */
+export interface IHost {
+  /** Show another run, such as one that was just submitted. */
+  openRun?(workspace: string, run: string): void;
+  /** Show a folder of the server in the file browser. */
+  openFolder?(path: string): void;
+  /** Show a file of a run's snapshot at a line. */
+  openSource?(workspace: string, run: string, path: string, line: number): void;
+}
+
+const SHOWN: Record<string, string> = {
+  NotStarted: 'Not started',
+  CancelRequested: 'Stopping'
+};
+
+/** Name, state and reason of a run, how long it takes, where it runs, and what can be done with it. */
+export function Header({ model, host }: { model: RunModel; host: IHost }) {
+  const { state, run } = model;
+  const running = state !== null && !model.ended;
+  const now = useClock(running);
+  const action = useAction(model.source);
+  const [copied, setCopied] = useState(false);
+  if (state === null) {
+    return (
+      <header class="td-header">
+        <h3 class="td-name">{model.target.run}</h3>
+      </header>
+    );
+  }
+  const name = state.display_name || run?.display_name || model.target.run;
+  const able = model.source.reach !== 'never';
+  const folder = run?.folder ?? null;
+  return (
+    <header class="td-header">
+      <div class="td-title">
+        <span class={`td-state td-state-${state.state}`} role="status">
+          {SHOWN[state.state] ?? state.state}
+        </span>
+        <h3 class="td-name" title={model.target.run}>
+          {name}
+        </h3>
+        {run !== null && <span class="td-muted">{`${run.experiment} · ${run.compute_target}`}</span>}
+        <span class="td-muted td-number" title="How long the script has been running">
+          {duration(model.seconds(now))}
+        </span>
+      </div>
+      <div class="td-buttons">
+        {running && able && (
+          <button
+            type="button"
+            disabled={action.busy || state.state === 'CancelRequested'}
+            onClick={() => action.run(() => model.cancel(), 'Asked it to stop.')}
+          >
+            {state.state === 'CancelRequested' ? 'Stopping…' : 'Stop'}
+          </button>
+        )}
+        {model.ended && able && (
+          <button
+            type="button"
+            disabled={action.busy}
+            onClick={() => action.run(() => resubmit(model, host), 'Submitted again.')}
+          >
+            Resubmit
+          </button>
+        )}
+        <button
+          type="button"
+          onClick={() => {
+            void navigator.clipboard?.writeText(model.target.run).then(() => setCopied(true));
+          }}
+        >
+          {copied ? 'Copied' : 'Copy id'}
+        </button>
+        {folder !== null && host.openFolder !== undefined && (
+          <button type="button" onClick={() => host.openFolder?.(folder)}>
+            Open folder
+          </button>
+        )}
+      </div>
+      <p class="td-detail" aria-live="polite">
+        {action.note || sentence(state.reason, state.detail)}
+      </p>
+    </header>
+  );
+}
+
+async function resubmit(model: RunModel, host: IHost): Promise<void> {
+  const answer = await model.source.request<{ run: { id: string } }>(runPath(model.target, '/resubmit'), {
+    method: 'POST',
+    body: {}
+  });
+  host.openRun?.(model.target.workspace, answer.run.id);
+}
+
+function sentence(reason: string | null, detail: string): string {
+  if (reason === null || reason === 'completed') {
+    return detail;
+  }
+  return detail ? `${words(reason)}: ${detail}` : words(reason);
+}

@@ -1,0 +1,105 @@
+import { useEffect, useReducer, useState } from 'preact/hooks';
+import type { RunModel } from '../model/run_model';
+import type { Reach, Source } from '../sources/source';
+import { RequestError } from '../sources/source';
+
+/** Draw again after each change of a run, and follow it as long as this is shown. */
+export function useRun(model: RunModel): void {
+  const [, draw] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => model.observe(() => draw(undefined)), [model]);
+}
+
+/** Return the time in milliseconds, every second while `running`. */
+export function useClock(running: boolean): number {
+  const [now, setNow] = useState(Date.now);
+  useEffect(() => {
+    if (!running) {
+      return;
+    }
+    const timer = setInterval(() => {
+      setNow(Date.now());
+    }, 1000);
+    return () => {
+      clearInterval(timer);
+    };
+  }, [running]);
+  return running ? Math.max(now, Date.now() - 1000) : Date.now();
+}
+
+/** What became of something that a person asked for. */
+export interface IAction {
+  /** Whether its answer is waited for. */
+  busy: boolean;
+  /** What is to be said about it: why it was refused, or when it is done. */
+  note: string;
+  run(act: () => Promise<unknown>, done?: string): void;
+}
+
+/** Do what a person asks for, once at a time, and tell what became of it. */
+export function useAction(source: Source): IAction {
+  const [busy, setBusy] = useState(false);
+  const [note, setNote] = useState('');
+  const run = (act: () => Promise<unknown>, done = ''): void => {
+    setBusy(true);
+    setNote(waitingNote(source.reach));
+    act().then(
+      () => {
+        setBusy(false);
+        setNote(done);
+      },
+      error => {
+        setBusy(false);
+        setNote(said(error));
+      }
+    );
+  };
+  return { busy, note, run };
+}
+
+/** Return why something was refused, and what to do next. */
+export function said(error: unknown): string {
+  if (error instanceof RequestError) {
+    return `${error.message} ${error.advice}`.trim();
+  }
+  return error instanceof Error ? error.message : String(error);
+}
+
+function waitingNote(reach: Reach): string {
+  return reach === 'when the cell ends' ? 'Asked the kernel: done when its cell ends.' : '';
+}
+
+/** What was asked for, when it is there. */
+export interface ILoaded<T> {
+  value: T | undefined;
+  error: string;
+  /** Ask again. */
+  again(): void;
+}
+
+/** Ask for something when this is shown, and again when `key` changes. An older answer stays until a newer comes. */
+export function useLoaded<T>(load: (signal: AbortSignal) => Promise<T>, key: string): ILoaded<T> {
+  const [value, setValue] = useState<T>();
+  const [error, setError] = useState('');
+  const [count, again] = useReducer((times: number) => times + 1, 0);
+  // `load` is another function each time; `key` says when it differs
+  useEffect(() => {
+    const gone = new AbortController();
+    load(gone.signal).then(
+      found => {
+        if (!gone.signal.aborted) {
+          setValue(found);
+          setError('');
+        }
+      },
+      failure => {
+        if (!gone.signal.aborted) {
+          setError(said(failure));
+        }
+      }
+    );
+    return () => {
+      gone.abort();
+    };
+  }, [key, count]);
+  return { value, error, again: () => again(undefined) };
+}
