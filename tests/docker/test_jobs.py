@@ -357,14 +357,20 @@ def test_a_file_of_this_machine_that_is_not_mounted_is_told_with_the_way_to_moun
 ) -> None:
     (tmp_path / "data.csv").write_text("1")
     run = submit("import sys; open(sys.argv[1])", tmp_path / "data.csv")
-    with pytest.raises(ActivityFailedException, match=r"update\(mounts=\[\"/data:/data:ro\"\]\)"):
+    with pytest.raises(ActivityFailedException, match=r"update\(mounts=\['/data:/data:ro'\]\)"):
         run.wait_for_completion()
 
 
 def test_an_interpreter_is_looked_for_in_the_image_also_where_the_settings_name_that(
-    workspace: Workspace, submit: Submit, engine: docker.DockerClient, base_image: str, session_label: str
+    workspace: Workspace,
+    submit: Submit,
+    engine: docker.DockerClient,
+    engine_url: str,
+    base_image: str,
+    session_label: str,
+    tmp_path: Path,
 ) -> None:
-    """This machine has none of that path, which is nobody's business."""
+    """This machine has none of that path, which is nobody's business; a mount that would hide it is refused."""
     name = f"traindock-test-interpreter:{secrets.token_hex(4)}"
     text = f"FROM {base_image}\nRUN mkdir -p /opt/mine && ln -s /usr/bin/python3 /opt/mine/python-of-mine\n"
     engine.images.build(fileobj=io.BytesIO(text.encode()), tag=name, labels=dict([session_label.split("=")]), rm=True)
@@ -377,6 +383,10 @@ def test_an_interpreter_is_looked_for_in_the_image_also_where_the_settings_name_
     environment.python.interpreter_path = "/opt/mine/none"
     run = ended(submit("pass", environment=environment))
     assert f"the image {name} has no interpreter /opt/mine/none that works" in run.record.detail
+    add_target(workspace, engine_url, mounts=[[str(tmp_path), "/opt", True]])
+    environment.python.interpreter_path = "/opt/mine/python-of-mine"
+    run = ended(submit("pass", environment=environment))
+    assert f"{tmp_path} cannot be mounted at /opt, which would hide the Python that jobs run on" in run.record.detail
 
 
 @pytest.mark.core

@@ -151,7 +151,7 @@ class TestChanging:
     def test_a_deleted_one_is_gone(self, workspace: Workspace, single: ComputeTarget, source: Path) -> None:
         single.delete()
         assert list(workspace.compute_targets) == ["local"]
-        for act in (single.delete, single.update):
+        for act in (single.delete, single.update, single.get_status):
             with pytest.raises(ComputeTargetException, match="'single' is gone"):
                 act()
         with pytest.raises(ComputeTargetException, match="no compute target 'single'"):

@@ -65,6 +65,11 @@ def test_the_engine_is_the_one_of_whoever_describes_it(monkeypatch: pytest.Monke
         ({"mounts": ["data:/data"]}, "needs two absolute paths"),
         ({"mounts": ["/:/"]}, "needs two absolute paths"),
         ({"mounts": ["/no/such/folder:/data"]}, "/no/such/folder, which is to be mounted at /data, is not there"),
+        ({"mounts": ["/tmp:/usr"]}, "mounts: /tmp cannot be mounted at /usr, which would hide programs and libraries"),
+        (
+            {"mounts": ["/tmp:/data", ("/", "//data/")]},
+            "mounts: two mounts are at /data, of /tmp and of /: ",
+        ),
         ({"engine": "tcp://example.org:2376"}, "^engine: the container engine tcp://example.org:2376 cannot be used"),
         ({"engine": ""}, "^engine: '' is no address of a container engine"),
         ({"engine": 5}, "engine is an address such as .*, not 5"),
@@ -73,6 +78,17 @@ def test_the_engine_is_the_one_of_whoever_describes_it(monkeypatch: pytest.Monke
 def test_mistakes_are_named_with_what_is_allowed(settings: dict[str, Any], says: str) -> None:
     with pytest.raises(UserErrorException, match=says):
         described(**settings)
+
+
+@pytest.mark.parametrize("place", ["home", "home/me", "runs", "blobs", "."])
+def test_mounts_that_would_hide_the_workspaces_own_folders_are_refused_before_it_is_made(
+    workspace: Workspace, tmp_path: Path, place: str
+) -> None:
+    root = workspace.layout.root
+    configuration = DockerCompute.provisioning_configuration(engine=ENGINE, mounts=[f"{tmp_path}:{root / place}"])
+    with pytest.raises(ComputeTargetException, match=f"'gpucluster': {tmp_path} cannot be mounted at {root / place}, "):
+        ComputeTarget.create(workspace, "gpucluster", configuration)
+    assert list(workspace.compute_targets) == ["local"]
 
 
 def test_none_is_made_where_no_engine_answers(workspace: Workspace, tmp_path: Path) -> None:

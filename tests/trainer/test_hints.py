@@ -13,10 +13,9 @@ from traindock.states import Reason
 
 def failed(code: int = 1, kind: str = "", message: str = "", command: tuple[str, ...] = ()) -> Any:
     error = {"type": kind, "message": message} if kind else None
-    spec = SimpleNamespace(command=command, type="traindock.scriptrun")
-    return SimpleNamespace(
-        reason=Reason.EXITED_NONZERO, environment={}, exit={"exit_code": code, "error": error}, spec=spec
-    )
+    spec = SimpleNamespace(command=command, type="traindock.scriptrun", compute_target="box")
+    exited = {"exit_code": code, "error": error}
+    return SimpleNamespace(id="ants_1_0", reason=Reason.EXITED_NONZERO, environment={}, exit=exited, spec=spec)
 
 
 @pytest.mark.parametrize(
@@ -50,6 +49,13 @@ def test_a_command_whose_pip_is_missing_is_told_the_same() -> None:
 )
 def test_other_errors_have_their_own_advice(kind: str, message: str) -> None:
     assert "cannot install packages" not in hint(failed(kind=kind, message=message))
+
+
+def test_a_file_that_a_container_has_not_is_to_be_mounted_in_python_or_at_a_terminal() -> None:
+    run = failed(kind="FileNotFoundError", message="[Errno 2] No such file or directory: '/data/a.csv'")
+    run.environment = {"image": "sha256:1"}
+    assert "update(mounts=['/data:/data:ro'])" in hint(run)
+    assert "`traindock computes update box --mount /data:/data:ro`" in hint(run)
 
 
 @pytest.mark.parametrize(

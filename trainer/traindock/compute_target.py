@@ -12,6 +12,7 @@ from importlib import import_module
 from inspect import signature
 from typing import TYPE_CHECKING, Any, ClassVar, Final
 
+from traindock.compute.changing import how_to_make
 from traindock.errors import ComputeTargetException, UserErrorException
 from traindock.names import check_name
 from traindock.store import computes
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from traindock.compute.base import Backend
     from traindock.compute_status import ComputeStatus
     from traindock.run import Run
+    from traindock.spec import RunSpec
     from traindock.workspace import Workspace
 
 _RESERVED = ("local", "amlcompute", "containerinstance")
@@ -186,6 +188,14 @@ class ComputeTarget:
         """
         return ()
 
+    def check_run(self, spec: RunSpec) -> None:
+        """Check, quickly and at submit, that a run could ever go on here.
+
+        Raises:
+            ComputeTargetException: it never can; the text has the numbers and what to change.
+        """
+        self.backend().check(spec, self.workspace.settings)
+
     @property
     def provisioning_state(self) -> str:
         """Always "Succeeded": a target that exists can be used."""
@@ -236,9 +246,14 @@ class ComputeTarget:
         return (run for run in found if not run.record.state.terminal)
 
     def get_status(self) -> ComputeStatus:
-        """Return the nodes and their states, in Azure ML's words."""
+        """Return the nodes and their states, in Azure ML's words.
+
+        Raises:
+            ComputeTargetException: the target was deleted.
+        """
         from traindock.compute_status import ComputeStatus
 
+        self._check_there(computes.load(self.workspace.layout))
         return ComputeStatus(self)
 
     def update(self, **changes: Any) -> None:
@@ -303,16 +318,22 @@ class ComputeTarget:
     def _edit(self, done: str, edit: Callable[[dict[str, computes.ComputeRecord]], object]) -> None:
         if self.name == "local":
             raise ComputeTargetException(
-                f"the compute target 'local' cannot be {done}: make one of your own, "
-                "ComputeTarget.create(ws, 'name', LocalCompute.provisioning_configuration(…))"
+                f"the compute target 'local' cannot be {done}: make one of your own, with ComputeTarget.create and "
+                f"{how_to_make('local', max_nodes=...)}"
             )
 
         def apply(records: dict[str, computes.ComputeRecord]) -> None:
-            if self.name not in records:
-                raise ComputeTargetException(f"the compute target {self.name!r} is gone")
+            self._check_there(records)
             edit(records)
 
         computes.change(self.workspace.layout, apply)
+
+    def _check_there(self, records: Mapping[str, computes.ComputeRecord]) -> None:
+        if self.name not in records:
+            raise ComputeTargetException(
+                f"the compute target {self.name!r} is gone, since somebody deleted it: make it again with "
+                "ComputeTarget.create, or with 'traindock computes create'"
+            )
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, ComputeTarget):

@@ -15,6 +15,7 @@ from traindock.errors import EngineException, UserErrorException
 
 if TYPE_CHECKING:
     from traindock.compute.docker.engine import Engine
+    from traindock.spec import RunSpec
 
 _POLL_SECONDS: Final = 0.5
 #: Names of networks, as Docker allows them, and Podman's own ways, with what it is to know of these.
@@ -80,6 +81,7 @@ class DockerCompute(ComputeTarget):
             EngineException: no engine is found, or the one that is named is on another machine.
         """
         from traindock.compute.docker.addresses import find_address, given_address
+        from traindock.compute.docker.mounts import Mounted, fault
 
         if gpu not in ("required", "optional"):
             raise UserErrorException(f"gpu is 'required' or 'optional', not {gpu!r}")
@@ -91,6 +93,9 @@ class DockerCompute(ComputeTarget):
         least = _count("min_nodes", min_nodes, least=0)
         if least > most:
             raise UserErrorException(f"min_nodes is {least} and max_nodes {most}: there cannot be more than at most")
+        mounted = [_mount(one) for one in _listed(mounts)]
+        if why := fault([Mounted(*one) for one in mounted]):
+            raise UserErrorException(f"mounts: {why}")
         settings = {
             "engine": (find_address(os.environ) if engine is None else given_address(engine)).url,
             "vm_size": vm_size_of(vm_size) if vm_size else "",
@@ -103,7 +108,7 @@ class DockerCompute(ComputeTarget):
             "gpus_per_node": None if gpus_per_node is None else gpus_of(gpus_per_node),
             "gpu": gpu,
             "network": _network(network),
-            "mounts": [_mount(one) for one in _listed(mounts)],
+            "mounts": mounted,
             "read_only": bool(read_only),
             "environment_form": environment_form,
             "tags": {str(name): str(value) for name, value in (tags or {}).items()},
@@ -173,19 +178,31 @@ class DockerCompute(ComputeTarget):
 
         Raises:
             EngineException: its engine cannot be used; the text says why.
-            ComputeTargetException: the machine has less than the target asks for in numbers, or the engine no network
-                of the name.
+            ComputeTargetException: the machine has less than the target asks for in numbers, the engine no network of
+                the name, or a mount would hide what jobs need.
         """
         from traindock.compute.docker.gpus import notices
         from traindock.compute.docker.networks import check_network
         from traindock.compute.docker.nodes import node_of
 
+        self._check_mounts()
         engine = self._engine()
         check_network(engine, self.name, self.settings.get("network"))
         facts = engine.facts()
         node = node_of(self.name, self.settings, self.workspace.settings.vm_sizes, facts)
         optional = self.settings.get("gpu") == "optional"
         return (*node.notices, *notices(self.name, node.shape.gpus, facts, optional=optional))
+
+    def check_run(self, spec: RunSpec) -> None:
+        """Check the mounts against the workspace, too, of which a backend does not know."""
+        self._check_mounts()
+        super().check_run(spec)
+
+    def _check_mounts(self) -> None:
+        from traindock.compute.docker.mounts import Mounted, check_mounts
+
+        mounts = [Mounted(*mount) for mount in self.settings.get("mounts") or ()]
+        check_mounts(self.name, mounts, self.workspace.layout)
 
     def _engine(self) -> Engine:
         from traindock.compute.docker.engine import connect

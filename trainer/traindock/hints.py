@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
+from traindock.compute.changing import how_to_change
 from traindock.run_types import INTERACTIVE
 from traindock.states import Reason
 from traindock.store.run_records import RunRecord
@@ -14,11 +15,13 @@ _BY_REASON: Final[Mapping[Reason, str]] = {
     Reason.EXITED_NONZERO: "Mend the script and submit again; the run's outputs up to then were kept.",
     Reason.KILLED_BY_SIGNAL: "Look what sent the signal; if nobody did, the machine may have been short of memory.",
     Reason.OUT_OF_MEMORY: "Use a smaller batch or model or fewer workers, or give it more memory: what a node of the "
-    "compute target has (its update(memory=…), traindock computes update NAME --memory …), or a larger machine.",
+    "compute target has (its update(memory=…), `traindock computes update NAME --memory …`), or a larger machine.",
     Reason.TIMED_OUT: "Raise max_run_duration_seconds (--max-seconds), or let the script do less.",
-    Reason.ENVIRONMENT_FAILED: "Mend what the text names of the environment; logs/build.txt has all that was tried.",
+    Reason.ENVIRONMENT_FAILED: "Mend what the text names of the environment. All that was tried: `traindock logs {run} "
+    "--build`, or run.download_file('logs/build.txt').",
     Reason.LAUNCH_FAILED: "Mend what the text names and submit again.",
-    Reason.NO_GPU: "Submit without GPUs (use_gpu=False, --gpu 0), or to a compute target with gpu='optional'.",
+    Reason.NO_GPU: "Submit without GPUs (use_gpu=False, --gpu 0), or to a compute target that may do without "
+    "(gpu='optional', --gpu optional).",
     Reason.NO_GPU_TOOLKIT: "Set up NVIDIA's container toolkit as the text says, or submit to 'local' or without GPUs.",
     Reason.GPU_DRIVER_TOO_OLD: "Update the driver, or ask for an image or a framework_version with an older CUDA.",
     Reason.GPU_DRIVER_UNUSABLE: "Mend the driver, until nvidia-smi works, and submit again.",
@@ -38,7 +41,7 @@ _BY_ERROR: Final[Mapping[str, str]] = {
 #: What to do about a file that is missing in a container.
 _NOT_MOUNTED: Final = (
     "Of this machine a container has only the source folder and what its compute target mounts: put the file into that "
-    'folder, or have the target mount it (update(mounts=["/data:/data:ro"])), and submit again.'
+    "folder, or have the target mount it, and submit again: "
 )
 _ABSOLUTE: Final = re.compile(r"No such file or directory: '/")
 #: In the error of a script that wanted to install packages: an environment has no pip, and cannot be written to.
@@ -82,11 +85,12 @@ def hint(record: RunRecord, printed: Iterable[str] = ()) -> str:
         if installs or any(map(_CANNOT_INSTALL.search, printed)):
             return _INSTALLED_BY
         if kind == "FileNotFoundError" and record.environment.get("image"):
-            return _NOT_MOUNTED
+            return f"{_NOT_MOUNTED}{how_to_change(record.spec.compute_target, mounts=['/data:/data:ro'])}."
         if kind == "FileNotFoundError" and _ABSOLUTE.search(message):
             return "There is no such file on this machine: mend the path, or make the file, and submit again."
         if kind in _BY_ERROR:
             return _BY_ERROR[kind]
         if record.exit.get("exit_code") == _NOT_UNDERSTOOD:
             return "It may not have understood its arguments: its last lines say so. Mend them and submit again."
-    return _BY_REASON.get(record.reason, "") if record.reason else ""
+    known = _BY_REASON.get(record.reason, "") if record.reason else ""
+    return known.replace("{run}", record.id)

@@ -30,7 +30,7 @@ def plan_document(workspace: Workspace, experiment: str, request: Request) -> di
     kind = backend(target.name, target.kind, target.settings)
     spec = checked_spec(request, target.name, interpreters_here=kind.interpreters_here)
     settings = workspace.settings
-    kind.check(spec, settings)
+    target.check_run(spec)
     tree = Scanner(Path(request.source_directory), workspace.layout.root, settings.snapshot.max_files, {}).scan()
     run_id = f"{experiment}_0000000000_00000000"
     job = Job(

@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from traindock import publishing
-from traindock.compute.kinds import backend
 from traindock.compute_target import ComputeTarget
 from traindock.errors import RunNotSignedException, UserErrorException
 from traindock.names import check_strings, check_text
@@ -66,7 +65,7 @@ def resubmit(run: Run, changes: Changes) -> Run:
     spec = replace(_changed(record.spec, changes), compute_target=target.name)
     name = record.display_name if changes.display_name is None else changes.display_name
     tags = record.tags if changes.tags is None else changes.tags
-    backend(target.name, target.kind, target.settings).check(spec, workspace.settings)
+    target.check_run(spec)
     publishing.check(workspace)
     taken = load(spec.snapshot, layout=workspace.layout)
     return publishing.publish(

@@ -90,7 +90,7 @@ def submit(
         "display_name": check_text("display_name", display_name, 256),
         "tags": check_strings("tag", tags or {}),
     }
-    kind.check(spec, workspace.settings)
+    target.check_run(spec)
     publishing.check(workspace)
     source = Path(request.source_directory)
     with GitFacts(source) as git:

@@ -9,9 +9,11 @@ import pytest
 
 from traindock import UserErrorException
 from traindock.compute.node_shapes import (
+    _TABLE,
     NodeShape,
     cpus_of,
     gpus_of,
+    may_be_azures,
     memory_bytes_of,
     memory_text,
     shape_of,
@@ -72,6 +74,16 @@ def test_a_workspaces_own_meaning_of_a_name_goes_first() -> None:
 
 def test_a_name_that_nobody_knows_has_no_shape() -> None:
     assert shape_of(vm_size_of("STANDARD_X1_V9"), {}) is None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [*_TABLE, "STANDARD_M416S_8_V2", "STANDARD_E4-2S_V3", "STANDARD_NC4AS_T4_V3_PROMO", "STANDARD_HB120RS", "BASIC_A1"],
+)
+def test_sizes_of_azures_are_told_from_what_can_be_none(name: str) -> None:
+    assert may_be_azures(name)
+    assert not may_be_azures(name.replace("_", ""))
+    assert not may_be_azures("STANDARD_GPU")
 
 
 @pytest.mark.parametrize("given", ["", "two words", 6, None, "a/b"])

@@ -17,6 +17,7 @@ from traindock.compute import processes
 from traindock.compute.base import Backend, Job, LaunchError, Outcome, Plan
 from traindock.compute.build_settings import build_settings
 from traindock.compute.caches import stand_ins
+from traindock.compute.changing import how_to_change, how_to_make
 from traindock.compute.devices import described_gpus, list_gpus
 from traindock.compute.job_folder import alone, command_of, lay_out, with_python, write_launch_request
 from traindock.compute.leases import Lease
@@ -64,10 +65,13 @@ class LocalBackend(Backend):
         if spec.gpus and not self._gpus_optional():
             devices = len(list_gpus())
             if spec.gpus > devices:
+                # "local" itself stays as it is.
+                is_fixed = self.name == "local"
+                way = how_to_make("local", gpu="optional") if is_fixed else how_to_change(self.name, gpu="optional")
                 raise ComputeTargetException(
                     f"the run asks for {spec.gpus} GPU{'s' if spec.gpus > 1 else ''} and this machine has {devices}: "
-                    "submit it without (use_gpu=False, gpus=0, --gpu 0), or to a compute target that may do without, "
-                    "made with LocalCompute.provisioning_configuration(gpu='optional')"
+                    "submit it without (use_gpu=False, gpus=0, --gpu 0), or to a compute target that may do without: "
+                    f"{way}"
                 )
         check_buildable(_recipe(spec), spec.interpreter, offline=settings.packages.offline)
 

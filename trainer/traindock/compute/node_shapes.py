@@ -10,6 +10,7 @@ import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any, Final
 
 from traindock.errors import UserErrorException
@@ -18,6 +19,10 @@ _MEMORY: Final = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)i?b?", re.IGNORECASE)
 _UNITS: Final = {"": 1, "k": 2**10, "m": 2**20, "g": 2**30, "t": 2**40}
 #: What an engine needs at least to start a container at all.
 _SMALLEST_MEMORY: Final = 16 * 2**20
+#: "Standard_NC24ads_A100_v4", "Standard_E4-2s_v3", "Standard_HB120rs_v2", "Standard_PB6s", "Basic_A1".
+_AZURES: Final = re.compile(r"(?:STANDARD|BASIC)_[A-Z]{1,4}\d+(?:-\d+)?[A-Z]*(?:_[A-Z]*\d+)*(?:_PROMO)?")
+#: How many known names are offered in place of an unknown one.
+_NEAREST: Final = 3
 _LABEL: Final = re.compile(r"[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)*", re.IGNORECASE)
 
 
@@ -96,6 +101,26 @@ def shape_of(vm_size: str, own: Mapping[str, NodeShape]) -> NodeShape | None:
         own: what the workspace's settings say, which goes first.
     """
     return own.get(vm_size) or _TABLE.get(vm_size)
+
+
+def may_be_azures(vm_size: str) -> bool:
+    """Whether a name is made as Azure's names of sizes are: a family, a number of processors, what it adds."""
+    return _AZURES.fullmatch(vm_size) is not None
+
+
+def nearest(vm_size: str, own: Mapping[str, NodeShape]) -> list[str]:
+    """Return the known names that are most like one that is not known, the most like first.
+
+    Args:
+        vm_size: in capital letters, as :func:`vm_size_of` returns it.
+        own: what the workspace's settings say.
+    """
+
+    def likeness(name: str) -> float:
+        # Nearly all begin alike, which would make all of them like each other.
+        return SequenceMatcher(None, vm_size.removeprefix("STANDARD_"), name.removeprefix("STANDARD_")).ratio()
+
+    return sorted({**own, **_TABLE}, key=likeness, reverse=True)[:_NEAREST]
 
 
 def memory_text(size: int) -> str:

@@ -42,10 +42,37 @@ def test_a_name_of_a_greater_machine_is_cut_down_to_this_one_and_says_so() -> No
     )
 
 
-def test_an_unknown_name_is_no_error_and_says_how_to_give_it_a_meaning() -> None:
-    found = node({"vm_size": "STANDARD_X9"})
+def test_a_size_of_azures_that_no_table_has_is_no_error_and_says_how_to_give_it_a_meaning() -> None:
+    """Notebooks that name one are to run."""
+    found = node({"vm_size": "STANDARD_NC66"}, {"STANDARD_NC65": NodeShape(1.0)})
     assert found.shape == NodeShape()
-    assert "[vm_sizes] STANDARD_X9 = {" in found.notices[0]
+    assert (
+        "'STANDARD_NC66' of compute target 'gpucluster' (the nearest that are known: STANDARD_NC6" in found.notices[0]
+    )
+    assert "STANDARD_NC65" in found.notices[0], "the workspace's own are known, too"
+    assert "[vm_sizes] STANDARD_NC66 = {" in found.notices[0]
+
+
+@pytest.mark.parametrize(
+    ("name", "near"), [("STANDARD_NOPE", "STANDARD_N"), ("STANDARD_NCSIX", "STANDARD_NC"), ("STANDARD_D_V2", "_V2")]
+)
+def test_what_can_be_no_size_at_all_is_refused_with_the_nearest_there_are(name: str, near: str) -> None:
+    with pytest.raises(ComputeTargetException) as refused:
+        node({"vm_size": name})
+    text = str(refused.value)
+    assert f"'gpucluster' has the vm_size {name!r}, and there is no such size. The nearest are STANDARD_" in text
+    assert near in text.partition("The nearest are")[2]
+    assert "--cpus 4" in text
+    assert "[vm_sizes]" in text
+
+
+@pytest.mark.parametrize("numbers", [{"cpus": 2.0}, {"memory": 1 << 30}, {"gpus_per_node": 0}])
+def test_beside_numbers_any_name_is_a_label(numbers: dict[str, Any]) -> None:
+    assert node({"vm_size": "STANDARD_NOPE", **numbers}).notices == ()
+
+
+def test_the_workspace_may_give_any_name_a_meaning() -> None:
+    assert node({"vm_size": "STANDARD_OURS"}, {"STANDARD_OURS": NodeShape(4.0)}).shape == NodeShape(4.0)
 
 
 @pytest.mark.parametrize(

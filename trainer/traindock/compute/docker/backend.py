@@ -9,12 +9,14 @@ from typing import Any, cast
 from traindock.compute import processes
 from traindock.compute.base import Backend, Errand, Job, Outcome, Plan
 from traindock.compute.build_settings import build_settings
+from traindock.compute.changing import how_to_change
 from traindock.compute.devices import described_gpus
 from traindock.compute.docker import cancelling, containers, gpus, sharing
 from traindock.compute.docker.engine import Engine, connect
 from traindock.compute.docker.follow import follow
 from traindock.compute.docker.job_variables import planned_variables, with_environment
 from traindock.compute.docker.launching import Made, launch, make_ahead
+from traindock.compute.docker.mounts import Mounted, check_mounts, is_missing, missing_mount
 from traindock.compute.docker.naming import GPUS, KEY, RUN, USER, WORKSPACE, container_name, identity, is_own
 from traindock.compute.docker.networks import check_network
 from traindock.compute.docker.nodes import Node, node_of
@@ -22,12 +24,9 @@ from traindock.compute.docker.probe import probe
 from traindock.compute.docker.request import (
     PIDS,
     SHM_BYTES,
-    Mounted,
     Surroundings,
     all_mounts,
     create_request,
-    is_missing,
-    missing_mount,
 )
 from traindock.compute.job_folder import alone, command_of, with_python
 from traindock.compute.leases import Lease
@@ -76,17 +75,17 @@ class DockerBackend(Backend):
         if most is not None and 0 < most < spec.gpus:
             raise ComputeTargetException(
                 f"the run asks for {spec.gpus} GPUs and a node of compute target {self.name!r} has {most}: ask for "
-                "fewer, or change the target with update(gpus_per_node=…)"
+                f"fewer, or change the target: {how_to_change(self.name, gpus_per_node=spec.gpus)}"
             )
         if spec.gpus and most != 0 and not self._gpus_optional() and (why := self._lacking(spec, engine)):
             raise ComputeTargetException(
                 f"the run asks for {_gpus(spec.gpus)} and {why}: submit it without (use_gpu=False, gpus=0, --gpu 0), "
-                "or to a compute target that may do without, made with "
-                "DockerCompute.provisioning_configuration(gpu='optional')"
+                f"or let runs of the target do without: {how_to_change(self.name, gpu='optional')}"
             )
-        for source, *_ in self.settings.get("mounts") or ():
-            if is_missing(source):
-                raise ComputeTargetException(missing_mount(source))
+        check_mounts(self.name, self._mounts())
+        for mount in self._mounts():
+            if is_missing(mount.source):
+                raise ComputeTargetException(missing_mount(mount.source, self.name))
 
     def gpus_needed(self, spec: RunSpec, settings: Settings) -> int:
         """All that were asked for; none where the nodes have none, or where they are optional and not there."""
@@ -160,7 +159,9 @@ class DockerBackend(Backend):
                 )
         except UserErrorException as error:
             raise EnvironmentBuildException(str(error)) from error
-        user = probe(engine, prepared.image, _python_of_image(job, engine, prepared), job.workspace, own)
+        python = _python_of_image(job, engine, prepared)
+        check_mounts(self.name, self._mounts(), job.workspace, python)
+        user = probe(engine, prepared.image, python, job.workspace, own)
         around = replace(
             self._surroundings(job, engine),
             user=user.user,
@@ -289,8 +290,11 @@ class DockerBackend(Backend):
             shm_bytes=memory_bytes_of(shared) if (shared := container and container.shared_memory) else SHM_BYTES,
             network=settings.get("network"),
             read_only=bool(settings.get("read_only")),
-            mounts=tuple(Mounted(*mount) for mount in settings.get("mounts") or ()),
+            mounts=self._mounts(),
         )
+
+    def _mounts(self) -> tuple[Mounted, ...]:
+        return tuple(Mounted(*mount) for mount in self.settings.get("mounts") or ())
 
     def _node_warnings(self, job: Job, engine: Engine) -> list[str]:
         facts, node, found = engine.facts(), self._node(engine, job.settings), []
@@ -303,7 +307,7 @@ class DockerBackend(Backend):
         if (container := _recipe(job).container) and (unused := container.unused_arguments):
             found.append(
                 f"docker.arguments of the environment are not used: {' '.join(unused)}. The compute target has "
-                "mounts=…, network=…, cpus=… and memory=…; an environment has docker.shm_size and environment_variables"
+                "mounts, network, cpus and memory; an environment has docker.shm_size and environment_variables"
             )
         if job.spec.gpus and node.shape.gpus == 0:
             found.append(

@@ -16,8 +16,9 @@ from traindock.compute.docker import cancelling, containers, gpus
 from traindock.compute.docker.engine import Engine
 from traindock.compute.docker.job_variables import make_home
 from traindock.compute.docker.job_variables import of_image as image_variables
+from traindock.compute.docker.mounts import is_missing, missing_mount
 from traindock.compute.docker.naming import is_own
-from traindock.compute.docker.request import Devices, is_missing, missing_mount, own_folders, with_devices
+from traindock.compute.docker.request import Devices, own_folders, with_devices
 from traindock.compute.job_folder import lay_out, write_launch_request
 from traindock.compute.leases import VARIABLE as LEASE_FOLDER
 from traindock.compute.leases import Lease
@@ -317,7 +318,7 @@ def _check_sources(job: Job, plan: Plan) -> None:
 def _missing(job: Job, source: str) -> LaunchError:
     if source.startswith(str(job.workspace.root)):
         return LaunchError(f"{source}, which the job needs, is gone")
-    return LaunchError(missing_mount(source))
+    return LaunchError(missing_mount(source, job.spec.compute_target))
 
 
 def _after_break(engine: Engine, job: Job, plan: Plan, error: EngineException) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from traindock.compute.changing import how_to_change
 from traindock.compute.docker.engine import Engine
 from traindock.errors import ComputeTargetException
 
@@ -36,6 +37,6 @@ def check_network(engine: Engine, target: str, name: str | None) -> None:
             there = sorted({str(found["Name"]) for found in engine.api.networks()} | {"none"})
             raise ComputeTargetException(
                 f"compute target {target!r} has network={name!r}, and the container engine has no network of that name "
-                f"(it has {', '.join(there)}): make it with `docker network create {name}`, or name another with "
-                "update(network=…)"
+                f"(it has {', '.join(there)}): make it with `docker network create {name}`, or name another: "
+                f"{how_to_change(target, network=...)}"
             ) from None

@@ -9,13 +9,13 @@ them from a file that only the job's owner can read.
 from __future__ import annotations
 
 import math
-import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Any, Final
 
-from traindock.compute.base import Job, LaunchError
+from traindock.compute.base import Job
+from traindock.compute.docker.mounts import Mounted
 from traindock.compute.docker.naming import GPUS, container_name, host_name, labels
 from traindock.compute.injection import injected_folder
 
@@ -26,21 +26,6 @@ SHM_BYTES: Final = 2 << 30
 _LOG: Final = {"Type": "json-file", "Config": {"max-size": "1m", "max-file": "1"}}
 #: Programs that are compiled at run time lie in temporary folders: "noexec" would break them.
 _TEMPORARY: Final = "rw,exec,nosuid,nodev,mode=1777"
-
-
-@dataclass(frozen=True, slots=True)
-class Mounted:
-    """A folder or file of the machine in the container.
-
-    Attributes:
-        source: its absolute path on the machine.
-        target: its path in the container.
-        read_only: whether the job can only read it.
-    """
-
-    source: str
-    target: str
-    read_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,50 +168,14 @@ def all_mounts(job: Job, around: Surroundings) -> list[Mounted]:
     return [
         *(Mounted(str(folder), str(folder)) for folder in writable),
         *(Mounted(str(folder), str(folder), read_only=True) for folder in read_only),
-        *_checked(around.mounts, workspace.root),
+        *around.mounts,
     ]
-
-
-def is_missing(source: str) -> bool:
-    """Whether there is nothing at a path of this machine; the engine may see what this user may not."""
-    try:
-        os.lstat(source)
-    except (FileNotFoundError, NotADirectoryError):
-        return True
-    except OSError:
-        pass
-    return False
-
-
-def missing_mount(source: str) -> str:
-    """Return what to say of a mount of the target's owner whose source is not there."""
-    return (
-        f"{source}, which the compute target mounts into its containers, is not there: make it, or update the target "
-        "without it, update(mounts=[…])"
-    )
 
 
 def own_folders(job: Job) -> list[Path]:
     """Return what the job can write to of its run's folder."""
     layout = job.layout
     return [layout.work, layout.metrics, layout.requests, layout.uploads, layout.driver, layout.children]
-
-
-def _checked(wanted: Iterable[Mounted], workspace: Path) -> Sequence[Mounted]:
-    """Return the mounts that a target's owner wants, none of which may hide Traindock's own.
-
-    Raises:
-        LaunchError: one of them does; the text names it.
-    """
-    found = tuple(wanted)
-    for mount in found:
-        target = PurePosixPath(mount.target)
-        if target == PurePosixPath(workspace) or target in PurePosixPath(workspace).parents:
-            raise LaunchError(
-                f"the compute target mounts {mount.source} at {mount.target}, which would hide the workspace "
-                f"{workspace} from its jobs: mount it elsewhere"
-            )
-    return found
 
 
 def _bind(mount: Mounted) -> dict[str, Any]:

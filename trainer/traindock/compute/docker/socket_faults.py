@@ -20,7 +20,7 @@ from traindock.errors import (
 
 _START: Final = "Start it: `sudo systemctl start docker`, or `systemctl --user start docker` for a rootless one"
 #: Where to name another one: a target keeps the one that it was made with, whatever is said elsewhere later.
-NAME_IT: Final = "by engine='unix://…' of the compute target, or by DOCKER_HOST before a target is made"
+NAME_IT: Final = "by engine='unix://…' of the compute target (--engine), or by DOCKER_HOST before a target is made"
 _OWN_ENGINE: Final = f"or use an engine of your own, rootless Docker or Podman, and name its socket {NAME_IT}"
 
 

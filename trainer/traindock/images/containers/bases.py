@@ -213,7 +213,10 @@ def _apt_failed(error: EnvironmentBuildException, image: str) -> EnvironmentBuil
             "settings.toml"
         )
     elif "apt-get: not found" in words or "no shell" in error.summary:
-        said = f"{image} has no apt, so that apt_packages cannot be installed: name a base_image of Debian or Ubuntu"
+        said = (
+            f"{image} has no apt, so that apt_packages (--apt) cannot be installed: name a base_image of Debian or "
+            "Ubuntu (--image)"
+        )
     else:
         return error
     return EnvironmentBuildException(f"{said}. {error.summary.partition(': ')[2] or error.summary}", error.log_tail)

@@ -66,8 +66,8 @@ def build_image(
     if secret := [name for name, value in build.proxies.items() if mask(value) != value and not with_secrets]:
         raise EnvironmentBuildException(
             f"{', '.join(secret)} has a password, which the engine's classic builder would show to everybody: "
-            "install Docker's buildx plugin, give the engine's own configuration the proxy, or name a base_image that "
-            "has all that the Dockerfile and apt_packages are for"
+            "install Docker's buildx plugin, give the engine's own configuration the proxy, or name a base_image "
+            "(--image) that has all that the Dockerfile and apt_packages are for"
         )
     log.say(f"Building the image {name}.")
     began = time.monotonic()

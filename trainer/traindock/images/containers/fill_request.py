@@ -154,7 +154,7 @@ def failed(build: ContainerBuild, result: Mapping[str, Any] | None, tail: Sequen
     if step == "venv" and build.request != build.python.path:
         raise EnvironmentBuildException(
             f"Python {build.recipe.python or build.want.specifier} is asked for, the image {image} has {version}, and "
-            "uv cannot fetch it: name a base_image with that Python, or ask for the image's",
+            "uv cannot fetch it: name a base_image (--image) with that Python, or ask for the image's",
             tail,
         )
     if step == "venv":

@@ -178,7 +178,7 @@ def check_runs_jobs(python: ImagePython, name: str) -> None:
         oldest = ".".join(map(str, OLDEST_JOB_PYTHON))
         raise EnvironmentBuildException(
             f"the image {name} has Python {python.version} ({python.path}), and jobs need {oldest} or newer: use an "
-            f"image with a newer one, such as python:{oldest}-slim, or leave base_image out"
+            f"image with a newer one, such as python:{oldest}-slim, or leave base_image (--image) out"
         )
 
 
@@ -265,7 +265,7 @@ def _missing(name: str, asked: str | None, said: list[str]) -> EnvironmentBuildE
         )
     return EnvironmentBuildException(
         f"the image {name} has no Python, which jobs run on: use an image with one, "
-        "such as python:3.11-slim, install it (docker.apt_packages = ['python3']) where it is Debian or Ubuntu, or "
-        "leave base_image out",
+        "such as python:3.11-slim, install it (docker.apt_packages = ['python3'], --apt python3) where it is Debian "
+        "or Ubuntu, or leave base_image (--image) out",
         said,
     )

@@ -191,7 +191,10 @@ def _explained(
 
 def _check(wanted: ContainerBuild, buildx: bool) -> None:
     """Refuse what an image cannot be built with, or what it would show to everybody who gets it."""
-    volume = "have the environment as a volume: environment_form = 'volume' of the compute target or the settings"
+    volume = (
+        "have the environment as a volume: environment_form = 'volume' of the compute target (--environment-form "
+        "volume) or the settings"
+    )
     if wanted.translation.unknown:
         raise EnvironmentBuildException(
             f"{', '.join(wanted.translation.unknown)} can only come from conda, and images are built by uv: {volume}, "

@@ -75,14 +75,14 @@ def not_pulled(name: str, text: str, whose: Whose) -> RegistryException:
         f"the image {name} {'is not on this machine and ' if whose != 'registry' else ''}cannot be pulled from {host}"
     )
     if fault := _connection(head, host, text, whose):
-        other = ". Or load it with `docker load`, or name another base_image" if whose == "base" else ""
+        other = ". Or load it with `docker load`, or name another base_image (--image)" if whose == "base" else ""
         return type(fault)(f"{fault.summary}{other}")
     if _UNKNOWN.search(text):
         return ImageNotFoundException(f"there is no image {name} at {host}: check its name and its tag ({reason})")
     if whose == "registry":
         return RegistryException(f"{head}: {reason}")
     return RegistryException(
-        f"{head}: {reason}. Load it with `docker load` or `docker pull`, or name another base_image"
+        f"{head}: {reason}. Load it with `docker load` or `docker pull`, or name another base_image (--image)"
     )
 
 
