@@ -49,6 +49,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any, Final
 
+from traindock.repetition import without_repetition
+
 #: What to say where Traindock cannot work.
 NEEDED_PLATFORM: Final = "Traindock needs Linux or macOS; on Windows, run it in WSL2"
 
@@ -290,7 +292,8 @@ class ActivityFailedException(TraindockError):
         super().__init__(self._text())
 
     def _text(self) -> str:
-        lines = [f"Run {self.run_id} failed: {self.detail or self.reason} (reason: {self.reason})"]
+        told = without_repetition(self.detail or self.reason, self.log_tail)
+        lines = [f"Run {self.run_id} failed: {told} (reason: {self.reason})"]
         if self.log_tail:
             lines += ["Last lines of its log:", *(f"    {line}" for line in self.log_tail)]
         if self.log_path:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from traindock.errors import ModelPathNotFoundException, UserErrorException
 from traindock.names import readable
+from traindock.repetition import without_repetition
 from traindock.runtime.files import ALIASES
 from traindock.states import Reason, State
 from traindock.store import events, run_files, submitter
@@ -127,6 +128,13 @@ def failure(record: RunRecord, layout: RunLayout) -> Failure:
     veil = Veil.of_run(record.spec, submitter.known(layout, record.spec.submitter))
     tail: list[str] = veil.over(lines[-_TAIL_LINES:])
     return Failure(path, [line[:2000] for line in tail], hint(record, lines))
+
+
+def brief_detail(record: RunRecord, layout: RunLayout) -> str:
+    """Return a run's detail as it is to be told where the log that explains a failure is shown as well."""
+    if record.state is not State.FAILED:
+        return record.detail
+    return without_repetition(record.detail, failure(record, layout).tail)
 
 
 def tail_text(path: Path, limit: int) -> str:

@@ -172,7 +172,7 @@ class _Follower:
         lines = ["", "Execution Summary", "=================", f"RunId: {record.id}"]
         lines.append(f"Status: {record.state}{seconds}{f' ({record.reason})' if record.reason else ''}")
         if record.detail:
-            lines.append(record.detail)
+            lines.append(run_details.brief_detail(record, self._run.workspace.layout.run(record.id)))
         lines += [f"Warning: {warning['message']}" for warning in details.get("warnings", [])]
         lines += [f"Folder: {self._run.path}", ""]
         print("\n".join(lines), flush=True)  # noqa: T201

@@ -105,6 +105,7 @@ def record(workspace: Workspace) -> Record:
         files: dict[str, str] | None = None,
         log: bytes = b"",
         script: str = "train.py",
+        detail: str = "",
         **facts: Any,
     ) -> str:
         number = next(count)
@@ -142,7 +143,7 @@ def record(workspace: Workspace) -> Record:
             folder.advance(each)
         if state.terminal:
             assert outcome(reason) is state
-            folder.advance(state, reason=reason)
+            folder.advance(state, reason=reason, detail=detail)
         return folder.id
 
     return record

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from traindock.cli.text import width_of
+from traindock.errors import ActivityFailedException
 from traindock.run import Run
 from traindock.runtime.metric_log import MetricLog
 from traindock.states import Reason, State
@@ -283,6 +284,40 @@ def test_following_a_run_that_has_ended_prints_its_log_and_tells_how_it_ended(cl
     assert "[Failed] (timed_out)" in answer.err
     assert cli("logs", "-f", "--exit-status", failed).code == 3
     assert cli("logs", "-f", "--exit-status", canceled).code == 4
+
+
+def test_a_run_that_failed_tells_the_same_way_out_whether_it_is_shown_or_followed(cli: Cli, record: Record) -> None:
+    failed = record(State.FAILED, reason=Reason.EXITED_NONZERO, log=b"ValueError: no such bee\n")
+    answer = cli("logs", "-f", failed)
+    assert f"traindock: run {failed} failed; the whole log: /" in answer.err
+    assert "Mend the script and submit again" in answer.err
+    assert "Mend the script and submit again" in cli("show", failed).out
+    assert "Mend" not in cli("logs", "-f", record(log=b"fine\n")).err
+
+
+def test_a_log_of_making_the_environment_is_told_by_what_shows_it(cli: Cli, record: Record) -> None:
+    failed = record(State.FAILED, reason=Reason.ENVIRONMENT_FAILED)
+    for told in (cli("show", failed).out, cli("logs", "-f", failed).err):
+        assert f"`traindock logs {failed} --build`" in " ".join(told.split())
+        assert "run.download_file('logs/build.txt')" in " ".join(told.split())
+
+
+def test_a_long_error_is_told_in_full_only_once(cli: Cli, record: Record, workspace: Workspace) -> None:
+    """By the log that has it; where that is not shown, by how the run ended."""
+    error = f"ValueError: {'the learning rate has to be positive; ' * 5}END"
+    detail = f"the script ended with exit code 1: {error} (train.py, line 3)"
+    failed = record(State.FAILED, reason=Reason.EXITED_NONZERO, log=f"begun\n{error}\n".encode(), detail=detail)
+    shown = cli("show", failed).out
+    assert shown.count("END") == 1
+    assert "exit code 1: ValueError: the learning rate has to be positive" in shown
+    assert "… (train.py, line 3)" in shown
+    followed = cli("logs", "-f", failed)
+    assert ("END" in followed.out, "END" in followed.err) == (True, False)
+    assert "END" in cli("logs", "-f", "--build", failed).err
+    with pytest.raises(ActivityFailedException) as caught:
+        Run.get(workspace, failed).wait_for_completion()
+    assert str(caught.value).count("END") == 1
+    assert caught.value.detail == cli("show", failed, "--json").document["detail"] == detail
 
 
 def test_metrics_are_summed_up_or_listed(cli: Cli, record: Record) -> None:

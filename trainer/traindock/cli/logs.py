@@ -12,6 +12,8 @@ from traindock.cli import endings, parsers
 from traindock.cli.finding import command, find_run, open_workspace
 from traindock.cli.output import emit, note
 from traindock.errors import Detached, RunNotSignedException
+from traindock.run_details import failure
+from traindock.states import State
 
 if TYPE_CHECKING:
     from traindock.run import Run
@@ -113,7 +115,7 @@ def _follow(args: argparse.Namespace, found: Run, path: Path) -> RunRecord:
             offset += _copy(path, offset, sys.stdout.buffer)
             sys.stdout.buffer.flush()
             if record.state.terminal:
-                note(args, endings.sentence(record))
+                _tell_of_end(args, found, record, path)
                 return record
             news = f"[{record.state}]{' ' if record.detail else ''}{record.detail}"
             if news != told:
@@ -126,6 +128,16 @@ def _follow(args: argparse.Namespace, found: Run, path: Path) -> RunRecord:
             if trouble := upkeep.look():
                 note(args, f"traindock: warning: {trouble}")
             watcher.wait(_PAUSE_SECONDS)
+
+
+def _tell_of_end(args: argparse.Namespace, found: Run, record: RunRecord, shown: Path) -> None:
+    """Say how a run ended, and what to do if it failed; what the log that was shown has said is not repeated."""
+    if record.state is not State.FAILED:
+        note(args, endings.sentence(record))
+        return
+    told = failure(record, found.workspace.layout.run(found.id))
+    note(args, endings.sentence(record, told.tail if told.log == shown else ()))
+    note(args, f"traindock: {endings.next_step(found)}")
 
 
 def _copy(path: Path, offset: int, out: IO[bytes]) -> int:

@@ -13,6 +13,7 @@ from traindock.cli.finding import command, find_run, look_after, open_workspace
 from traindock.cli.output import emit, say
 from traindock.cli.text import Column, clean, duration, moment, number, pairs, screen_width, size, table
 from traindock.documents import file_sizes, run_document, seconds_of, summaries
+from traindock.run_details import brief_detail
 from traindock.states import State
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def _head(found: Run, record: RunRecord) -> list[str]:
         ("Id", record.id),
         ("Name", record.display_name),
         ("State", state),
-        ("", record.detail),
+        ("", brief_detail(record, found.workspace.layout.run(found.id))),
         ("Signature", signature),
         ("Cancel", f"asked for by {record.cancel_requested_by}" if record.cancel_requested else ""),
         ("Description", record.description),
@@ -96,7 +97,9 @@ def _history(record: RunRecord) -> list[str]:
     rows = []
     last = record.created
     for change in record.history:
-        reason = ": ".join(part for part in (change.reason and str(change.reason), change.detail) if part)
+        # How it ended stands above, in full.
+        detail = "" if change.state.terminal else change.detail
+        reason = ": ".join(part for part in (change.reason and str(change.reason), detail) if part)
         rows.append(["", moment(change.time), f"+{duration(change.time - last)}", change.state, reason])
         last = change.time
     columns = [Column(""), Column("TIME"), Column("AFTER", right=True), Column("STATE"), Column("REASON", least=20)]

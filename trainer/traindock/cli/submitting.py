@@ -19,7 +19,6 @@ from traindock.cli.text import clean
 from traindock.documents import run_document
 from traindock.errors import Detached
 from traindock.planning import plan_document
-from traindock.run_details import failure
 
 if TYPE_CHECKING:
     from traindock.run import Run
@@ -235,11 +234,5 @@ def _wait(args: argparse.Namespace, submitted: Run) -> int:
     if args.json:
         emit(run_document(submitted))
     elif endings.exit_code(record.state) == endings.RUN_FAILED:
-        note(args, f"traindock: {_next_step(submitted)}")
+        note(args, f"traindock: {endings.next_step(submitted)}")
     return endings.exit_code(record.state)
-
-
-def _next_step(submitted: Run) -> str:
-    """Say where to look and what to do after a failure whose output and summary have just been shown."""
-    told = failure(submitted.record, submitted.workspace.layout.run(submitted.id))
-    return f"run {submitted.id} failed; the whole log: {clean(told.log)}\n{told.hint}".rstrip()
