@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import json
+import re
+import secrets
 import shlex
 import subprocess
 import sys
+import tarfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,8 +17,10 @@ from typing import Any
 import docker
 import pytest
 from tests.conftest import as_ordinary_user, make_workspace, wait_for
-from tests.docker.conftest import MakeEngine, remove_labelled
+from tests.docker import registries
+from tests.docker.conftest import MakeEngine, remove_images, remove_labelled
 from tests.docker.jobs import Submit, add_target, as_it_is, container_of, ended, stdout_of, submitter
+from tests.docker.registries import Served
 from tests.trainer.images.conftest import Shelf
 
 from traindock import ActivityFailedException, Environment, Experiment, ScriptRunConfig, State, Workspace
@@ -22,6 +28,7 @@ from traindock.compute.docker import socket_faults
 from traindock.compute.docker.engine import connect
 from traindock.errors import EnginePermissionException
 from traindock.hints import hint
+from traindock.images.containers.bases import inspect
 from traindock.states import Reason
 from traindock.store import computes
 
@@ -200,6 +207,52 @@ def test_the_command_with_an_engine_that_runs(
     )
     assert done.returncode == 0, done.stderr
     assert "['--epochs', '3'] /usr" in done.stdout
+
+
+@pytest.fixture
+def starts_from(workspace: Workspace) -> Callable[[str], None]:
+    """Name another base image in the workspace's settings."""
+
+    def name(image: str) -> None:
+        text = workspace.layout.settings.read_text()
+        changed = re.sub("(?m)^base_image = .*$", f'base_image = "{image}"', text)
+        workspace.layout.settings.write_text(changed)
+
+    return name
+
+
+@pytest.mark.core
+@pytest.mark.usefixtures("submit")
+def test_doctor_tells_whether_the_base_image_is_there(traindock: Traindock, base_image: str) -> None:
+    found = checks(traindock)["base image"]
+    assert (found["level"], found["message"]) == ("ok", f"{base_image} is on the container engine")
+
+
+@pytest.mark.usefixtures("submit")
+def test_or_whether_a_registry_would_give_it_and_pulls_nothing(
+    traindock: Traindock,
+    starts_from: Callable[[str], None],
+    served: Served,
+    engine: docker.DockerClient,
+    engine_url: str,
+) -> None:
+    name = f"{served.address}/{secrets.token_hex(6)}/tiny:1"
+    empty = io.BytesIO()
+    tarfile.open(fileobj=empty, mode="w").close()
+    engine.api.import_image_from_data(empty.getvalue(), repository=name.rpartition(":")[0], tag="1")
+    registries.push(engine, name, name.rpartition(":")[0])
+    remove_images(engine, name)
+    starts_from(name)
+    there = checks(traindock)["base image"]
+    assert there["level"] == "ok"
+    assert f"{name} is not on the container engine, and {served.address} has it" in there["message"]
+    assert inspect(connect(engine_url), name) is None
+    starts_from(name.replace("tiny", "none"))
+    gone = checks(traindock)["base image"]
+    assert gone["level"] == "warn"
+    assert f"there is no image {name.replace('tiny', 'none')} at {served.address}" in gone["message"]
+    starts_from("127.0.0.1:1/nobody:1")
+    assert "nothing answers there" in checks(traindock)["base image"]["message"]
 
 
 @pytest.mark.core

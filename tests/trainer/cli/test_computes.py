@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import inspect
+import re
 from pathlib import Path
 from typing import Any
 
@@ -193,6 +194,28 @@ class TestShowing:
         assert answer.code == 1
         assert "no compute target 'nope'" in answer.err
         assert "are: 'local'. Make one with ComputeTarget.create, or with 'traindock computes create'" in answer.err
+
+
+class TestWhatANodeHas:
+    @pytest.mark.parametrize(
+        ("asked", "devices", "says"),
+        [
+            (1, "", "1 GPU asked for, none here"),
+            (4, "fake-a,fake-b", "4 GPUs asked for, 2 here"),
+            (2, "fake-a,fake-b", "2 GPUs"),
+            (0, "fake-a", "0 GPUs"),
+        ],
+    )
+    @pytest.mark.usefixtures("unchecked")
+    def test_is_told_with_what_the_machine_lacks_of_it(
+        self, cli: Cli, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, asked: int, devices: str, says: str
+    ) -> None:
+        monkeypatch.setenv("TRAINDOCK_GPU_DEVICES", devices)
+        configuration = DockerCompute.provisioning_configuration(engine=ENGINE, gpus_per_node=asked)
+        with pytest.warns(UserWarning, match="small"):
+            ComputeTarget.create(workspace, "box", configuration)
+        assert re.search(f"^  A node has +{says}$", cli("computes", "show", "box").out, re.MULTILINE)
+        assert re.search(f"  {says}  ", cli("computes").out)
 
 
 class TestUpdating:

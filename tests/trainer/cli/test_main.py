@@ -136,6 +136,17 @@ def test_the_workspace_above_the_current_folder_is_used_unless_one_is_named(
     assert run_id in cli("runs", here=False).out
 
 
+def test_the_default_workspace_is_told_of_once_by_who_makes_it(
+    cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("TRAINDOCK_WORKSPACE", str(tmp_path / "mine"))
+    words = ("computes", "create", "many", "--kind", "local")
+    first, second = cli(*words, here=False), cli(*words, here=False)
+    assert f"using your default workspace 'mine' ({tmp_path}/mine)" in first.err
+    assert (second.code, second.err) == (0, "")
+
+
 def test_a_current_folder_that_was_deleted_is_told(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "gone").mkdir()
     monkeypatch.chdir(tmp_path / "gone")

@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from traindock.cli import check_computes, check_contents
+from traindock.cli import check_computes, check_contents, check_images
 from traindock.cli.finding import command
 from traindock.cli.findings import Finding, some
 from traindock.cli.text import size
@@ -41,6 +41,7 @@ def examine(args: argparse.Namespace, workspace: Workspace) -> Iterator[Finding]
     yield _settings(workspace)
     yield from _disk(workspace)
     yield from check_computes.examine(workspace)
+    yield from check_images.examine(workspace)
     index = _index(args, workspace)
     yield index
     if "FAIL" in (folder.level, index.level):
@@ -59,7 +60,7 @@ def _folder(workspace: Workspace) -> Finding:
         return Finding("workspace", "FAIL", f"{words} is not readable and writable", f"chmod 700 {root}")
     if root.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
         return Finding("workspace", "warn", f"{words} is open to other users", f"chmod 700 {root}")
-    return Finding("workspace", "ok", words)
+    return Finding("workspace", "ok", f"{words}, id {workspace.id}")
 
 
 def _settings(workspace: Workspace) -> Finding:

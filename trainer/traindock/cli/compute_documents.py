@@ -26,13 +26,15 @@ def compute_document(target: ComputeTarget) -> dict[str, Any]:
 
 
 def node_text(document: Mapping[str, Any]) -> str:
-    """What a node has, as far as it is less than the whole machine."""
+    """What a node has, as far as it is less than the whole machine; of GPUs also how many there are, if too few."""
     shape: Mapping[str, Any] = document.get("node") or {}
     parts = [f"{shape['cpus']:g} cpus"] if shape.get("cpus") is not None else []
     if shape.get("memory_bytes") is not None:
         parts.append(memory_text(shape["memory_bytes"]))
     if shape.get("gpus") is not None:
-        parts.append(f"{shape['gpus']} GPU{'' if shape['gpus'] == 1 else 's'}")
+        here = len(document.get("devices") or ())
+        short = f" asked for, {here or 'none'} here" if shape["gpus"] > here else ""
+        parts.append(f"{shape['gpus']} GPU{'' if shape['gpus'] == 1 else 's'}{short}")
     return ", ".join(parts) or "the machine"
 
 

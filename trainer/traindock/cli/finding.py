@@ -6,6 +6,7 @@ import argparse
 import contextlib
 import io
 import shlex
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -25,16 +26,20 @@ def open_workspace(args: argparse.Namespace, *, tell: bool = False) -> Workspace
 
     Args:
         args: the command line.
-        tell: say so if it is the default workspace, as commands do that put something into it.
+        tell: say so if it is the default workspace and was made just now, as commands do that put something into it.
 
     Raises:
         WorkspaceException: there is none, or it cannot be opened; the text says why.
     """
     from traindock.workspace import Workspace
 
-    with notes_from_prints(args if tell else None):
+    began = time.time()
+    with notes_from_prints(None) as printed:
         if args.workspace is None:
-            return Workspace.from_config()
+            workspace = Workspace.from_config()
+            if tell and workspace.record.created >= began:
+                note(args, printed.getvalue().rstrip("\n"))
+            return workspace
         path = Path(args.workspace).expanduser()
         if (path / "workspace.json").is_file():
             return Workspace(path)
@@ -56,16 +61,16 @@ def look_after(workspace: Workspace) -> None:
 
 
 @contextlib.contextmanager
-def notes_from_prints(args: argparse.Namespace | None) -> Iterator[None]:
+def notes_from_prints(args: argparse.Namespace | None) -> Iterator[io.StringIO]:
     """Turn what the SDK prints for people into notes, so that stdout has nothing but the command's result.
 
     Args:
-        args: the command line; None drops what is printed.
+        args: the command line; None leaves it to the caller, who gets what is printed.
     """
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed):
-            yield
+            yield printed
     finally:
         text = printed.getvalue().rstrip("\n")
         if text and args is not None:

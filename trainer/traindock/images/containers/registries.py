@@ -134,6 +134,31 @@ def pull(
         raise disk_full(engine, str(error)) or not_pulled(name, str(error), whose) from error
 
 
+def ask(engine: ContainerEngine, name: str, credentials: str, seconds: float) -> None:
+    """Have the engine ask whether a registry would give it an image; nothing is pulled.
+
+    Args:
+        engine: which; Podman has no such question.
+        name: of the image; without a tag, "latest" is meant.
+        credentials: see :func:`credentials`.
+        seconds: how long to wait for the answer.
+
+    Raises:
+        RegistryException: it would not, or did not answer in time; the text says why and what to do.
+    """
+    import docker.errors
+    import requests
+
+    api = engine.api
+    url = api._url("/distribution/{0}/json", f"{repository_of(name)}:{tag_of(name)}")
+    try:
+        api._result(api.get(url, headers={"X-Registry-Auth": credentials}, timeout=seconds), json=True)
+    except docker.errors.APIError as error:
+        raise not_pulled(name, str(error.explanation or error), "base") from error
+    except requests.Timeout as error:
+        raise not_pulled(name, f"i/o timeout: no answer within {seconds:g} s", "base") from error
+
+
 def push(
     engine: ContainerEngine,
     image: str,
