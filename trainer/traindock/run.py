@@ -418,7 +418,7 @@ class Run(RunOutputs):
         """Wait for the run's end and return :meth:`get_details`. In a notebook, ``await run`` does the same.
 
         Args:
-            show_output: print states and logs as they come.
+            show_output: print states and logs as they come; in a notebook that has not got it yet, show the run's card.
             wait_post_processing: accepted for old notebooks; outputs are always there when the run has ended.
             raise_on_error: raise if the run failed.
 

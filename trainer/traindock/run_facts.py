@@ -184,5 +184,14 @@ class RunFacts:
             f"Type: {record.spec.type},\nStatus: {record.state.value}{run_details.signature_note(record)})"
         )
 
+    def _ipython_display_(self) -> None:
+        """Show the run's card, where that can be; IPython's own convention says how to decline."""
+        from traindock import notebook
+
+        cards = notebook.cards()
+        if cards is None:
+            raise NotImplementedError
+        cards.show(self)
+
     def _repr_html_(self) -> str:
         return run_details.table(self)

@@ -11,7 +11,7 @@ from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from traindock import run_details
+from traindock import notebook, run_details
 from traindock.dispatcher import start
 from traindock.errors import ActivityFailedException, Detached, RunNotSignedException, TraindockError
 from traindock.states import Reason, State
@@ -34,7 +34,7 @@ _PAUSE_SECONDS = 1.0
 def wait(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
     """Wait, blocking; see :meth:`Run.wait_for_completion`."""
     try:
-        follower = _Follower(run, show_output)
+        follower = _Follower(run, show_output and not _show_card(run))
         with Watcher(follower.paths) as watcher:
             while not follower.step():
                 watcher.wait(_PAUSE_SECONDS)
@@ -46,7 +46,7 @@ def wait(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]
 async def wait_async(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
     """Wait without blocking the event loop; see :meth:`Run.wait_for_completion`."""
     try:
-        follower = _Follower(run, show_output)
+        follower = _Follower(run, show_output and not _show_card(run))
         with LoopWatcher(follower.paths) as watcher:
             while not follower.step():
                 await watcher.wait(_PAUSE_SECONDS)
@@ -57,6 +57,15 @@ async def wait_async(run: Run, *, show_output: bool, raise_on_error: bool) -> di
         raise
     except KeyboardInterrupt:
         raise _detached(run) from None
+
+
+def _show_card(run: Run) -> bool:
+    """Show the run's card in a notebook that has none yet; return whether that was done."""
+    cards = notebook.cards()
+    if cards is None or cards.is_shown(run):
+        return False
+    cards.show(run)
+    return True
 
 
 def _detached(run: Run) -> Detached:

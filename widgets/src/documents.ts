@@ -138,6 +138,8 @@ export interface ErrorDocument {
 /** What comes over the websocket about a run that is followed. */
 export interface RunMessage {
   cursor?: string;
+  /** Whether this stands for all that came before. */
+  whole?: true;
   more?: true;
   error?: ErrorDocument;
   state?: RunStateDocument;

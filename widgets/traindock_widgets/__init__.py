@@ -1,1 +1,19 @@
-"""The notebook side of Traindock: the room for the run card, the registration panel and the magics."""
+"""The notebook side of Traindock: cards of runs, live while the kernel is busy and after it is gone."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from traindock_widgets.run_details import RunDetails
+
+__all__ = ["RunDetails"]
+
+_HOMES = {"RunDetails": "traindock_widgets.run_details"}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -120,13 +120,17 @@ export class RunModel {
     this._changed();
   }
 
-  private _follow(): void {
+  private _forget(): void {
     this.series.clear();
     this.records.length = 0;
     for (const name of this.logs.keys()) {
       this.logs.set(name, new LogText());
     }
     this.error = null;
+  }
+
+  private _follow(): void {
+    this._forget();
     this._stop = this.source.follow(this.target, {
       onMessage: message => {
         this._take(message);
@@ -140,6 +144,9 @@ export class RunModel {
   }
 
   private _take(message: RunMessage): void {
+    if (message.whole) {
+      this._forget();
+    }
     if (message.error !== undefined) {
       this.error = message.error;
     }

@@ -12,14 +12,20 @@ import {
 export interface IWidgetModel {
   get(name: string): unknown;
   send(content: unknown): void;
-  on(event: 'msg:custom', handler: (content: unknown, buffers: DataView[]) => void): void;
-  off(event: 'msg:custom', handler: (content: unknown, buffers: DataView[]) => void): void;
+  on(event: string, handler: (...values: never[]) => void): void;
+  off(event: string, handler: (...values: never[]) => void): void;
 }
 
-/** A message from the kernel: news of the run, or the answer to a request. */
+/** A message from the kernel: news of the run, each with the next number, or the answer to a request. */
 type KernelMessage =
-  | { kind: 'news'; body: string }
+  | { kind: 'news'; number: number; message: RunMessage }
   | { kind: 'answer'; id: number; body?: unknown; error?: ErrorDocument };
+
+/** What stands for all news up to a number; empty until there were any. */
+interface IDigest {
+  number?: number;
+  message?: RunMessage;
+}
 
 /** Milliseconds after which a kernel that says nothing is taken for dead, where nothing waits for its cell to end. */
 const PATIENCE = 600_000;
@@ -34,15 +40,16 @@ export class KernelSource implements Source {
 
   constructor(private readonly model: IWidgetModel) {
     this.model.on('msg:custom', this._receive);
+    this.model.on('change:_digest', this._catchUp);
   }
 
   follow(_: RunTarget, listener: RunListener): Disposer {
-    this._listeners.add(listener);
+    this._listener = listener;
+    this._seen = 0;
     listener.onConnection('connected');
-    this.model.send({ kind: 'follow' });
+    this._catchUp();
     return () => {
-      this._listeners.delete(listener);
-      this.model.send({ kind: 'leave' });
+      this._listener = null;
     };
   }
 
@@ -66,7 +73,8 @@ export class KernelSource implements Source {
   /** End it: nothing is told any more. */
   dispose(): void {
     this.model.off('msg:custom', this._receive);
-    this._listeners.clear();
+    this.model.off('change:_digest', this._catchUp);
+    this._listener = null;
   }
 
   private _ask(path: string, options: IRequestOptions): Promise<{ body: unknown; buffers: DataView[] }> {
@@ -98,9 +106,13 @@ export class KernelSource implements Source {
   private readonly _receive = (content: unknown, buffers: DataView[]): void => {
     const message = content as KernelMessage;
     if (message.kind === 'news') {
-      const news = JSON.parse(message.body) as RunMessage;
-      for (const listener of this._listeners) {
-        listener.onMessage(news);
+      if (message.number === this._seen + 1) {
+        this._seen = message.number;
+        this._listener?.onMessage(message.message);
+      } else if (message.number > this._seen && !this._asked) {
+        // Some were missed while the page got ready. The kernel sends what stands for them when it can, and by itself later.
+        this._asked = true;
+        this.model.send({ kind: 'follow' });
       }
     } else if (message.kind === 'answer') {
       const answer = this._waiting.get(message.id);
@@ -109,8 +121,20 @@ export class KernelSource implements Source {
     }
   };
 
+  /** Take what stands for all news, unless all of it has been seen. */
+  private readonly _catchUp = (): void => {
+    const { number = 0, message } = (this.model.get('_digest') ?? {}) as IDigest;
+    if (message !== undefined && number > this._seen) {
+      this._seen = number;
+      this._asked = false;
+      this._listener?.onMessage({ ...message, whole: true });
+    }
+  };
+
   private _count = 0;
-  private readonly _listeners = new Set<RunListener>();
+  private _seen = 0;
+  private _asked = false;
+  private _listener: RunListener | null = null;
   private readonly _waiting = new Map<
     number,
     (message: KernelMessage & { kind: 'answer' }, buffers: DataView[]) => void
