@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
+import { bare } from '../model/ansi';
 import type { RunModel } from '../model/run_model';
 import { Curves } from './curves';
 import { Facts } from './facts';
@@ -85,7 +86,7 @@ function Failure({ model }: { model: RunModel }) {
   return (
     <div class="td-problem">
       <p>{failure.hint}</p>
-      {failure.log_tail.length > 0 && <pre>{failure.log_tail.slice(-8).join('\n')}</pre>}
+      {failure.log_tail.length > 0 && <pre>{failure.log_tail.slice(-8).map(bare).join('\n')}</pre>}
     </div>
   );
 }

@@ -131,14 +131,18 @@ function optionsOf(
   lines.forEach((line, index) => {
     const stroke = colour(`--td-line-${index % 8}`);
     const edge: uPlot.Series = { show: true, width: 0, points: { show: false }, spanGaps: true };
-    series.push(edge, { ...edge }, { label: line.label, stroke, width: 1.5, spanGaps: true, points: { show: few } });
+    series.push(
+      edge,
+      { ...edge },
+      { label: line.label, stroke, width: 1.5, spanGaps: true, points: { show: few, fill: stroke, size: 4 } }
+    );
     const first = 1 + 3 * index;
     bands.push({ series: [first, first + 1], fill: () => faint(stroke()) });
   });
   const axis: uPlot.Axis = {
     stroke: colour('--td-muted'),
-    grid: { stroke: colour('--td-grid'), width: 1 },
-    ticks: { stroke: colour('--td-grid'), width: 1, size: 4 },
+    grid: { stroke: colour('--td-border'), width: 1 },
+    ticks: { stroke: colour('--td-border'), width: 1, size: 4 },
     font: '11px system-ui, sans-serif'
   };
   return {
@@ -152,9 +156,11 @@ function optionsOf(
     axes: [
       {
         ...axis,
+        size: 26,
+        gap: 2,
         values: (_, ticks) => ticks.map(tick => (options.axis === 'time' ? shortTime(tick) : shortNumber(tick)))
       },
-      { ...axis, size: 54, values: (_, ticks) => ticks.map(tick => (tick === null ? '' : metric(tick))) }
+      { ...axis, size: 54, space: 26, values: (_, ticks) => ticks.map(tick => (tick === null ? '' : metric(tick))) }
     ],
     hooks: {
       draw: [

@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { clock, shortened } from '../format';
+import { clock, duration, shortened, words } from '../format';
 import type { RunModel } from '../model/run_model';
 
 /** What a run was made of: parameters, tags, environment, and where it comes from. */
@@ -23,7 +23,9 @@ export function Facts({ model }: { model: RunModel }) {
           ['GPUs', String(gpus ?? 0)],
           ['submitted', `${clock(run.created)} by ${run.user}`],
           ...(run.parent === null ? [] : ([['part of', run.parent]] as [string, string][])),
-          ...(snapshot ? ([['snapshot', snapshot]] as [string, string][]) : [])
+          ...(snapshot
+            ? ([['snapshot', <Hash key="snapshot" text={snapshot} />]] as [string, ComponentChildren][])
+            : [])
         ]}
       />
       <Section
@@ -94,18 +96,27 @@ export function parameters(words: readonly unknown[]): [string, string][] {
   return found;
 }
 
-function entries(values: Record<string, unknown>): [string, string][] {
+function entries(values: Record<string, unknown>): [string, ComponentChildren][] {
   return Object.entries(values)
-    .filter(
-      ([, value]) =>
-        !(value === null || value === '' || value === false || (Array.isArray(value) && value.length === 0))
-    )
-    .map(([name, value]) => [name.replace(/_/g, ' '), shown(value)]);
+    .filter(([, value]) => !(value === null || value === '' || value === false || value === 0 || isEmpty(value)))
+    .map(([name, value]) => [words(name), name === 'seconds' ? duration(Number(value)) : shown(value)]);
 }
 
-function shown(value: unknown): string {
+function isEmpty(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+}
+
+function shown(value: unknown): ComponentChildren {
+  if (typeof value === 'string' && /^[0-9a-f]{64}$/.test(value)) {
+    return <Hash text={value} />;
+  }
   if (Array.isArray(value)) {
-    return value.map(shown).join(', ');
+    return shortened(value.map(String).join(', '), 2000);
   }
   return shortened(typeof value === 'object' ? JSON.stringify(value) : String(value), 2000);
+}
+
+/** The beginning of a hash, which tells it from others; the whole of it is shown on hover and copied with it. */
+function Hash({ text }: { text: string }) {
+  return <code title={text}>{text.slice(0, 12)}</code>;
 }

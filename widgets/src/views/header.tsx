@@ -45,10 +45,10 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
         <h3 class="td-name" title={model.target.run}>
           {name}
         </h3>
-        {run !== null && <span class="td-muted">{`${run.experiment} · ${run.compute_target}`}</span>}
         <span class="td-muted td-number" title="How long the script has been running">
           {duration(model.seconds(now))}
         </span>
+        {run !== null && <span class="td-muted">{`${run.experiment} · ${run.compute_target}`}</span>}
       </div>
       <div class="td-buttons">
         {running && able && (

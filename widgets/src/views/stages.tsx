@@ -11,6 +11,8 @@ export interface IStage {
   /** Seconds; null where it never came there. */
   seconds: number | null;
   current: boolean;
+  /** Whether the run came to a bad end there. */
+  failed: boolean;
 }
 
 /** Return the stages of a run with the time it spent in each; a run that was queued twice has both in one. */
@@ -24,7 +26,14 @@ export function stagesOf(history: readonly StateChange[], now: number): IStage[]
     }
   });
   const last = history[history.length - 1]?.state;
-  return STAGES.map(name => ({ name, seconds: spent.get(name) ?? null, current: name === last }));
+  // What is done after a failure, sealing what there is, is not where it failed.
+  const reached = STAGES.filter(name => name !== 'Finalizing' && spent.has(name)).pop();
+  return STAGES.map(name => ({
+    name,
+    seconds: spent.get(name) ?? null,
+    current: name === last,
+    failed: last === 'Failed' && name === reached
+  }));
 }
 
 /** The way of a run through its stages. */
@@ -33,17 +42,20 @@ export function Stages({ model }: { model: RunModel }) {
   return (
     <ol class="td-stages" aria-label="Stages">
       {stagesOf(model.state?.history ?? [], now).map(stage => (
-        <li
-          key={stage.name}
-          class={`td-stage ${stage.current ? 'td-current' : stage.seconds === null ? 'td-ahead' : 'td-past'}`}
-          aria-current={stage.current ? 'step' : undefined}
-        >
-          <span>{stage.name}</span>
+        <li key={stage.name} class={`td-stage ${looks(stage)}`} aria-current={stage.current ? 'step' : undefined}>
+          <span>{stage.failed ? `${stage.name}: failed` : stage.name}</span>
           <span class="td-number td-muted">{duration(stage.seconds)}</span>
         </li>
       ))}
     </ol>
   );
+}
+
+function looks(stage: IStage): string {
+  if (stage.failed) {
+    return 'td-failed';
+  }
+  return stage.current ? 'td-current' : stage.seconds === null ? 'td-ahead' : 'td-past';
 }
 
 /** How far a run is, if it says so. */

@@ -1,0 +1,72 @@
+import { describe, expect, it } from 'vitest';
+import type { RunState, StateChange } from '../../widgets/src/documents';
+import { bytes, duration, metric } from '../../widgets/src/format';
+import { parameters } from '../../widgets/src/views/facts';
+import { cells } from '../../widgets/src/views/files';
+import { stagesOf } from '../../widgets/src/views/stages';
+
+/** A history whose states follow each other after so many seconds. */
+function history(...states: [state: RunState, seconds: number][]): StateChange[] {
+  let time = Date.parse('2026-01-01T00:00:00Z');
+  return states.map(([state, seconds]) => {
+    const change = { state, time: new Date(time).toISOString(), reason: null, detail: '' };
+    time += seconds * 1000;
+    return change;
+  });
+}
+
+describe('the stages of a run', () => {
+  const now = Date.parse('2026-01-01T00:01:00Z');
+
+  it('tell how long it was in each, and where it is', () => {
+    const stages = stagesOf(history(['NotStarted', 1], ['Preparing', 9], ['Queued', 20], ['Running', 0]), now);
+    expect(stages.map(stage => stage.seconds)).toEqual([9, 20, 30, null]);
+    expect(stages.map(stage => stage.current)).toEqual([false, false, true, false]);
+  });
+
+  it('add up where it was queued twice', () => {
+    const stages = stagesOf(history(['Queued', 5], ['Running', 1], ['Queued', 7], ['Running', 0]), now);
+    expect(stages[1]?.seconds).toBe(12);
+  });
+
+  it('name the one in which it failed, which is never the sealing after it', () => {
+    const stages = stagesOf(
+      history(['Preparing', 1], ['Queued', 1], ['Running', 1], ['Finalizing', 1], ['Failed', 0]),
+      now
+    );
+    expect(stages.filter(stage => stage.failed).map(stage => stage.name)).toEqual(['Running']);
+    const early = stagesOf(history(['Preparing', 1], ['Failed', 0]), now);
+    expect(early.filter(stage => stage.failed).map(stage => stage.name)).toEqual(['Preparing']);
+  });
+});
+
+describe('values', () => {
+  it('are written as people read them', () => {
+    expect([7, 65, 3725, 90_000, null].map(duration)).toEqual(['7 s', '1:05', '1:02:05', '1 d 01:00', '–']);
+    expect([12, 1500, 23_456_789, null].map(bytes)).toEqual(['12 B', '1.5 kB', '23 MB', '–']);
+    expect([0.92834, 3, 1.234e-7, Number.NaN, Number.NEGATIVE_INFINITY].map(metric)).toEqual([
+      '0.9283',
+      '3',
+      '1.23e-7',
+      'NaN',
+      '−∞'
+    ]);
+  });
+
+  it('of a command line have names', () => {
+    expect(parameters(['data.csv', '--lr', -0.1, '--quiet', '--name=a b'])).toEqual([
+      ['argument 1', 'data.csv'],
+      ['lr', '-0.1'],
+      ['quiet', 'yes'],
+      ['name', 'a b']
+    ]);
+  });
+
+  it('of a table are split as RFC 4180 has it', () => {
+    expect(cells('a,b\r\n"x, ""y""",2\n,\n', ',')).toEqual([
+      ['a', 'b'],
+      ['x, "y"', '2'],
+      ['', '']
+    ]);
+  });
+});
