@@ -1,8 +1,10 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import { ServerSource } from '../../widgets/src/sources/server_source';
 import { serverAccess } from './access';
 import { cardFactory } from './renderer';
+import { Tabs } from './tabs';
 
 /** Lower ranks are preferred: that of ipywidgets is -10, and its view needs a kernel. */
 const RANK = -20;
@@ -13,14 +15,11 @@ const cards: JupyterFrontEndPlugin<void> = {
   description: 'Draws the cards of runs in notebooks.',
   autoStart: true,
   requires: [IRenderMimeRegistry],
-  activate: (app: JupyterFrontEnd, registry: IRenderMimeRegistry) => {
+  optional: [IEditorServices],
+  activate: (app: JupyterFrontEnd, registry: IRenderMimeRegistry, editors: IEditorServices | null) => {
     const source = new ServerSource(serverAccess(app.serviceManager.serverSettings));
-    const host = {
-      openFolder: (path: string) => {
-        void app.commands.execute('filebrowser:open-path', { path });
-      }
-    };
-    registry.addFactory(cardFactory(source, host), RANK);
+    const tabs = new Tabs(app, source, editors);
+    registry.addFactory(cardFactory(source, tabs.host), RANK);
   }
 };
 

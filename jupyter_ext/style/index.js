@@ -1,1 +1,2 @@
 import '../../widgets/src/style/card.css';
+import './tabs.css';

@@ -55,7 +55,12 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
           <button
             type="button"
             disabled={action.busy || state.state === 'CancelRequested'}
-            onClick={() => action.run(() => model.cancel(), 'Asked it to stop.')}
+            onClick={() =>
+              action.run(
+                () => model.cancel(),
+                () => 'Asked it to stop.'
+              )
+            }
           >
             {state.state === 'CancelRequested' ? 'Stopping…' : 'Stop'}
           </button>
@@ -64,7 +69,12 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
           <button
             type="button"
             disabled={action.busy}
-            onClick={() => action.run(() => resubmit(model, host), 'Submitted again.')}
+            onClick={() =>
+              action.run(
+                () => resubmit(model, host),
+                id => `Submitted again as ${id}.`
+              )
+            }
           >
             Resubmit
           </button>
@@ -90,12 +100,13 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
   );
 }
 
-async function resubmit(model: RunModel, host: IHost): Promise<void> {
+async function resubmit(model: RunModel, host: IHost): Promise<string> {
   const answer = await model.source.request<{ run: { id: string } }>(runPath(model.target, '/resubmit'), {
     method: 'POST',
     body: {}
   });
   host.openRun?.(model.target.workspace, answer.run.id);
+  return answer.run.id;
 }
 
 function sentence(reason: string | null, detail: string): string {

@@ -32,20 +32,21 @@ export interface IAction {
   busy: boolean;
   /** What is to be said about it: why it was refused, or when it is done. */
   note: string;
-  run(act: () => Promise<unknown>, done?: string): void;
+  /** `done` says what became of it. */
+  run<T>(act: () => Promise<T>, done?: (answer: T) => string): void;
 }
 
 /** Do what a person asks for, once at a time, and tell what became of it. */
 export function useAction(source: Source): IAction {
   const [busy, setBusy] = useState(false);
   const [note, setNote] = useState('');
-  const run = (act: () => Promise<unknown>, done = ''): void => {
+  const run = <T>(act: () => Promise<T>, done: (answer: T) => string = () => ''): void => {
     setBusy(true);
     setNote(waitingNote(source.reach));
     act().then(
-      () => {
+      answer => {
         setBusy(false);
-        setNote(done);
+        setNote(done(answer));
       },
       error => {
         setBusy(false);

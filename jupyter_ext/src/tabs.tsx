@@ -1,0 +1,92 @@
+import type { JupyterFrontEnd } from '@jupyterlab/application';
+import { MainAreaWidget } from '@jupyterlab/apputils';
+import { CodeEditor, CodeEditorWrapper, type IEditorServices } from '@jupyterlab/codeeditor';
+import { Widget } from '@lumino/widgets';
+import { render } from 'preact';
+import { RunModel } from '../../widgets/src/model/run_model';
+import { query, type RunTarget, runPath, type Source } from '../../widgets/src/sources/source';
+import { RunCard } from '../../widgets/src/views/card';
+import type { IHost } from '../../widgets/src/views/header';
+
+/** A card as the content of a tab. */
+class CardContent extends Widget {
+  constructor(source: Source, target: RunTarget, host: IHost) {
+    super();
+    this.addClass('jp-Traindock-RunTab');
+    render(<RunCard model={new RunModel(source, target)} host={host} />, this.node);
+  }
+
+  /** End following the run. */
+  override dispose(): void {
+    render(null, this.node);
+    super.dispose();
+  }
+}
+
+/** Opens runs, and files of their snapshots, as tabs of the main area. What is open already is shown again. */
+export class Tabs {
+  constructor(
+    private readonly app: JupyterFrontEnd,
+    private readonly source: Source,
+    private readonly editors: IEditorServices | null
+  ) {}
+
+  /** What cards may do here. */
+  readonly host: IHost = {
+    openRun: (workspace, run) => {
+      this.openRun({ workspace, run });
+    },
+    openFolder: path => {
+      void this.app.commands.execute('filebrowser:open-path', { path });
+    },
+    openSource: (workspace, run, path, line) => {
+      void this.openSource({ workspace, run }, path, line);
+    }
+  };
+
+  /** Show a run's card at full size. */
+  openRun(target: RunTarget): void {
+    this._open(`traindock-run-${target.workspace}-${target.run}`, target.run, () => {
+      return new CardContent(this.source, target, this.host);
+    });
+  }
+
+  /** Show a file as the run was submitted with it, at a line (from 1). */
+  async openSource(target: RunTarget, path: string, line: number): Promise<void> {
+    const editors = this.editors;
+    if (editors === null) {
+      return;
+    }
+    const data = await this.source.bytes(runPath(target, `/snapshot/content${query({ name: path })}`));
+    const text = new TextDecoder().decode(data);
+    const tab = this._open(`traindock-source-${target.run}-${path}`, `${path} (${target.run})`, () => {
+      const model = new CodeEditor.Model({ mimeType: editors.mimeTypeService.getMimeTypeByFilePath(path) });
+      model.sharedModel.setSource(text);
+      return new CodeEditorWrapper({
+        model,
+        factory: editors.factoryService.newDocumentEditor,
+        editorOptions: { config: { readOnly: true, lineNumbers: true } }
+      });
+    });
+    const editor = (tab.content as CodeEditorWrapper).editor;
+    const start = { line: line - 1, column: 0 };
+    editor.setSelection({ start, end: { line: start.line, column: editor.getLine(start.line)?.length ?? 0 } });
+    editor.revealPosition(start);
+  }
+
+  private _open(id: string, label: string, make: () => Widget): MainAreaWidget {
+    let tab = this._tabs.get(id);
+    if (tab === undefined || tab.isDisposed) {
+      tab = new MainAreaWidget({ content: make() });
+      tab.id = id;
+      tab.title.label = label;
+      tab.title.closable = true;
+      this._tabs.set(id, tab);
+      this.app.shell.add(tab, 'main');
+    }
+    this.app.shell.activateById(id);
+    return tab;
+  }
+
+  private readonly _tabs = new Map<string, MainAreaWidget>();
+}
