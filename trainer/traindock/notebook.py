@@ -31,9 +31,21 @@ def cards() -> Cards | None:
 
 def in_kernel() -> bool:
     """Whether this process is the kernel of a notebook, and not a script, a test or a terminal."""
+    return _kernel() is not None
+
+
+def is_watched() -> bool:
+    """Whether the cell that is executed was sent from a page, and not by a program that executes notebooks.
+
+    Programs such as nbconvert and papermill tell the kernel that nobody can answer ``input()``.
+    """
+    return bool(getattr(_kernel(), "_allow_stdin", False))
+
+
+def _kernel() -> object | None:
     ipython = sys.modules.get("IPython")
     shell = None if ipython is None else ipython.get_ipython()
-    return getattr(shell, "kernel", None) is not None
+    return getattr(shell, "kernel", None)
 
 
 @cache

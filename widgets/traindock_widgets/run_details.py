@@ -16,7 +16,7 @@ import traitlets
 
 from jupyterlab_traindock.errors import ApiError
 from traindock.errors import UserErrorException
-from traindock.notebook import in_kernel
+from traindock.notebook import in_kernel, is_watched
 from traindock.run_facts import RunFacts
 from traindock.states import State
 from traindock_widgets.following import Follower, kernel_side
@@ -81,7 +81,7 @@ class RunDetails(anywidget.AnyWidget):
         self._news = RunDigest()
         self._number = 0
         self._sent = (0.0, _FIRST_PAUSE)
-        self._outputs: list[str] = []
+        self._outputs: list[tuple[str, str | None]] = []
         self._lock = threading.RLock()
         self._kernel = kernel_side(run.workspace)
         self._follower = Follower(self._take, self._kernel.managers.workspaces.places)
@@ -116,10 +116,12 @@ class RunDetails(anywidget.AnyWidget):
             print(self._run)  # noqa: T201 -- a terminal or a script shows no card
             return
         output = uuid.uuid4().hex
-        publish(output, self._run, self.model_id)
+        # Where no page looks on, the output may come into one that would fetch what draws widgets from elsewhere.
+        widget_id = self.model_id if is_watched() else None
+        publish(output, self._run, widget_id)
         with self._lock:
             if not State(self.state).terminal:
-                self._outputs.append(output)
+                self._outputs.append((output, widget_id))
 
     # -- news, in the hub's thread ---------------------------------------------------------------------------
 
@@ -154,8 +156,8 @@ class RunDetails(anywidget.AnyWidget):
         """Put the last picture into all outputs that show the card."""
         with self._lock:
             outputs, self._outputs = self._outputs, []
-        for output in outputs:
-            publish(output, self._run, self.model_id, again=True)
+        for output, widget_id in outputs:
+            publish(output, self._run, widget_id, again=True)
 
     # -- what views ask for, in the kernel's thread for messages ---------------------------------------------
 
