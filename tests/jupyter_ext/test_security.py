@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
 from collections.abc import Awaitable, Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,33 @@ class TestWithoutAToken:
 
             assert answer.code == 403 or (answer.code, method) == (405, method)
             assert "workspaces" not in json.loads(answer.body)
+
+    async def test_the_connection_goes_on_after_a_refusal(
+        self, jp_fetch: Fetch, jp_http_port: int, jp_base_url: str, jp_auth_header: dict[str, str]
+    ) -> None:
+        def ask_twice() -> tuple[int, int]:
+            path = f"{jp_base_url}traindock/api/workspaces"
+            connection = HTTPConnection("127.0.0.1", jp_http_port, timeout=20)
+            with contextlib.closing(connection):
+                connection.connect()
+                connection.auto_open = 0  # no other connection in the place of one that was closed
+                connection.request("POST", path, '{"name": "forged"}')
+                refused = connection.getresponse()
+                refused.read()
+                connection.request("GET", path, headers=jp_auth_header)
+                return refused.status, connection.getresponse().status
+
+        # As a proxy does, JupyterHub's for one, which answers 503 where the server has hung up meanwhile.
+        assert await asyncio.to_thread(ask_twice) == (403, 200)
+
+    async def test_what_to_send_is_told(self, jp_serverapp: Any, jp_fetch: Fetch, ask: Ask) -> None:
+        cookies = {"Authorization": "", "Cookie": await session(jp_fetch, jp_serverapp.identity_provider.token)}
+
+        nobody = await ask("workspaces", headers={"Authorization": ""}, expect=403)
+        page = await ask("workspaces", method="POST", json={"name": "mine"}, headers=cookies, expect=403)
+
+        assert "token, or sign in" in nobody["advice"]
+        assert "X-XSRFToken" in page["advice"]
 
     async def test_nobody_follows(self, jp_fetch: Fetch, jp_http_port: int, jp_base_url: str) -> None:
         for query in ("", "?token=wrong"):
@@ -234,6 +263,18 @@ class TestTooMuch:
         answer = await asyncio.get_running_loop().run_in_executor(None, send)
 
         assert b" 413 " in answer.split(b"\r\n", 1)[0]
+
+    async def test_one_that_is_too_long_is_not_waited_for(
+        self, jp_fetch: Fetch, jp_http_port: int, jp_base_url: str, jp_auth_header: dict[str, str]
+    ) -> None:
+        def announce() -> tuple[int, str | None]:
+            headers = {**jp_auth_header, "Content-Type": "application/json", "Content-Length": "3000"}
+            with contextlib.closing(HTTPConnection("127.0.0.1", jp_http_port, timeout=20)) as connection:
+                connection.request("POST", f"{jp_base_url}traindock/api/workspaces", headers=headers)
+                answer = connection.getresponse()
+                return answer.status, answer.getheader("Connection")
+
+        assert await asyncio.to_thread(announce) == (413, "close")
 
     async def test_pages_and_what_they_follow_are_bounded(
         self, open_page: OpenPage, workspace: Workspace, submit: Submit

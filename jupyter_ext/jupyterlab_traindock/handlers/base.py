@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable
 from http import HTTPStatus
@@ -11,6 +12,7 @@ from typing import Any, ClassVar, TypeVar, cast
 from jupyter_server.auth.decorator import authorized
 from jupyter_server.base.handlers import APIHandler
 from jupyter_server.extension.handler import ExtensionHandlerMixin
+from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, stream_request_body
 
 from jupyterlab_traindock import api_document
@@ -48,6 +50,7 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
         super().initialize(name)
         self._pieces: list[bytes] = []
         self._received = 0
+        self._refusal: asyncio.Task[None] | None = None
 
     # -- what was asked --------------------------------------------------------------------------------------
 
@@ -163,6 +166,22 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
         """Return the URL of a path of the API, on this server."""
         return "/".join([self.base_url.rstrip("/") + self.app.extension_url, *parts])
 
+    def send_error(self, status_code: int = 500, **kwargs: Any) -> None:
+        """Answer with an error; while the body is on its way and short, once it is here.
+
+        With an answer before that tornado hangs up, and does not say so beforehand. A proxy, such as JupyterHub's,
+        would send the next request into that connection, and answer it with 503.
+        """
+        if self._whole.done() or not self._is_short():
+            super().send_error(status_code, **kwargs)
+        else:
+            self._refusal = asyncio.ensure_future(self._send_error_after_body(status_code, kwargs))
+
+    async def _send_error_after_body(self, status_code: int, options: dict[str, Any]) -> None:
+        with contextlib.suppress(StreamClosedError):  # whoever asked has gone
+            await self._whole
+            super().send_error(status_code, **options)
+
     def log_exception(self, *info: Any) -> None:
         """Log what is nobody's fault but ours; errors of the one who asks are answers."""
         error = info[1]
@@ -176,6 +195,8 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
         error = (kwargs.get("exc_info") or (None, None))[1]
         answer = self._answer_to(error, status_code)
         self.set_status(answer.status)
+        if not self._whole.done():
+            self.set_header("Connection", "close")  # what is too long is not waited for
         if answer.status == HTTPStatus.METHOD_NOT_ALLOWED:
             methods = api_document.operations(self.path)
             self.set_header("Allow", ", ".join(sorted(method.upper() for method in methods)))
@@ -186,8 +207,13 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
             status = HTTPStatus(status_code)
             codes = {403: "forbidden", 404: "not_found", 405: "method_not_allowed"}
             code = codes.get(status_code, "invalid_request" if status_code < 500 else "internal")
-            advice = "Send the server's token, or sign in." if status_code == 403 and not self.current_user else ""
-            return ApiError(status, code, error.log_message or status.phrase, advice)
+            message = error.log_message or status.phrase
+            advice = ""
+            if status_code == 403 and "xsrf" in message.lower():
+                advice = "Send the cookie _xsrf of this server once more as the header X-XSRFToken, or use a token."
+            elif status_code == 403 and not self.current_user:
+                advice = "Send the server's token, or sign in."
+            return ApiError(status, code, message, advice)
         if error is None:
             return ApiError(HTTPStatus(status_code), "internal", HTTPStatus(status_code).phrase)
         return of_exception(error, self.managers.workspaces.places())
@@ -195,6 +221,17 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
     @property
     def _operation(self) -> api_document.Operation:
         return api_document.operations(self.path)[str(self.request.method).lower()]
+
+    @property
+    def _whole(self) -> asyncio.Future[None]:
+        """Done once the body has been received, or the connection is lost."""
+        return self.request._body_future  # there is no public one, nor anything else that is told of the body's end
+
+    def _is_short(self) -> bool:
+        """Whether the body is announced, and short enough to be received from anybody."""
+        length = self.request.headers.get("Content-Length", "0")
+        announced = "Transfer-Encoding" not in self.request.headers and length.isdigit()
+        return announced and int(length) <= self.app.max_body_bytes
 
     def _too_large(self) -> ApiError:
         return ApiError(
