@@ -12,8 +12,8 @@ from tests.jupyter_ext.conftest import Ask
 
 from traindock import Workspace
 
-RUNS = "https://events.traindock.dev/run_lifecycle/v1"
-MODELS = "https://events.traindock.dev/model_registration/v1"
+RUNS = "urn:traindock:event:run_lifecycle:v1"
+MODELS = "urn:traindock:event:model_registration:v1"
 
 Heard = list[dict[str, Any]]
 

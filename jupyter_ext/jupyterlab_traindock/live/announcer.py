@@ -17,8 +17,8 @@ from traindock.errors import TraindockError
 from traindock.store import model_records
 from traindock.workspace import Workspace
 
-RUN_LIFECYCLE: Final = "https://events.traindock.dev/run_lifecycle/v1"
-MODEL_REGISTRATION: Final = "https://events.traindock.dev/model_registration/v1"
+RUN_LIFECYCLE: Final = "urn:traindock:event:run_lifecycle:v1"
+MODEL_REGISTRATION: Final = "urn:traindock:event:model_registration:v1"
 
 #: Runs and models of which is remembered how far they were told.
 _REMEMBERED: Final = 10_000
