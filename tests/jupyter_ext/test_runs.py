@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from tests.conftest import Submit
 from tests.jupyter_ext.conftest import Ask, Fetch
 
-from traindock import Run, StoreException, Workspace
+from traindock import Experiment, Run, StoreException, Workspace
 
 ENDED = ("Completed", "Failed", "Canceled")
 
@@ -118,6 +119,14 @@ class TestListing:
         assert [(run["id"], run["reason"]) for run in failed["runs"]] == [(runs[1].id, "exited_nonzero")]
         assert [run["id"] for run in of_first["runs"]] == [runs[0].id]
 
+    async def test_a_metric_that_is_no_number_is_a_text(self, ask: Ask, workspace: Workspace) -> None:
+        with Experiment(workspace, "diverged").start_logging(outputs=None, snapshot_directory=None) as run:
+            run.log("loss", math.nan)
+
+        [row] = (await ask("workspaces", workspace.id, "runs"))["runs"]
+
+        assert row["metrics"]["loss"]["last"] == "NaN"
+
     async def test_runs_are_shown_though_nobody_can_be_started_to_work_on_them(
         self, ask: Ask, workspace: Workspace, submit: Submit, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -132,6 +141,25 @@ class TestListing:
 
         assert [row["id"] for row in (await ask("workspaces", workspace.id, "runs"))["runs"]] == [run.id]
         assert asked
+
+    async def test_a_dispatcher_is_had_at_work_every_other_second_while_a_run_has_no_end(
+        self, ask: Ask, workspace: Workspace, submit: Submit, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = submit("import time; time.sleep(600)")
+        asked: list[object] = []
+        monkeypatch.setattr("traindock.dispatcher.start.ensure", asked.append)
+
+        async def look(times: int) -> int:
+            asked.clear()
+            monkeypatch.setattr("traindock.dispatcher.start._looked", {})  # as if two seconds had passed
+            for _ in range(times):
+                await ask("workspaces", workspace.id, "runs")
+            return len(asked)
+
+        assert await look(3) == 1
+        run.cancel()
+        await ended(ask, workspace, run.id)
+        assert await look(3) == 0
 
     @pytest.mark.parametrize("params", [{"limit": "0"}, {"limit": "x"}, {"state": "Lost"}, {"above": "NaN"}])
     async def test_a_parameter_that_does_not_fit_is_named(

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import math
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -23,10 +21,6 @@ GROUPS: Final[Mapping[str, tuple[State, ...]]] = {
     "unfinished": tuple(state for state in State if not state.terminal),
     "ended": tuple(state for state in State if state.terminal),
 }
-
-
-_LOOK_SECONDS: Final = 2.0
-_looked_after: dict[str, float] = {}
 
 
 class RunManager:
@@ -138,17 +132,13 @@ class RunManager:
 
 
 def look_after(workspace: Workspace) -> None:
-    """Start the dispatcher if a run has no end yet and nobody works on it: whoever looks wants it to go on.
+    """Have a dispatcher at work if a run has no end yet: whoever looks wants it to go on.
 
-    Among many requests one every other second does so. That it cannot be started keeps nobody from looking.
+    That it cannot be started keeps nobody from looking.
     """
-    now = time.monotonic()
-    if now - _looked_after.get(workspace.id, -math.inf) < _LOOK_SECONDS:
-        return
-    _looked_after[workspace.id] = now
-    if workspace.index.unfinished():
+    if workspace.index.has_unfinished():
         with contextlib.suppress(TraindockError, OSError):
-            start.ensure(workspace.layout)
+            start.Upkeep(workspace.layout).look()
 
 
 def _states(names: list[str]) -> tuple[State, ...]:

@@ -102,6 +102,15 @@ def test_runs_are_found_by_state_experiment_parent_tag_and_property(workspace: W
     assert ids(workspace, properties={"commit": "124"}) == []
 
 
+def test_runs_without_an_end_are_told_of_those_that_have_one(workspace: Workspace, publish: Publish) -> None:
+    assert not workspace.index.has_unfinished()
+    publish("ended", *WHOLE_LIFE)
+    assert not workspace.index.has_unfinished()
+    publish("going", State.PREPARING)
+    assert workspace.index.has_unfinished()
+    assert workspace.index.unfinished() == ["going"]
+
+
 def test_a_run_is_found_by_its_number_without_looking_at_the_others(workspace: Workspace, publish: Publish) -> None:
     for run_id, experiment in (("a", "ants"), ("b", "ants"), ("c", "bees")):
         publish(run_id, experiment=experiment)

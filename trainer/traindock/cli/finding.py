@@ -56,7 +56,7 @@ def look_after(workspace: Workspace) -> None:
     """Start the dispatcher if a run has no end yet and nobody works on it: whoever looks at it wants it to go on."""
     from traindock.dispatcher import start
 
-    if workspace.index.unfinished():
+    if workspace.index.has_unfinished():
         start.ensure(workspace.layout)
 
 

@@ -68,9 +68,9 @@ os.register_at_fork(after_in_child=_renew_guard)
 
 
 class Upkeep:
-    """Keeps a dispatcher at work while somebody waits for a run of the workspace.
+    """Keeps a dispatcher at work while somebody waits for a run of the workspace, or looks at its runs.
 
-    All that wait in one process look together, every other second.
+    All that do so in one process look together, every other second.
     """
 
     def __init__(self, layout: WorkspaceLayout) -> None:
@@ -84,9 +84,10 @@ class Upkeep:
             What is to be told, once: dispatchers die as soon as they are started, and of what. Else "".
         """
         with _guard:
-            if time.monotonic() - _looked.get(self._layout.root, -math.inf) >= _LOOK_SECONDS:
+            now = time.monotonic()
+            if now - _looked.get(self._layout.root, -math.inf) >= _LOOK_SECONDS:
+                _looked[self._layout.root] = now
                 ensure(self._layout)
-                _looked[self._layout.root] = time.monotonic()
             dead = _dead.get(self._layout.root, [])
             told, self._told = self._told, len(dead) >= _ENOUGH
             return _trouble(self._layout, dead[-1]) if self._told and not told else ""

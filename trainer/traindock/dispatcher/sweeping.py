@@ -79,7 +79,7 @@ class Sweeper:
         """Sweep where targets were before they were changed or deleted, and forget it once no run goes on there."""
         layout = self._workspace.layout
         try:
-            going_on = bool(self._workspace.index.unfinished())
+            going_on = self._workspace.index.has_unfinished()
             for record in computes.former(layout):
                 backend("former", record["kind"], record["settings"]).sweep(self._workspace.id, self._is_over)
                 if not going_on:

@@ -142,6 +142,11 @@ class Index:
         sql = "SELECT id FROM runs WHERE unfinished AND signed ORDER BY turn, id"
         return self._ask(lambda connection: [row[0] for row in connection.execute(sql)])
 
+    def has_unfinished(self) -> bool:
+        """Whether any of this user's runs has no terminal state."""
+        sql = "SELECT EXISTS (SELECT 1 FROM runs WHERE unfinished AND signed)"
+        return bool(self._ask(lambda connection: connection.execute(sql).fetchone()[0]))
+
     def metric_names(self) -> list[str]:
         """Return the names of all scalar metrics that runs have, in order."""
         sql = "SELECT DISTINCT name FROM run_metrics ORDER BY name"
