@@ -23,7 +23,7 @@ STATISTICS = ("last", "min", "max", "count")
 
 
 def row_document(row: RunRow, metrics: Mapping[str, tuple[float, float, float, int]]) -> dict[str, Any]:
-    """One run as a list has it."""
+    """One run as a list has it, made of what JSON has (see :func:`plain`)."""
     return {
         "id": row.id,
         "experiment": row.experiment,
@@ -102,8 +102,14 @@ def run_document(run: Run) -> dict[str, Any]:
 
 
 def metrics_document(metrics: Mapping[str, tuple[float, float, float, int]]) -> dict[str, dict[str, float | int]]:
-    """Summaries of scalar metrics by name."""
-    return {name: dict(zip(STATISTICS, values, strict=True)) for name, values in metrics.items()}
+    """Summaries of scalar metrics by name, made of what JSON has."""
+    found = {
+        name: {"last": last, "min": low, "max": high, "count": count}
+        for name, (last, low, high, count) in metrics.items()
+    }
+    # In a list these are most of the numbers. A sum is finite where all of it is, and hardly ever else.
+    odd = [name for name, (last, low, high, _) in metrics.items() if not math.isfinite(last + low + high)]
+    return {**found, **{name: plain(found[name]) for name in odd}} if odd else found
 
 
 def summaries(run: Run) -> dict[str, tuple[float, float, float, int]]:
@@ -199,4 +205,4 @@ def timestamp(seconds: float | None) -> str | None:
     """Write a time (seconds since 1970) as JSON documents have it: ISO 8601 in UTC, with microseconds."""
     if seconds is None:
         return None
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"

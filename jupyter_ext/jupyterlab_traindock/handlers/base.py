@@ -15,11 +15,10 @@ from jupyter_server.extension.handler import ExtensionHandlerMixin
 from tornado.iostream import StreamClosedError
 from tornado.web import HTTPError, stream_request_body
 
-from jupyterlab_traindock import api_document
+from jupyterlab_traindock import api_document, json_text
 from jupyterlab_traindock.app import TraindockApp
 from jupyterlab_traindock.errors import ApiError, invalid, of_exception
 from jupyterlab_traindock.managers import Managers
-from traindock.documents import plain
 
 T = TypeVar("T")
 Method = TypeVar("Method", bound=Callable[..., Any])
@@ -152,10 +151,14 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self.app.executor, lambda: act(*args, **options))
 
-    def answer(self, value: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
-        """Answer with a JSON document."""
+    async def answer(self, document: Any, status: HTTPStatus = HTTPStatus.OK) -> None:
+        """Answer with a JSON document that is there already."""
         self.set_status(status)
-        self.finish(json.dumps(plain(value), allow_nan=False))
+        self.finish(await self.off_loop(json_text.of, document))
+
+    async def answer_with(self, act: Callable[..., Any], *args: Any) -> None:
+        """Answer with the JSON document that ``act`` returns; it is made and written by the same thread."""
+        self.finish(await self.off_loop(lambda: json_text.of(act(*args))))
 
     def answer_nothing(self) -> None:
         """Answer that something is done, of which there is nothing to say."""

@@ -21,7 +21,7 @@ class ComputesHandler(ApiHandler):
     async def get(self, **_: str) -> None:
         """List them."""
         asked = self.arguments()
-        self.answer({"computes": await self.off_loop(self.managers.computes.all, asked["workspace"])})
+        await self.answer_with(lambda: {"computes": self.managers.computes.all(asked["workspace"])})
 
     @authenticated
     @executing
@@ -30,7 +30,7 @@ class ComputesHandler(ApiHandler):
         asked, wanted = self.arguments(), self.document()
         compute, new = await self.off_loop(self.managers.computes.create, asked["workspace"], wanted)
         self.set_header("Location", self.url("workspaces", asked["workspace"], "computes", compute["name"]))
-        self.answer(compute, HTTPStatus.CREATED if new else HTTPStatus.OK)
+        await self.answer(compute, HTTPStatus.CREATED if new else HTTPStatus.OK)
 
 
 @stream_request_body
@@ -44,7 +44,7 @@ class ComputeHandler(ApiHandler):
     async def get(self, **_: str) -> None:
         """Describe it."""
         asked = self.arguments()
-        self.answer(await self.off_loop(self.managers.computes.get, asked["workspace"], asked["compute"]))
+        await self.answer_with(self.managers.computes.get, asked["workspace"], asked["compute"])
 
     @authenticated
     @executing
@@ -52,7 +52,7 @@ class ComputeHandler(ApiHandler):
         """Change its settings."""
         asked, changes = self.arguments(), self.document()
         change = self.managers.computes.change
-        self.answer(await self.off_loop(change, asked["workspace"], asked["compute"], changes["settings"]))
+        await self.answer_with(change, asked["workspace"], asked["compute"], changes["settings"])
 
     @authenticated
     @authorized
@@ -74,7 +74,7 @@ class QueueHandler(ApiHandler):
     async def get(self, **_: str) -> None:
         """List those at work and those that wait."""
         asked = self.arguments()
-        self.answer(await self.off_loop(self.managers.computes.queue, asked["workspace"], asked["compute"]))
+        await self.answer_with(self.managers.computes.queue, asked["workspace"], asked["compute"])
 
 
 class EnvironmentsHandler(ApiHandler):
@@ -87,7 +87,7 @@ class EnvironmentsHandler(ApiHandler):
     async def get(self, **_: str) -> None:
         """List them."""
         asked = self.arguments()
-        self.answer({"environments": await self.off_loop(self.managers.environments.all, asked["workspace"])})
+        await self.answer_with(lambda: {"environments": self.managers.environments.all(asked["workspace"])})
 
 
 class MachineHandler(ApiHandler):
@@ -100,7 +100,7 @@ class MachineHandler(ApiHandler):
     async def get(self, **_: str) -> None:
         """Describe it."""
         asked = self.arguments()
-        self.answer(await self.off_loop(self.managers.machine.describe, asked["workspace"]))
+        await self.answer_with(self.managers.machine.describe, asked["workspace"])
 
 
 HANDLERS = (ComputesHandler, ComputeHandler, QueueHandler, EnvironmentsHandler, MachineHandler)

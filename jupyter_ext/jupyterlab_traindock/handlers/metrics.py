@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
 from tornado.web import authenticated, stream_request_body
 
+from jupyterlab_traindock import json_text
 from jupyterlab_traindock.handlers.accept import preferred
 from jupyterlab_traindock.handlers.streaming import StreamingHandler, disposition
 from jupyterlab_traindock.managers.bucket_formats import as_binary, as_json
 from jupyterlab_traindock.media_types import BYTES
-from traindock.documents import plain
 
 _JSON = "application/json"
 _CSV = "text/csv"
@@ -61,11 +60,11 @@ class ValuesHandler(StreamingHandler):
         """Answer with it as it was logged."""
         self.finish(await self.off_loop(self._encoded, self.arguments()))
 
-    def _encoded(self, asked: dict[str, Any]) -> str:
+    def _encoded(self, asked: dict[str, Any]) -> bytes:
         # Each by itself: as long as one is written, nothing else in the process can compute.
         values, left_out = self.managers.metrics.values(asked)
-        pairs = ", ".join(f"{json.dumps(name)}: {json.dumps(plain(value))}" for name, value in values.items())
-        return f'{{"values": {{{pairs}}}, "left_out": {json.dumps(left_out)}}}'
+        pairs = b",".join(json_text.of(name) + b":" + json_text.of(value) for name, value in values.items())
+        return b'{"values":{' + pairs + b'},"left_out":' + json_text.of(left_out) + b"}"
 
 
 @stream_request_body

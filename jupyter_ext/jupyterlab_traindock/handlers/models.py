@@ -21,7 +21,7 @@ class ModelsHandler(ApiHandler):
     @authorized
     async def get(self, **_: str) -> None:
         """List the newest version of each."""
-        self.answer(await self.off_loop(self.managers.models.list, self.arguments()))
+        await self.answer_with(self.managers.models.list, self.arguments())
 
     @authenticated
     @authorized
@@ -31,7 +31,7 @@ class ModelsHandler(ApiHandler):
         model = await self.off_loop(self.managers.models.register, asked["workspace"], registration)
         place = ("workspaces", asked["workspace"], "models", model["name"], "versions", str(model["version"]))
         self.set_header("Location", self.url(*place))
-        self.answer(model, HTTPStatus.CREATED)
+        await self.answer(model, HTTPStatus.CREATED)
 
 
 @stream_request_body
@@ -44,7 +44,7 @@ class ModelHandler(ApiHandler):
     @authorized
     async def get(self, **_: str) -> None:
         """List its versions."""
-        self.answer(await self.off_loop(self.managers.models.versions, self.arguments()))
+        await self.answer_with(self.managers.models.versions, self.arguments())
 
 
 @stream_request_body
@@ -59,7 +59,7 @@ class VersionHandler(ApiHandler):
         """Tell everything about it."""
         asked = self.arguments()
         get = self.managers.models.get
-        self.answer(await self.off_loop(get, asked["workspace"], asked["model"], asked["version"]))
+        await self.answer_with(get, asked["workspace"], asked["model"], asked["version"])
 
     @authenticated
     @authorized
@@ -67,7 +67,7 @@ class VersionHandler(ApiHandler):
         """Change what is said about it."""
         asked, changes = self.arguments(), self.document()
         change = self.managers.models.change
-        self.answer(await self.off_loop(change, asked["workspace"], asked["model"], asked["version"], changes))
+        await self.answer_with(change, asked["workspace"], asked["model"], asked["version"], changes)
 
     @authenticated
     @authorized
@@ -90,7 +90,7 @@ class ModelFilesHandler(ApiHandler):
         """List them."""
         asked = self.arguments()
         files = self.managers.models.files
-        self.answer(await self.off_loop(files, asked["workspace"], asked["model"], asked["version"]))
+        await self.answer_with(files, asked["workspace"], asked["model"], asked["version"])
 
 
 @stream_request_body

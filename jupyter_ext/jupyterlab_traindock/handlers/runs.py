@@ -10,6 +10,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado.httputil import HTTPInputError, parse_multipart_form_data
 from tornado.web import authenticated, stream_request_body
 
+from jupyterlab_traindock import json_text
 from jupyterlab_traindock.errors import invalid
 from jupyterlab_traindock.handlers.base import ApiHandler, executing
 
@@ -59,7 +60,9 @@ class RunsHandler(_SubmitHandler):
     @authorized
     async def get(self, **_: str) -> None:
         """List them."""
-        self.answer(await self.off_loop(self.managers.runs.list, self.arguments()))
+        asked = self.arguments()
+        # A list is plain as it is; to look at each of its numbers would take as long as to ask the index for them.
+        self.finish(await self.off_loop(lambda: json_text.of_plain(self.managers.runs.list(asked))))
 
     @authenticated
     @executing
@@ -71,7 +74,7 @@ class RunsHandler(_SubmitHandler):
         url = self.url("workspaces", workspace, "runs", run.id)
         self.set_header("Location", url)
         described = await self.off_loop(self.managers.runs.described, run)
-        self.answer({"url": url, "run": described}, HTTPStatus.ACCEPTED)
+        await self.answer({"url": url, "run": described}, HTTPStatus.ACCEPTED)
 
 
 @stream_request_body
@@ -86,7 +89,7 @@ class PlansHandler(_SubmitHandler):
         """Say so, and do nothing."""
         workspace = self.arguments()["workspace"]
         configuration, files = self.configuration()
-        self.answer(await self.off_loop(self.managers.submits.plan, workspace, configuration, files))
+        await self.answer_with(self.managers.submits.plan, workspace, configuration, files)
 
 
 @stream_request_body
@@ -100,14 +103,14 @@ class RunHandler(ApiHandler):
     async def get(self, **_: str) -> None:
         """Tell everything about it."""
         asked = self.arguments()
-        self.answer(await self.off_loop(self.managers.runs.get, asked["workspace"], asked["run"]))
+        await self.answer_with(self.managers.runs.get, asked["workspace"], asked["run"])
 
     @authenticated
     @authorized
     async def patch(self, **_: str) -> None:
         """Change its name, description or tags."""
         asked, changes = self.arguments(), self.document()
-        self.answer(await self.off_loop(self.managers.runs.change, asked["workspace"], asked["run"], changes))
+        await self.answer_with(self.managers.runs.change, asked["workspace"], asked["run"], changes)
 
     @authenticated
     @authorized
@@ -130,8 +133,8 @@ class CancelHandler(ApiHandler):
     async def post(self, **_: str) -> None:
         """Ask for it; the run's state tells when it is done."""
         asked = self.arguments()
-        cancel = self.managers.runs.cancel
-        self.answer(await self.off_loop(cancel, asked["workspace"], asked["run"]), HTTPStatus.ACCEPTED)
+        run = await self.off_loop(self.managers.runs.cancel, asked["workspace"], asked["run"])
+        await self.answer(run, HTTPStatus.ACCEPTED)
 
 
 @stream_request_body
@@ -148,7 +151,7 @@ class ResubmitHandler(ApiHandler):
         run = await self.off_loop(self.managers.runs.resubmit, asked["workspace"], asked["run"], changes)
         url = self.url("workspaces", asked["workspace"], "runs", run["id"])
         self.set_header("Location", url)
-        self.answer({"url": url, "run": run}, HTTPStatus.ACCEPTED)
+        await self.answer({"url": url, "run": run}, HTTPStatus.ACCEPTED)
 
 
 HANDLERS = (RunsHandler, PlansHandler, RunHandler, CancelHandler, ResubmitHandler)

@@ -18,7 +18,7 @@ class ServerHandler(ApiHandler):
     @authorized
     async def get(self) -> None:
         """Answer with them."""
-        self.answer(await self.off_loop(self.app.about))
+        await self.answer_with(self.app.about)
 
 
 class DocumentHandler(ApiHandler):
@@ -33,7 +33,7 @@ class DocumentHandler(ApiHandler):
         document = await self.off_loop(api_document.document)
         base = {**document["servers"][0]["variables"]["base"], "default": self.base_url.rstrip("/")}
         server = {**document["servers"][0], "variables": {"base": base}}
-        self.answer({**document, "servers": [server]})
+        await self.answer({**document, "servers": [server]})
 
 
 HANDLERS = (ServerHandler, DocumentHandler)

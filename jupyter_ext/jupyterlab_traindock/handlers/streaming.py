@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from email.utils import formatdate
 from http import HTTPStatus
-from typing import Any
 from urllib.parse import quote
 
 from tornado.iostream import StreamClosedError
@@ -18,7 +17,6 @@ from jupyterlab_traindock.handlers.base import ApiHandler
 from jupyterlab_traindock.handlers.ranges import UnsatisfiableRange, is_known, range_holds, wanted_range
 from jupyterlab_traindock.managers.opened_file import OpenedFile
 from jupyterlab_traindock.media_types import is_shown
-from traindock.documents import plain
 from traindock.errors import TraindockError
 
 
@@ -30,10 +28,6 @@ class StreamingHandler(ApiHandler):
     def content_security_policy(self) -> str:
         """What comes from a run is no page of this server, whatever a browser takes it for."""
         return f"{super().content_security_policy}; sandbox"
-
-    async def answer_with(self, act: Callable[..., Any], *args: Any) -> None:
-        """Answer with what ``act`` returns as JSON, which is written in a thread: it may be long."""
-        self.finish(await self.off_loop(lambda: json.dumps(plain(act(*args)), allow_nan=False)))
 
     async def stream(self, pieces: Iterator[bytes]) -> None:
         """Send pieces, each made in a thread once the one before has been taken, and finish.

@@ -19,7 +19,7 @@ class WorkspacesHandler(ApiHandler):
     @authorized
     async def get(self) -> None:
         """List them."""
-        self.answer({"workspaces": await self.off_loop(self.managers.workspaces.all)})
+        await self.answer_with(lambda: {"workspaces": self.managers.workspaces.all()})
 
     @authenticated
     @authorized
@@ -27,7 +27,7 @@ class WorkspacesHandler(ApiHandler):
         """Make one."""
         made = await self.off_loop(self.managers.workspaces.create, self.document()["name"])
         self.set_header("Location", self.url("workspaces", made["id"]))
-        self.answer(made, HTTPStatus.CREATED)
+        await self.answer(made, HTTPStatus.CREATED)
 
 
 class WorkspaceHandler(ApiHandler):
@@ -40,7 +40,7 @@ class WorkspaceHandler(ApiHandler):
     async def get(self, **_: str) -> None:
         """Describe it."""
         asked = self.arguments()
-        self.answer(await self.off_loop(self.managers.workspaces.describe, asked["workspace"]))
+        await self.answer_with(self.managers.workspaces.describe, asked["workspace"])
 
 
 class ExperimentsHandler(ApiHandler):
@@ -54,8 +54,7 @@ class ExperimentsHandler(ApiHandler):
         """List them."""
         asked = self.arguments()
         find = self.managers.workspaces.experiments
-        found = await self.off_loop(find, asked["workspace"], archived=asked["archived"])
-        self.answer({"experiments": found})
+        await self.answer_with(lambda: {"experiments": find(asked["workspace"], archived=asked["archived"])})
 
 
 HANDLERS = (WorkspacesHandler, WorkspaceHandler, ExperimentsHandler)

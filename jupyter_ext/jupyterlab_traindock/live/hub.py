@@ -21,6 +21,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from jupyterlab_traindock import json_text
 from jupyterlab_traindock.errors import ApiError
 from jupyterlab_traindock.live.list_feed import ListFeed
 from jupyterlab_traindock.live.places import Place, place_of
@@ -352,4 +353,4 @@ class _Answer:
 
 def _body(message: Mapping[str, Any]) -> str:
     """Return a message as JSON without its braces: those who are at the same place get it under their own names."""
-    return json.dumps(message, allow_nan=False, separators=(",", ":"))[1:-1]
+    return json_text.of_plain(message)[1:-1].decode()

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from traindock.documents import plain
+from jupyterlab_traindock import json_text
 from traindock.store.buckets import Buckets
 
 #: What binary buckets begin with; the last byte is the version of the format.
@@ -37,12 +37,12 @@ def as_json(series: Sequence[tuple[str, Buckets]]) -> Iterator[bytes]:
 
     Each column is written by itself: as long as one is written, nothing else in the process can compute.
     """
-    before = '{"series": ['
+    before = b'{"series":['
     for name, buckets in series:
-        columns = ", ".join(f'"{column}": {_column(getattr(buckets, column))}' for column in COLUMNS)
-        head = json.dumps({"name": name, "axis": buckets.axis, "width": buckets.width})
-        yield f'{before}{head[:-1]}, "buckets": {{{columns}}}}}'.encode()
-        before = ", "
+        columns = b",".join(b'"%s":%s' % (column.encode(), _column(getattr(buckets, column))) for column in COLUMNS)
+        head = json_text.of({"name": name, "axis": buckets.axis, "width": buckets.width})
+        yield before + head.removesuffix(b"}") + b',"buckets":{' + columns + b"}}"
+        before = b","
     yield b"]}"
 
 
@@ -70,9 +70,9 @@ def _array(values: npt.NDArray[Any], dtype: str) -> npt.NDArray[Any]:
     return values.astype(np.dtype(dtype).newbyteorder("<"))
 
 
-def _column(values: npt.NDArray[Any]) -> str:
+def _column(values: npt.NDArray[Any]) -> bytes:
     numbers = values.tolist()
-    return json.dumps(numbers if np.isfinite(values).all() else plain(numbers), allow_nan=False)
+    return json_text.of_plain(numbers) if np.isfinite(values).all() else json_text.of(numbers)
 
 
 def _aligned(size: int) -> int:
