@@ -54,6 +54,8 @@ def test_its_commands_submit_follow_keep_and_register(server: JupyterServer, tmp
     assert "ended: Completed finished" in done.stdout
     assert (here / "model.pt").read_bytes() == (first.path / "outputs" / "model.pt").read_bytes()
     assert Model(workspace, "pt-dnn").run_id == first.id
+    assert [*Model(workspace, "pt-dnn", version=2).files] == ["model.pt"]
+    assert Model(workspace, "pt-dnn", alias="production").version == 1
     assert re.search(r"^val_acc,", done.stdout, re.MULTILINE)
 
 

@@ -90,6 +90,25 @@ class TestRegistering:
         assert Model.list(workspace) == []
 
 
+class TestParts:
+    async def test_some_files_of_a_folder_with_an_alias_at_once(self, ask: Ask, workspace: Workspace, run: Run) -> None:
+        model = await register(ask, workspace, run, child_paths=["parts"], alias="production")
+
+        assert (model["file_count"], model["aliases"]) == (1, ["production"])
+        assert [*Model(workspace, "net", alias="production").files] == ["parts/näme & co.txt"]
+
+    @pytest.mark.parametrize("alias", ["latest", "v1"])
+    async def test_with_an_alias_that_cannot_be_nothing_is_registered(
+        self, ask: Ask, workspace: Workspace, run: Run, alias: str
+    ) -> None:
+        wanted = {"name": "net", "run": run.id, "path": "outputs/net", "alias": alias}
+
+        error = await ask(*path(workspace), method="POST", json=wanted, expect=422)
+
+        assert alias in error["message"]
+        assert Model.list(workspace) == []
+
+
 class TestFinding:
     async def test_the_newest_version_of_each_by_name_tag_run_and_pages(
         self, ask: Ask, workspace: Workspace, run: Run

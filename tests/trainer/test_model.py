@@ -119,6 +119,34 @@ class TestFromRun:
         assert (target / "best/net.pt").read_bytes() == b"best"
         assert os.access(target / "best/tool.sh", os.X_OK)
 
+    def test_parts_of_a_folder(self, any_run):
+        model = Model.register_from_run(any_run, "pt-dnn", "outputs/", child_paths=["model.pt", "best/tool.sh"])
+        assert set(model.files) == {"model.pt", "best/tool.sh"}
+        assert set(Model.register_from_run(any_run, "pt-dnn", "outputs", child_paths=["best"]).files) == {
+            "best/net.pt", "best/tool.sh"
+        }  # fmt: skip
+
+    @pytest.mark.parametrize(
+        ("path", "parts", "error", "named"),
+        [
+            ("outputs", ["nothing.pt"], ModelPathNotFoundException, "best/net.pt"),
+            ("outputs", ["../logs"], UserErrorException, "leads out"),
+            ("outputs", [], UserErrorException, "child paths are empty"),
+            ("outputs/model.pt", ["model.pt"], UserErrorException, "is a file"),
+        ],
+    )
+    def test_parts_that_cannot_be(self, any_run, ws, path, parts, error, named):
+        with pytest.raises(error, match=named):
+            Model.register_from_run(any_run, "pt-dnn", path, child_paths=parts)
+        assert Model.list(ws) == []
+
+    def test_with_an_alias_a_wish_that_comes_again_moves_it_not_again(self, run, ws):
+        wish = {"alias": "production", "request_id": "wish"}
+        assert Model.register_from_run(run, "pt-dnn", "outputs", **wish).aliases == ["production"]
+        Model.register_from_run(run, "pt-dnn", "outputs").set_alias("production")
+        assert Model.register_from_run(run, "pt-dnn", "outputs", **wish).aliases == []
+        assert Model(ws, "pt-dnn", alias="production").version == 2
+
     def test_without_a_path_the_name_is_the_path(self, run):
         write(run.layout.uploads / "pt-dnn/net.pt", b"x")
         assert Model.register_from_run(run, "pt-dnn").files == {"net.pt": sha(b"x")}

@@ -24,6 +24,7 @@ NAMES = [
     "EnginePermissionException", "EngineRefusedException", "EngineTooOldException", "EngineUnfitException",
     "EngineUnreachableException", "Environment", "EnvironmentBuildException", "Estimator", "Experiment",
     "ExperimentExecutionException", "ImageNotFoundException", "InternalError", "LocalCompute", "Model",
+    "ModelAliasException",
     "ModelNotFoundException", "ModelPathNotFoundException", "NameNotFoundException", "NotAnEngineException",
     "PyTorch", "Reason", "RegistryDeniedException", "RegistryException", "RegistryInsecureException",
     "RegistryUnreachableException", "RemoteEngineException", "Run", "RunCanceledException",

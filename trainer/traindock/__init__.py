@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from traindock.errors import ExperimentExecutionException as ExperimentExecutionException
     from traindock.errors import ImageNotFoundException as ImageNotFoundException
     from traindock.errors import InternalError as InternalError
+    from traindock.errors import ModelAliasException as ModelAliasException
     from traindock.errors import ModelNotFoundException as ModelNotFoundException
     from traindock.errors import ModelPathNotFoundException as ModelPathNotFoundException
     from traindock.errors import NameNotFoundException as NameNotFoundException
@@ -89,6 +90,7 @@ _HOMES = {
         "ExperimentExecutionException",
         "ImageNotFoundException",
         "InternalError",
+        "ModelAliasException",
         "ModelNotFoundException",
         "ModelPathNotFoundException",
         "NameNotFoundException",

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from traindock.model import Model
     from traindock.run import Run
+    from traindock.store.alias_history import Alias, AliasMove
     from traindock.store.index import RunRow
     from traindock.store.run_records import RunRecord
 
@@ -159,8 +160,32 @@ def model_row(model: Model) -> dict[str, Any]:
         "framework_version": model.model_framework_version,
         "tags": model.tags,
         "properties": model.properties,
+        "aliases": model.aliases,
         "size": model.size,
         "file_count": len(model.files),
+    }
+
+
+def alias_document(alias: Alias) -> dict[str, Any]:
+    """A name that stands for a version of a model."""
+    return {
+        "alias": alias.name,
+        "version": alias.version,
+        "previous": alias.previous,
+        "since": timestamp(alias.since),
+        "by": alias.by,
+    }
+
+
+def alias_move_document(move: AliasMove) -> dict[str, Any]:
+    """What somebody did to an alias."""
+    return {
+        "alias": move.alias,
+        "version": move.version,
+        "previous": move.previous,
+        "time": timestamp(move.time),
+        "by": move.by,
+        "rolled_back": move.rolled_back,
     }
 
 

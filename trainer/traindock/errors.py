@@ -25,6 +25,7 @@
     │   ├── RunNotEndedException        what is asked for can only be done to a run that has ended
     │   ├── RunHasChildrenException     a run cannot be deleted without its children
     │   ├── ModelNotFoundException      no such model or version
+    │   ├── ModelAliasException         an alias is elsewhere than was thought, or keeps its version from being deleted
     │   ├── ModelPathNotFoundException  nothing under this path among a run's files
     │   └── RunEnvironmentException     cannot be done where the code runs: inside a job, or outside of one
     ├── ActivityFailedException         the run ended as Failed: the script, its environment or the machine
@@ -240,9 +241,15 @@ class RunHasChildrenException(UserErrorException):
 
 
 class ModelNotFoundException(UserErrorException):
-    """There is no model of this name, or no such version of it."""
+    """There is no model of this name, or no such version or alias of it."""
 
     code = "model_not_found"
+
+
+class ModelAliasException(UserErrorException):
+    """An alias is not where it was thought to be, cannot be rolled back, or keeps its version from being deleted."""
+
+    code = "model_alias"
 
 
 class ModelPathNotFoundException(UserErrorException):

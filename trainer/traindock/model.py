@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime
-from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from traindock import model_arguments
+from traindock import model_arguments, run_details
 from traindock.errors import ModelNotFoundException, UserErrorException
 from traindock.local_models import fetch
+from traindock.model_facts import ModelFacts
 from traindock.names import check_name, check_strings
 from traindock.runtime import local_models
 from traindock.runtime.model import Model as JobModel
-from traindock.store import model_contents, model_records, releasing
+from traindock.store import model_aliases, model_contents, model_records, releasing
+from traindock.store.alias_history import AliasMove
 from traindock.store.blobs import BlobStore
 from traindock.store.events import Event
 from traindock.store.locations import absolute
@@ -27,9 +27,11 @@ if TYPE_CHECKING:
     from traindock.workspace import Workspace
 
 PathLike: TypeAlias = str | os.PathLike[str]
+# Within the class, whose method ``list`` takes the name.
+Moves: TypeAlias = list[AliasMove]
 
 
-class Model:
+class Model(ModelFacts):
     """One version of a registered model.
 
     Args:
@@ -41,9 +43,10 @@ class Model:
         version: exactly this version.
         run_id: only versions registered from this run.
         model_framework: only versions of this framework.
+        alias: only the version that this name stands for, such as ``production``.
 
     Raises:
-        ModelNotFoundException: there is none; the text names what there is.
+        ModelNotFoundException: there is none, or no such alias; the text names what there is.
         UserErrorException: neither or both of ``name`` and ``id`` are given, or one of them is not of its form.
     """
 
@@ -60,6 +63,7 @@ class Model:
         version: int | str | None = None,
         run_id: str | None = None,
         model_framework: str | None = None,
+        alias: str | None = None,
     ) -> None:
         if (name is None) == (id is None):
             raise UserErrorException("give either the name of a model or its id, 'name:version'")
@@ -68,6 +72,10 @@ class Model:
             name, wanted = model_arguments.name_and_number(id)
         assert name is not None
         known = model_records.load(workspace.layout, name)
+        if alias is not None:
+            check_name("alias", alias)
+            if known and not any(alias in record.aliases for record in known.values()):
+                raise model_aliases.not_found(workspace.layout, name, alias)
         fitting = [
             record
             for record in known.values()
@@ -76,9 +84,16 @@ class Model:
             and model_arguments.fits(record.properties, properties)
             and run_id in (None, record.lineage.run_id)
             and model_framework in (None, record.framework)
+            and (alias is None or alias in record.aliases)
         ]
         if not fitting:
-            filters = {"tags": tags, "properties": properties, "run_id": run_id, "model_framework": model_framework}
+            filters = {
+                "tags": tags,
+                "properties": properties,
+                "run_id": run_id,
+                "model_framework": model_framework,
+                "alias": alias,
+            }
             raise model_arguments.not_found(workspace, name, known, wanted, filters)
         self.workspace = workspace
         self._record = fitting[-1]
@@ -102,6 +117,7 @@ class Model:
         model_framework: str | None = None,
         model_framework_version: str | None = None,
         child_paths: Iterable[str] | None = None,
+        alias: str | None = None,
         **ignored: object,
     ) -> Model:
         """Make a local file or folder the next version of a model.
@@ -117,15 +133,18 @@ class Model:
             model_framework: see :class:`Model.Framework`.
             model_framework_version: its version.
             child_paths: restricts a folder to these files and folders in it.
+            alias: is moved to the new version; see :meth:`set_alias`.
             **ignored: accepted for old notebooks.
 
         Raises:
-            UserErrorException: the name is not allowed, ``model_path`` is empty, or something in the folder cannot be
-                part of a model.
+            UserErrorException: the name or the alias is not allowed, ``model_path`` is empty, or something in the
+                folder cannot be part of a model.
             ModelPathNotFoundException: there is nothing at ``model_path``, or at one of ``child_paths``.
             StoreException: the disk refuses.
         """
         check_name("model", model_name)
+        if alias is not None:
+            check_name("alias", alias)
         said = model_arguments.description(tags, properties, description, model_framework, model_framework_version)
         if not os.fspath(model_path):
             raise UserErrorException("model_path is empty: name a file or a folder; '.' is the current folder")
@@ -136,7 +155,8 @@ class Model:
         lineage = Lineage(datasets=model_arguments.datasets(datasets))
         with BlobStore(workspace.layout.blobs).referring():
             content = model_contents.content_of_path(workspace.layout, path, child_paths)
-            made = model_records.register(workspace.layout, model_name, content, said, lineage)
+            by = run_details.user_name()
+            made = model_records.register(workspace.layout, model_name, content, said, lineage, alias=alias, by=by)
         return Model._of(workspace, made)
 
     @staticmethod
@@ -151,6 +171,8 @@ class Model:
         datasets: Iterable[Any] | None = None,
         model_framework: str | None = None,
         model_framework_version: str | None = None,
+        child_paths: Iterable[str] | None = None,
+        alias: str | None = None,
         request_id: str | None = None,
     ) -> Model:
         """Make a file or folder of a run the next version of a model; see :meth:`Run.register_model`.
@@ -165,14 +187,19 @@ class Model:
             datasets: as for :meth:`register`.
             model_framework: see :class:`Model.Framework`.
             model_framework_version: its version.
+            child_paths: restricts a folder to these files and folders in it.
+            alias: is moved to the new version; see :meth:`set_alias`.
             request_id: names the wish: one that was granted already is answered with the same version.
 
         Raises:
-            UserErrorException: the name is not allowed, the path leads out, or a file is just being written to.
+            UserErrorException: the name or the alias is not allowed, the path leads out, or a file is just being
+                written to.
             ModelPathNotFoundException: nothing lies under the path; the text lists the run's files.
             StoreException: a file was changed after the run was sealed, or the disk refuses.
         """
         check_name("model", model_name)
+        if alias is not None:
+            check_name("alias", alias)
         said = model_arguments.description(tags, properties, description, model_framework, model_framework_version)
         workspace, record = run.workspace, run.record
         check_writable(workspace.layout)
@@ -185,8 +212,11 @@ class Model:
         )
         layout, path = workspace.layout, model_name if model_path is None else model_path
         with BlobStore(layout.blobs).referring():
-            content = model_contents.content_of_run(layout, layout.run(record.id), path)
-            made = model_records.register(layout, model_name, content, said, lineage, request_id=request_id)
+            content = model_contents.content_of_run(layout, layout.run(record.id), path, child_paths)
+            by = run_details.user_name()
+            made = model_records.register(
+                layout, model_name, content, said, lineage, alias=alias, by=by, request_id=request_id
+            )
         return Model._of(workspace, made)
 
     @staticmethod
@@ -257,86 +287,6 @@ class Model:
             f"{str(absolute('.'))!r}. Download it there, or give _workspace."
         )
 
-    @property
-    def name(self) -> str:
-        """The model's name."""
-        return self._record.name
-
-    @property
-    def version(self) -> int:
-        """Counted from 1 for each name."""
-        return self._record.version
-
-    @property
-    def id(self) -> str:
-        """``name:version``."""
-        return f"{self.name}:{self.version}"
-
-    @property
-    def tags(self) -> dict[str, str]:
-        """Free strings; see :meth:`add_tags`."""
-        return dict(self._record.tags)
-
-    @property
-    def properties(self) -> dict[str, str]:
-        """Strings that never change; see :meth:`add_properties`."""
-        return dict(self._record.properties)
-
-    @property
-    def description(self) -> str:
-        """Free text; see :meth:`update`."""
-        return self._record.description
-
-    @property
-    def created_time(self) -> datetime:
-        """When it was registered, UTC."""
-        return datetime.fromtimestamp(self._record.created, UTC)
-
-    @property
-    def run_id(self) -> str | None:
-        """The run it comes from, or None."""
-        return self._record.lineage.run_id or None
-
-    @property
-    def experiment_name(self) -> str | None:
-        """The experiment of that run, or None."""
-        return self._record.lineage.experiment or None
-
-    @property
-    def lineage(self) -> Lineage:
-        """Run, experiment, snapshot, environment and data that it comes from."""
-        return self._record.lineage
-
-    @property
-    def model_framework(self) -> str:
-        """See :class:`Model.Framework`; "" if nobody said."""
-        return self._record.framework
-
-    @property
-    def model_framework_version(self) -> str:
-        """The framework's version; "" if nobody said."""
-        return self._record.framework_version
-
-    @property
-    def size(self) -> int:
-        """Bytes of all files."""
-        return self._record.size
-
-    @property
-    def files(self) -> dict[str, str]:
-        """SHA-256 (hex) of each file, by its path below the model's folder."""
-        return {path: file.sha256 for path, file in self._record.content.files.items()}
-
-    @property
-    def content(self) -> model_contents.Content:
-        """Its files with their sizes, and whether they are one file or a folder."""
-        return self._record.content
-
-    @property
-    def url(self) -> str:
-        """A name for this version that is the same in all programs; not for a browser."""
-        return f"traindock://{self.workspace.name}/models/{self.name}/{self.version}"
-
     def download(self, target_dir: PathLike = ".", exist_ok: bool = False) -> str:
         """Copy the model's file or folder into ``target_dir``, and return the path of the copy.
 
@@ -370,6 +320,7 @@ class Model:
 
         Raises:
             ModelNotFoundException: it was deleted before.
+            ModelAliasException: an alias stands for it: move or remove that first.
         """
         layout = self.workspace.layout
         with releasing.releasing(layout, [file.sha256 for file in self._record.content.files.values()]):
@@ -437,53 +388,56 @@ class Model:
 
         self._record = model_records.change(self.workspace.layout, self.name, self.version, decide)
 
-    def serialize(self) -> dict[str, Any]:
-        """Return everything about this version as plain values."""
-        return {
-            "name": self.name,
-            "version": self.version,
-            "id": self.id,
-            "createdTime": self.created_time.isoformat(),
-            "description": self.description,
-            "tags": self.tags,
-            "properties": self.properties,
-            "framework": self.model_framework,
-            "frameworkVersion": self.model_framework_version,
-            "runId": self.run_id,
-            "experimentName": self.experiment_name,
-            "snapshotId": self.lineage.snapshot or None,
-            "environmentKey": self.lineage.environment or None,
-            "datasets": [*self.lineage.datasets],
-            "size": self.size,
-            "files": self.files,
-            "url": self.url,
-        }
+    def set_alias(self, alias: str) -> None:
+        """Have a name such as ``production`` stand for this version from now on, and for no other of the model.
+
+        Args:
+            alias: 1 to 255 letters, digits, ``_`` or ``-``, starting with a letter; not ``latest`` or like ``v1``.
+
+        Raises:
+            UserErrorException: this can be no alias.
+            ModelNotFoundException: this version was deleted.
+        """
+        layout = self.workspace.layout
+        check_writable(layout)
+        model_aliases.move(layout, self.name, alias, self.version, run_details.user_name())
+        self._reload()
+
+    def remove_alias(self, alias: str) -> None:
+        """Have a name that stands for this version stand for nothing; its history stays.
+
+        Raises:
+            ModelNotFoundException: the model has no such alias.
+            ModelAliasException: it stands for another version (by now).
+        """
+        layout = self.workspace.layout
+        check_writable(layout)
+        model_aliases.remove(layout, self.name, alias, run_details.user_name(), expected=self.version)
+        self._reload()
+
+    def roll_back_alias(self, alias: str) -> Model:
+        """Move a name that stands for this version back to the one it stood for before, and return that.
+
+        Raises:
+            ModelNotFoundException: the model has no such alias.
+            ModelAliasException: it stands for another version (by now), or there is none to go back to.
+        """
+        layout = self.workspace.layout
+        check_writable(layout)
+        moved = model_aliases.roll_back(layout, self.name, alias, run_details.user_name(), expected=self.version)
+        self._reload()
+        return Model(self.workspace, self.name, version=moved.version)
+
+    def alias_history(self, alias: str | None = None) -> Moves:
+        """Return who moved the model's aliases when, from where and whereto, the newest move first.
+
+        Args:
+            alias: only moves of this one.
+        """
+        return model_aliases.history(self.workspace.layout, self.name, alias)
+
+    def _reload(self) -> None:
+        self._record = model_records.load(self.workspace.layout, self.name).get(self.version, self._record)
 
     def _change(self, event: Event) -> None:
         self._record = model_records.change(self.workspace.layout, self.name, self.version, lambda _: [event])
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Model) and (self.workspace.layout, self.id) == (other.workspace.layout, other.id)
-
-    def __hash__(self) -> int:
-        return hash((self.workspace.layout, self.id))
-
-    def __repr__(self) -> str:
-        return (
-            f"Model(Name: {self.name},\nId: {self.id},\n"
-            f"Version: {self.version},\nRun: {self.run_id or 'none, registered from files'})"
-        )
-
-    def _repr_html_(self) -> str:
-        cells = {
-            "Name": self.name,
-            "Version": str(self.version),
-            "Registered": self.created_time.astimezone().strftime("%Y-%m-%d %H:%M:%S"),
-            "Run": self.run_id or "",
-            "Framework": f"{self.model_framework} {self.model_framework_version}".strip(),
-            "Files": f"{len(self.files):,} ({self.size:,} bytes)",
-            "Tags": ", ".join(f"{key}: {value}" for key, value in self.tags.items()),
-            "Description": self.description,
-        }
-        heads = "".join(f"<th>{escape(name)}</th>" for name in cells)
-        return f"<table><tr>{heads}</tr><tr>{''.join(f'<td>{escape(v)}</td>' for v in cells.values())}</tr></table>"

@@ -16,11 +16,17 @@ _EXPERIMENT: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{2,35}")
 _MODEL: Final = re.compile(r"[A-Za-z0-9][-._A-Za-z0-9]{0,254}")
 _WORKSPACE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{1,32}")
 _COMPUTE: Final = re.compile(r"[A-Za-z][A-Za-z0-9-]{0,22}[A-Za-z0-9]")
+# As MLflow has it: "latest" and "v1" are left to those who mean the newest version, or a number.
+_ALIAS: Final = re.compile(r"(?!(?i:latest|v[0-9]+)\Z)[A-Za-z][A-Za-z0-9_-]{0,254}")
 _RUN_ID: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,150}")
 
 _RULES: Final[dict[str, tuple[re.Pattern[str], str]]] = {
     "experiment": (_EXPERIMENT, "3 to 36 letters, digits, _ or -, starting with a letter or digit"),
     "model": (_MODEL, "1 to 255 letters, digits, -, . or _, starting with a letter or digit"),
+    "alias": (
+        _ALIAS,
+        "1 to 255 letters, digits, _ or -, starting with a letter, and neither 'latest' nor a number such as 'v1'",
+    ),
     "workspace": (_WORKSPACE, "2 to 33 letters, digits, _ or -, starting with a letter or digit"),
     "compute target": (_COMPUTE, "2 to 24 letters, digits or -, starting with a letter, not ending with -"),
     "run id": (_RUN_ID, "letters, digits, _ or -, starting with a letter or digit"),
@@ -31,7 +37,7 @@ def check_name(kind: str, name: object) -> str:
     """Return ``name`` if it is allowed for ``kind``.
 
     Args:
-        kind: "experiment", "model", "workspace", "compute target" or "run id".
+        kind: "experiment", "model", "alias", "workspace", "compute target" or "run id".
         name: what the user gave.
 
     Raises:

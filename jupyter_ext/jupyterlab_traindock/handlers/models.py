@@ -48,6 +48,71 @@ class ModelHandler(ApiHandler):
 
 
 @stream_request_body
+class AliasesHandler(ApiHandler):
+    """The aliases of a model."""
+
+    path = "/workspaces/{workspace}/models/{model}/aliases"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """List them."""
+        asked = self.arguments()
+        await self.answer_with(self.managers.aliases.list, asked["workspace"], asked["model"])
+
+
+@stream_request_body
+class AliasHandler(ApiHandler):
+    """One alias of a model."""
+
+    path = "/workspaces/{workspace}/models/{model}/aliases/{alias}"
+
+    @authenticated
+    @authorized
+    async def put(self, **_: str) -> None:
+        """Have it stand for a version."""
+        asked, target = self.arguments(), self.document()
+        move = self.managers.aliases.set
+        await self.answer_with(move, asked["workspace"], asked["model"], asked["alias"], target)
+
+    @authenticated
+    @authorized
+    async def delete(self, **_: str) -> None:
+        """Have it stand for nothing."""
+        asked = self.arguments()
+        await self.off_loop(self.managers.aliases.remove, asked["workspace"], asked["model"], asked["alias"])
+        self.answer_nothing()
+
+
+@stream_request_body
+class RollBackHandler(ApiHandler):
+    """Rolling an alias back."""
+
+    path = "/workspaces/{workspace}/models/{model}/aliases/{alias}/roll-back"
+
+    @authenticated
+    @authorized
+    async def post(self, **_: str) -> None:
+        """Move it to the version that it stood for before."""
+        asked, wanted = self.arguments(), self.document()
+        roll_back = self.managers.aliases.roll_back
+        await self.answer_with(roll_back, asked["workspace"], asked["model"], asked["alias"], wanted)
+
+
+@stream_request_body
+class AliasHistoryHandler(ApiHandler):
+    """What was done to the aliases of a model."""
+
+    path = "/workspaces/{workspace}/models/{model}/alias-history"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """List who moved them when, from where and whereto."""
+        await self.answer_with(self.managers.aliases.history, self.arguments())
+
+
+@stream_request_body
 class VersionHandler(ApiHandler):
     """One version of a model."""
 
@@ -108,4 +173,14 @@ class ModelFileHandler(StreamingHandler):
         await self.send_file(await self.off_loop(self.managers.models.open, *place))
 
 
-HANDLERS = (ModelsHandler, ModelHandler, VersionHandler, ModelFilesHandler, ModelFileHandler)
+HANDLERS = (
+    ModelsHandler,
+    ModelHandler,
+    AliasesHandler,
+    AliasHandler,
+    RollBackHandler,
+    AliasHistoryHandler,
+    VersionHandler,
+    ModelFilesHandler,
+    ModelFileHandler,
+)

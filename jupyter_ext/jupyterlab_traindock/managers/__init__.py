@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from jupyterlab_traindock.managers.aliases import AliasManager
 from jupyterlab_traindock.managers.computes import ComputeManager
 from jupyterlab_traindock.managers.environments import EnvironmentManager
 from jupyterlab_traindock.managers.files import FileManager
@@ -26,6 +27,7 @@ class Managers:
         self.runs = RunManager(workspaces)
         self.submits = SubmitManager(workspaces)
         self.models = ModelManager(workspaces)
+        self.aliases = AliasManager(workspaces)
         self.machine = MachineManager(workspaces)
         self.computes = ComputeManager(workspaces, self.machine)
         self.environments = EnvironmentManager(workspaces)

@@ -80,6 +80,8 @@ class ModelManager:
             datasets=asked.get("datasets"),
             model_framework=asked.get("framework"),
             model_framework_version=asked.get("framework_version"),
+            child_paths=asked.get("child_paths"),
+            alias=asked.get("alias"),
             request_id=asked.get("request_id"),
         )
         return model_row(model)

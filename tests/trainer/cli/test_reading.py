@@ -430,6 +430,45 @@ def test_models_are_registered_and_listed(cli: Cli, record: Record, tmp_path: Pa
     assert len(cli("models", "--run", run_id, "--all").out.splitlines()) == 3
 
 
+def test_aliases_of_a_model_are_moved_rolled_back_and_told(cli: Cli, record: Record) -> None:
+    record(files={"outputs/model.pt": "weights"})
+    for _ in range(2):
+        cli("register", "last", "bees", "outputs/")
+    third = cli("register", "last", "bees", "outputs/", "--alias", "production", "--json").document
+    assert (third["id"], third["aliases"]) == ("bees:3", ["production"])
+
+    moved = cli("models", "bees:1", "--set-alias", "production")
+    assert moved.out == "production of bees stands for version 1; --roll-back production goes back to version 3\n"
+    assert [m["id"] for m in cli("models", "--alias", "production", "--json").document["models"]] == ["bees:1"]
+    assert re.search(r"^bees +1 +production ", cli("models", "bees").out, re.MULTILINE)
+    assert cli("models", "bees", "--set-alias", "staging", "--json").document["alias"]["version"] == 3
+
+    assert cli("models", "bees", "--roll-back", "production").out == "production of bees stands for version 3\n"
+    elsewhere = cli("models", "bees:1", "--remove-alias", "production")
+    assert (elsewhere.code, "bees:1 does not fit" in elsewhere.err) == (1, True)
+    gone = cli("models", "bees", "--remove-alias", "production")
+    assert gone.out == "production of bees stands for nothing any more\n"
+
+    moves = cli("models", "bees", "--history", "--json").document["moves"]
+    production = [(one["previous"], one["version"]) for one in moves if one["alias"] == "production"]
+    assert production == [(3, None), (1, 3), (3, 1), (None, 3)]
+    lines = cli("models", "bees", "--history").out.splitlines()
+    assert lines[0].split() == ["ALIAS", "FROM", "TO", "WHEN", "BY"]
+    assert re.match(r"production +3 +removed ", lines[1])
+    assert lines[2].rstrip().endswith("rolled back")
+
+
+def test_what_cannot_be_done_with_aliases_is_said(cli: Cli, record: Record) -> None:
+    record(files={"outputs/model.pt": "weights"})
+    cli("register", "last", "bees", "outputs/")
+    assert "--set-alias needs the NAME of a model" in cli("models", "--set-alias", "production").err
+    assert "--history goes with the NAME of a model alone" in cli("models", "bees", "--history", "--all").err
+    assert "not allowed with" in cli("models", "bees", "--history", "--roll-back", "production").err
+    assert cli("models", "bees", "--set-alias", "latest", "--json").error["code"] == "user_error"
+    assert cli("models", "bees", "--roll-back", "production", "--json").error["code"] == "model_not_found"
+    assert "no alias of bees was ever set" in cli("models", "bees", "--history").err
+
+
 def test_a_model_that_is_not_there_is_an_error_that_names_those_that_are(cli: Cli, record: Record) -> None:
     assert "no such models; register one" in cli("models").err
     record(files={"outputs/model.pt": "weights"})

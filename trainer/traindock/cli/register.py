@@ -21,6 +21,7 @@ def configure(parser: parsers.Parser) -> None:
         """
         traindock register last pt-dnn outputs/
         traindock register digits:3 digits outputs/model.pt --tag accuracy=0.93
+        traindock register last pt-dnn outputs/ --alias production
         traindock register --file ./model.pt pt-dnn --description "trained elsewhere"
         """,
     )
@@ -36,6 +37,7 @@ def configure(parser: parsers.Parser) -> None:
     parser.add_argument("--description", metavar="TEXT", help="what it is")
     parser.add_argument("--framework", metavar="NAME", help="such as PyTorch")
     parser.add_argument("--framework-version", metavar="V", help="the framework's version")
+    parser.add_argument("--alias", metavar="ALIAS", help="a name that stands for it from now on, such as production")
 
 
 def run(args: argparse.Namespace) -> int:
@@ -52,6 +54,7 @@ def run(args: argparse.Namespace) -> int:
         "description": args.description,
         "model_framework": args.framework,
         "model_framework_version": args.framework_version,
+        "alias": args.alias,
     }
     workspace = open_workspace(args, tell=True)
     with notes_from_prints(args):

@@ -39,14 +39,23 @@ class Content:
     files: Mapping[str, FileRecord]
 
 
-def content_of_run(layout: WorkspaceLayout, run: RunLayout, model_path: str) -> Content:
+def content_of_run(
+    layout: WorkspaceLayout, run: RunLayout, model_path: str, only: Iterable[str] | None = None
+) -> Content:
     """Bring a file or a folder of a run into the content store.
 
     From a sealed run nothing is copied, nor read where size and change time are as they were; from one that still
     goes on the files are copied and hashed in one pass.
 
+    Args:
+        layout: the workspace.
+        run: whose file or folder.
+        model_path: a name, or the folders that names begin with.
+        only: paths below the folder, files or folders, to which to restrict it.
+
     Raises:
-        UserErrorException: the path is absolute or leads out, or a file is being written to just now.
+        UserErrorException: the path is absolute or leads out, parts of a file are named, or a file is being written to
+            just now.
         ModelPathNotFoundException: nothing lies there; the text lists what does.
         StoreException: a sealed file was changed, or the disk refuses.
     """
@@ -61,6 +70,11 @@ def content_of_run(layout: WorkspaceLayout, run: RunLayout, model_path: str) -> 
         raise ModelPathNotFoundException(
             f"nothing lies under model_path {model_path!r} in run {run.root.name}. Its files:\n{shown}{more}"
         )
+    if only is not None:
+        if not folder:
+            raise _no_folder(path)
+        below = [name.removeprefix(prefix) for name in chosen]
+        chosen = [prefix + name for name in _parts(path, below, only)]
     blobs = BlobStore(layout.blobs)
     sealed = read_sealed(run)
     known = sealed.files if sealed is not None else {}
@@ -113,7 +127,7 @@ def content_of_path(layout: WorkspaceLayout, path: Path, only: Iterable[str] | N
     root = path.name if path.name not in ("", ".", "..") else whole.name
     if not whole.is_dir():
         if only is not None:
-            raise UserErrorException(f"child paths are parts of a folder, but {str(path)!r} is a file: leave them out")
+            raise _no_folder(path)
         files = {root: _put(blobs, str(path), partial(open_regular, whole))}
         blobs.flush(file.sha256 for file in files.values())
         return Content(root, False, files)
@@ -198,9 +212,17 @@ def _put(blobs: BlobStore, name: str, open_it: Callable[[], int]) -> FileRecord:
     raise UserErrorException(f"{name!r} is being written to: register it once it is complete")
 
 
-def _parts(folder: Path, names: list[str], only: Iterable[str]) -> list[str]:
-    """Return the names that ``only`` means: files, or what lies in folders."""
+def _no_folder(path: str | Path) -> UserErrorException:
+    return UserErrorException(f"child paths are parts of a folder, but {str(path)!r} is a file: leave them out")
+
+
+def _parts(folder: str | Path, names: list[str], only: Iterable[str]) -> list[str]:
+    """Return the names that ``only`` means, at least one: files, or what lies in folders."""
     wanted = [check_relative(entry, "child path") for entry in ([only] if isinstance(only, str) else only)]
+    if not wanted:
+        raise UserErrorException(
+            f"child paths are empty: name a file in {str(folder)!r}, or leave them out for all of it"
+        )
     for entry in wanted:
         if not any(name == entry or name.startswith(f"{entry}/") for name in names):
             shown = "\n".join(f"    {name}" for name in names[:_LISTED]) or "    (none)"

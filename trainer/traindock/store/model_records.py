@@ -14,9 +14,9 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final
 
-from traindock.errors import ModelNotFoundException, StoreException
+from traindock.errors import ModelAliasException, ModelNotFoundException, StoreException
 from traindock.names import check_name, check_relative, is_name
-from traindock.store import events
+from traindock.store import alias_history, events
 from traindock.store.blobs import FileRecord
 from traindock.store.changes import Changes
 from traindock.store.copying import storage_error
@@ -62,7 +62,7 @@ class Description:
 
 @dataclass(slots=True)
 class ModelVersion:
-    """One registered version; ``created`` in seconds since 1970."""
+    """One registered version; ``created`` in seconds since 1970, ``aliases`` sorted."""
 
     name: str
     version: int
@@ -74,6 +74,7 @@ class ModelVersion:
     description: str
     framework: str
     framework_version: str
+    aliases: tuple[str, ...] = ()
 
     @property
     def size(self) -> int:
@@ -128,13 +129,16 @@ def damaged(layout: WorkspaceLayout, name: str) -> str:
     """
     path = layout.model_events(check_name("model", name))
     count = events.damaged(path)
-    return f"{path} has lines that cannot be read ({count}), and with them perhaps versions" if count else ""
+    if not count:
+        return ""
+    return f"{path} has lines that cannot be read ({count}), and with them perhaps versions or moves of aliases"
 
 
 def fold(name: str, recorded: Iterable[Event]) -> dict[int, ModelVersion]:
     """Turn events into versions; events that make no sense are passed over."""
     versions: dict[int, ModelVersion] = {}
     deleted: set[int] = set()
+    moved: list[Event] = []
     for event in recorded:
         try:
             number = event["version"]
@@ -143,11 +147,17 @@ def fold(name: str, recorded: Iterable[Event]) -> dict[int, ModelVersion]:
                     versions[number] = _version(name, event)
             elif event["type"] == "deleted":
                 deleted.add(number)
+            elif event["type"] == "alias":
+                moved.append(event)
             else:
                 _change(versions[number], event)
         except (KeyError, TypeError, ValueError, AttributeError):
             continue
-    return {number: versions[number] for number in sorted(versions) if number not in deleted}
+    there = {number: versions[number] for number in sorted(versions) if number not in deleted}
+    for alias in alias_history.fold(moved, there).values():
+        version = there[alias.version]
+        version.aliases = (*version.aliases, alias.name)
+    return there
 
 
 def register(
@@ -157,6 +167,8 @@ def register(
     description: Description,
     lineage: Lineage,
     *,
+    alias: str | None = None,
+    by: str = "",
     request_id: str | None = None,
 ) -> ModelVersion:
     """Record the next version of a model; its contents must be in the store, synced.
@@ -167,24 +179,29 @@ def register(
         content: its files.
         description: what the user says about it.
         lineage: where it comes from.
+        alias: is moved to it at once.
+        by: who wants that.
         request_id: names the wish; one that was granted before is answered with the same version.
 
     Raises:
-        UserErrorException: the name is not allowed.
+        UserErrorException: the name or the alias is not allowed.
         StoreException: the disk refuses, or damaged lines hide which numbers were given.
     """
     path = layout.model_events(check_name("model", name))
+    if alias is not None:
+        check_name("alias", alias)
     granted: list[Event] = []
+    recorded: list[Event] = []
 
-    def decide(before: list[Event]) -> list[Event]:
+    def decide(before: list[Event]) -> Iterable[Event]:
+        recorded.extend(before)
         if request_id is not None:
             granted.extend(e for e in before if e["type"] == "version" and e.get("request_id") == request_id)
-            if granted:
-                return []
-        return [
-            {
+        if not granted:
+            number = _next_number(name, path)
+            yield {
                 "type": "version",
-                "version": _next_number(name, path),
+                "version": number,
                 "root": content.root,
                 "folder": content.folder,
                 "files": {path: asdict(file) for path, file in content.files.items()},
@@ -192,14 +209,18 @@ def register(
                 "request_id": request_id,
                 **asdict(description),
             }
-        ]
+            if alias is not None:
+                yield alias_history.event_of(alias, number, by)
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise storage_error(error, f"make {path.parent}") from error
-    granted.extend(_transact(layout, name, decide))
-    return _version(name, granted[0])
+    new = transact(layout, name, decide)
+    made = _version(name, [*granted, *new][0])
+    aliases = alias_history.fold([*recorded, *new], [made.version]).values()
+    made.aliases = tuple(one.name for one in aliases)
+    return made
 
 
 def change(
@@ -222,7 +243,7 @@ def change(
 
     if not layout.model_events(name).exists():
         raise ModelNotFoundException(f"there is no model {name!r} (any more)")
-    _transact(layout, name, decide_on)
+    transact(layout, name, decide_on)
     return changed[0]
 
 
@@ -231,17 +252,25 @@ def delete(layout: WorkspaceLayout, name: str, version: int) -> None:
 
     Raises:
         ModelNotFoundException: there is no such version (any more).
+        ModelAliasException: aliases stand for it.
     """
 
     def decide(before: list[Event]) -> list[Event]:
-        if version not in fold(name, before):
+        found = fold(name, before).get(version)
+        if found is None:
             raise ModelNotFoundException(f"model {name!r} has no version {version} (any more)")
+        if found.aliases:
+            raise ModelAliasException(
+                f"model {name}:{version} cannot be deleted: its alias {', '.join(map(repr, found.aliases))} would "
+                "stand for nothing. Move it to another version, or remove it, first."
+            )
         return [{"type": "deleted", "version": version}]
 
-    _transact(layout, name, decide)
+    transact(layout, name, decide)
 
 
-def _transact(layout: WorkspaceLayout, name: str, decide: Callable[[list[Event]], Iterable[Event]]) -> list[Event]:
+def transact(layout: WorkspaceLayout, name: str, decide: Callable[[list[Event]], Iterable[Event]]) -> list[Event]:
+    """Append what ``decide`` makes of a model's events so far, durably, announced; see :func:`events.transact`."""
     return events.transact(
         layout.model_events(name),
         decide,
