@@ -85,6 +85,68 @@ export interface RunDocument extends RunStateDocument {
   files: RunFile[] | null;
 }
 
+/** What a run has logged under one name. */
+export interface MetricDocument {
+  name: string;
+  kind: string;
+  /** Null where it has no numbers. */
+  statistics: Statistics | null;
+}
+
+/** One version of a registered model. */
+export interface ModelVersion {
+  name: string;
+  version: number;
+  id: string;
+  description: string;
+  /** ISO 8601, UTC. */
+  created: string;
+  /** The run that it was registered from, which may be gone. */
+  run: string | null;
+  experiment: string | null;
+  tags: Record<string, string>;
+  aliases: string[];
+  /** Bytes. */
+  size: number;
+  file_count: number;
+}
+
+/** A name, such as `production`, that stands for one version of a model. */
+export interface Alias {
+  alias: string;
+  version: number;
+  /** Where it goes when it is rolled back; null where there is no such version. */
+  previous: number | null;
+  /** ISO 8601, UTC. */
+  since: string;
+  by: string;
+}
+
+/** What somebody did to an alias. */
+export interface AliasMove {
+  alias: string;
+  /** Null where it was removed. */
+  version: number | null;
+  /** Null where there was no such alias. */
+  previous: number | null;
+  /** ISO 8601, UTC. */
+  time: string;
+  by: string;
+  rolled_back: boolean;
+}
+
+/** What files of a run are registered as. */
+export interface RegistrationDocument {
+  name: string;
+  run: string;
+  path: string;
+  child_paths?: string[];
+  description?: string;
+  tags?: Record<string, string>;
+  alias?: string;
+  request_id: string;
+}
+
 /** Points of one metric as they were logged. */
 export interface PointsDocument {
   name: string;

@@ -48,6 +48,14 @@ class KernelApi:
             "listModels": lambda asked, *_: managers.models.list(asked),
             "getModel": lambda asked, *_: managers.models.versions(asked),
             "registerModel": lambda asked, body, _: managers.models.register(asked["workspace"], body),
+            "listAliases": lambda asked, *_: managers.aliases.list(asked["workspace"], asked["model"]),
+            "listAliasMoves": lambda asked, *_: managers.aliases.history(asked),
+            "setAlias": lambda asked, body, _: managers.aliases.set(
+                asked["workspace"], asked["model"], asked["alias"], body
+            ),
+            "rollBackAlias": lambda asked, body, _: managers.aliases.roll_back(
+                asked["workspace"], asked["model"], asked["alias"], body
+            ),
         }
 
     def answer(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Answer:

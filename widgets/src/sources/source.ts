@@ -62,7 +62,7 @@ export interface Source {
 
 /** What goes with a request. */
 export interface IRequestOptions {
-  method?: 'GET' | 'POST' | 'PATCH' | 'DELETE';
+  method?: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
   /** Sent as JSON. */
   body?: unknown;
   /** Ends the wait for an answer. */
@@ -92,6 +92,12 @@ export class RequestError extends Error {
 /** Return the path of a run in the API. */
 export function runPath(target: RunTarget, rest = ''): string {
   return `/workspaces/${encodeURIComponent(target.workspace)}/runs/${encodeURIComponent(target.run)}${rest}`;
+}
+
+/** Return the path of a model in the API, or without a name that of all models. */
+export function modelPath(workspace: string, name: string | null, rest = ''): string {
+  const model = name === null ? '' : `/${encodeURIComponent(name)}`;
+  return `/workspaces/${encodeURIComponent(workspace)}/models${model}${rest}`;
 }
 
 /** Return a query such as `?name=loss&name=accuracy`; what is undefined is left out. */

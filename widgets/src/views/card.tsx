@@ -1,16 +1,17 @@
-import type { ComponentChildren } from 'preact';
 import { useState } from 'preact/hooks';
 import { bare } from '../model/ansi';
 import type { RunModel } from '../model/run_model';
 import { Curves } from './curves';
 import { Facts } from './facts';
 import { Files } from './files';
+import { Frame } from './frame';
 import { Header, type IHost } from './header';
 import { useRun } from './hooks';
 import { Log } from './log';
+import { Registration } from './registration';
 import { ProgressBar, Stages } from './stages';
 
-const TABS = ['Curves', 'Log', 'Files', 'Details'] as const;
+const TABS = ['Curves', 'Log', 'Files', 'Model', 'Details'] as const;
 type Tab = (typeof TABS)[number];
 
 /** A run, live: what it does, how far it is, its curves, output, files and facts. */
@@ -19,7 +20,7 @@ export function RunCard({ model, host = {} }: { model: RunModel; host?: IHost })
   const [chosen, choose] = useState<Tab | null>(null);
   if (model.error !== null && model.state === null) {
     return (
-      <Frame>
+      <Frame label="Run">
         <p class="td-problem" role="alert">
           {model.error.message} {model.error.advice}
         </p>
@@ -29,7 +30,7 @@ export function RunCard({ model, host = {} }: { model: RunModel; host?: IHost })
   // Until numbers come the log is what there is to see; whoever has chosen stays where they are.
   const tab = chosen ?? (model.series.size > 0 || model.state === null ? 'Curves' : 'Log');
   return (
-    <Frame>
+    <Frame label="Run">
       <Header model={model} host={host} />
       <Stages model={model} />
       <ProgressBar model={model} />
@@ -56,14 +57,6 @@ export function RunCard({ model, host = {} }: { model: RunModel; host?: IHost })
   );
 }
 
-function Frame({ children }: { children: ComponentChildren }) {
-  return (
-    <article class="td-card" aria-label="Run">
-      {children}
-    </article>
-  );
-}
-
 function panel(tab: Tab, model: RunModel, host: IHost) {
   switch (tab) {
     case 'Curves':
@@ -72,6 +65,8 @@ function panel(tab: Tab, model: RunModel, host: IHost) {
       return <Log model={model} host={host} />;
     case 'Files':
       return <Files model={model} />;
+    case 'Model':
+      return <Registration model={model} host={host} />;
     case 'Details':
       return <Facts model={model} />;
   }

@@ -26,12 +26,29 @@ export function useClock(running: boolean): number {
   return running ? Math.max(now, Date.now() - 1000) : Date.now();
 }
 
+/** Milliseconds after the last key after which something typed is taken for whole. */
+const SETTLED_AFTER = 300;
+
+/** Return `value` as it was when it last stayed the same for a moment. */
+export function useSettled(value: string): string {
+  const [settled, settle] = useState(value);
+  useEffect(() => {
+    const timer = setTimeout(() => settle(value), SETTLED_AFTER);
+    return () => {
+      clearTimeout(timer);
+    };
+  }, [value]);
+  return settled;
+}
+
 /** What became of something that a person asked for. */
 export interface IAction {
   /** Whether its answer is waited for. */
   busy: boolean;
   /** What is to be said about it: why it was refused, or when it is done. */
   note: string;
+  /** Whether the note says why it was refused. */
+  refused: boolean;
   /** `done` says what became of it. */
   run<T>(act: () => Promise<T>, done?: (answer: T) => string): void;
 }
@@ -40,8 +57,10 @@ export interface IAction {
 export function useAction(source: Source): IAction {
   const [busy, setBusy] = useState(false);
   const [note, setNote] = useState('');
+  const [refused, setRefused] = useState(false);
   const run = <T>(act: () => Promise<T>, done: (answer: T) => string = () => ''): void => {
     setBusy(true);
+    setRefused(false);
     setNote(waitingNote(source.reach));
     act().then(
       answer => {
@@ -50,17 +69,19 @@ export function useAction(source: Source): IAction {
       },
       error => {
         setBusy(false);
+        setRefused(true);
         setNote(said(error));
       }
     );
   };
-  return { busy, note, run };
+  return { busy, note, refused, run };
 }
 
 /** Return why something was refused, and what to do next. */
 export function said(error: unknown): string {
   if (error instanceof RequestError) {
-    return `${error.message} ${error.advice}`.trim();
+    const message = /[.!?:]$/.test(error.message) ? error.message : `${error.message}.`;
+    return `${message} ${error.advice}`.trim();
   }
   return error instanceof Error ? error.message : String(error);
 }
