@@ -19,6 +19,7 @@ import pytest
 
 from traindock.runtime import metric_log
 from traindock.runtime.context import JobRun
+from traindock.runtime.metric_log import MetricLog
 from traindock.store.metrics import MetricReader
 
 SOURCES = Path(__file__).parents[3] / "trainer"
@@ -66,6 +67,17 @@ def run(metrics: Path) -> Iterator[JobRun]:
     run = JobRun({"TRAINDOCK_RUN_ID": "e_1_2", "TRAINDOCK_METRICS_DIR": str(metrics)})
     yield run
     run._metrics.close()
+
+
+def test_a_log_that_nobody_has_any_more_is_not_kept(metrics: Path) -> None:
+    """A dispatcher makes one for each run, and a notebook one for each that it logs into."""
+    before = len(metric_log._logs)
+    log = MetricLog(str(metrics))
+    log.number("loss", 1.0)
+    assert len(metric_log._logs) == before + 1
+    del log
+    assert len(metric_log._logs) == before
+    assert MetricReader(metrics).values("loss") == [1.0]
 
 
 class TestProcesses:

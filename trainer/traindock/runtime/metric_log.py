@@ -16,6 +16,7 @@ import io
 import os
 import time
 from _thread import RLock
+from _weakref import ref
 from itertools import count
 
 from .metric_format import INT64_MAX, INT64_MIN, LAYOUTS, LOST, NAMES, RECORDS, to_json
@@ -72,7 +73,7 @@ class MetricLog:
             self._make_writer()
         except OSError:
             pass  # the first record tries again
-        _logs.append(self)
+        _logs.append(ref(self, _logs.remove))
 
     def _start_afresh(self) -> None:
         self._lock = RLock()
@@ -328,12 +329,15 @@ def fits(value: int) -> bool:
     return INT64_MIN <= value <= INT64_MAX
 
 
-_logs: List[MetricLog] = []
+#: None is kept alive by that: a dispatcher makes one for each run.
+_logs: List[ref[MetricLog]] = []
 
 
 def _after_fork() -> None:
-    for log in _logs:
-        log._start_afresh()
+    for each in tuple(_logs):
+        log = each()
+        if log is not None:
+            log._start_afresh()
 
 
 os.register_at_fork(after_in_child=_after_fork)
