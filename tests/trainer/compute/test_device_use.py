@@ -37,7 +37,7 @@ def driver(**changes: Any) -> ModuleType:
         "nvmlInit": lambda: None,
         "nvmlShutdown": lambda: None,
         "nvmlDeviceGetHandleByUUID": handle,
-        "nvmlDeviceGetMemoryInfo": refuse_second(SimpleNamespace(used=5_000_000_000)),
+        "nvmlDeviceGetMemoryInfo": refuse_second(SimpleNamespace(used=5_000_000_000, total=80_000_000_000)),
         "nvmlDeviceGetUtilizationRates": refuse_second(SimpleNamespace(gpu=87)),
         **changes,
     }
@@ -55,7 +55,7 @@ def test_each_device_that_answers(monkeypatch: pytest.MonkeyPatch) -> None:
 
     found = gpu_use(["GPU-0", "GPU-1", "GPU-2"])
 
-    assert found == {"GPU-0": GpuUse(5_000_000_000, 87), "GPU-1": GpuUse(None, None)}
+    assert found == {"GPU-0": GpuUse(5_000_000_000, 87, 80_000_000_000), "GPU-1": GpuUse(None, None, None)}
 
 
 @pytest.mark.parametrize("library", [None, driver(nvmlInit=refuse), driver(nvmlDeviceGetHandleByUUID=refuse)])

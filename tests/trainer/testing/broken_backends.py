@@ -7,16 +7,19 @@ import itertools
 import os
 import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import psutil
 
 from traindock.compute import processes
 from traindock.compute.base import Job, Outcome, Plan
 from traindock.compute.job_folder import lay_out
 from traindock.compute.leases import Lease
 from traindock.compute.local import LocalBackend
+from traindock.compute.resource_use import ResourceUse
 from traindock.settings import Settings
 from traindock.spec import RunSpec
 from traindock.store.files import write_json
@@ -120,6 +123,28 @@ class FollowSwallowsErrors(LocalBackend):
                 tick()
 
         return super().follow(job, careful, tell)
+
+
+class MeasuresItsCaller(LocalBackend):
+    def measure(self, job: Job, devices: Sequence[str]) -> ResourceUse | None:
+        found = super().measure(job, devices)
+        return found and replace(found, memory_bytes=psutil.Process().memory_info().rss)
+
+
+class MeasuresTheScriptAlone(LocalBackend):
+    def measure(self, job: Job, devices: Sequence[str]) -> ResourceUse | None:
+        found, started = super().measure(job, devices), processes.read_started(job.layout.started_json)
+        if found is None or started is None or started.child is None:
+            return found
+        return replace(found, memory_bytes=psutil.Process(started.child.pid).memory_info().rss)
+
+
+class MeasuresAfterTheEnd(LocalBackend):
+    _last: ResourceUse | None = None
+
+    def measure(self, job: Job, devices: Sequence[str]) -> ResourceUse | None:
+        self._last = super().measure(job, devices) or self._last
+        return self._last
 
 
 class CancelWaits(LocalBackend):

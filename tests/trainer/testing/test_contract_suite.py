@@ -40,6 +40,11 @@ PROMISES: dict[str, list[type[LocalBackend]]] = {
         broken.FollowsWithoutTicks,
         broken.FollowSwallowsErrors,
     ],
+    "test_measuring_tells_what_all_processes_of_the_job_use_and_nothing_of_others": [
+        broken.MeasuresItsCaller,
+        broken.MeasuresTheScriptAlone,
+        broken.MeasuresAfterTheEnd,
+    ],
     "test_promise_5_cancel_returns_at_once_and_may_come_at_any_time": [broken.CancelWaits, broken.CancelNeedsAJob],
     "test_promise_6_after_follow_no_process_of_the_job_is_left": [broken.LeavesDaemons],
     "test_preparing_writes_the_build_log_and_names_the_interpreter": [broken.BuildsInSilence, broken.PreparesNothing],

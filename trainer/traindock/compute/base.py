@@ -8,6 +8,7 @@ through these verbs, in this order, on a thread of the run's own:
     (the dispatcher waits for nodes and GPUs; a run that is soon to have its nodes may get_ready meanwhile)
     launch   start the job with the devices it got
     follow   wait for its end
+    measure  tell what a running job uses, every few seconds, from another thread
     cancel   ask a running job to end, from another thread
     (the dispatcher seals what the run has left, and records its end)
     errands  what remains to be done in the background, whatever becomes of the job
@@ -25,6 +26,7 @@ from typing import Any, ClassVar
 
 from traindock.compute.devices import list_gpus
 from traindock.compute.leases import Lease
+from traindock.compute.resource_use import ResourceUse
 from traindock.images.uv import masked
 from traindock.masking import masked_arguments, masked_variables
 from traindock.settings import Settings
@@ -242,6 +244,25 @@ class Backend(ABC):
         Raises:
             NeverStarted: what :meth:`started` took for a start ended before the script was executed.
         """
+
+    def measure(self, job: Job, devices: Sequence[str]) -> ResourceUse | None:
+        """Return what the job uses of processors, memory and its GPUs; by default nothing is known of that.
+
+        It is read from the system or asked of the engine, costs neither the job nor the caller more than milliseconds
+        of a processor, and changes nothing. It may have to wait for the engine or for a driver: whoever asks does so
+        on a thread that nothing else depends on.
+
+        Args:
+            job: the run, whoever launched it.
+            devices: the UUIDs of the GPUs that it was leased.
+
+        Returns:
+            What all its processes use, those of nobody else; None where it does not run, or where it cannot be told.
+
+        Raises:
+            TraindockError: it cannot be told just now, such as by an engine that does not answer.
+        """
+        return None
 
     @abstractmethod
     def cancel(self, job: Job) -> None:

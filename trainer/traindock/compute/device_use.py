@@ -17,10 +17,12 @@ class GpuUse:
     Attributes:
         memory_used_bytes: of all programs together.
         busy_percent: of the last moments, in which something was computed: 0 to 100; not told of MIG devices.
+        memory_bytes: that it has.
     """
 
     memory_used_bytes: int | None = None
     busy_percent: int | None = None
+    memory_bytes: int | None = None
 
 
 def gpu_use(uuids: Iterable[str]) -> dict[str, GpuUse]:
@@ -35,9 +37,10 @@ def gpu_use(uuids: Iterable[str]) -> dict[str, GpuUse]:
 
 
 def _use(nvml: Any, handle: Any) -> GpuUse:
-    used = busy = None
+    used = busy = memory = None
     with suppress(nvml.NVMLError):
-        used = int(nvml.nvmlDeviceGetMemoryInfo(handle).used)
+        told = nvml.nvmlDeviceGetMemoryInfo(handle)
+        used, memory = int(told.used), int(told.total)
     with suppress(nvml.NVMLError):
         busy = int(nvml.nvmlDeviceGetUtilizationRates(handle).gpu)
-    return GpuUse(used, busy)
+    return GpuUse(used, busy, memory)

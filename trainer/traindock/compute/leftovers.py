@@ -11,11 +11,10 @@ import contextlib
 import os
 import sys
 import time
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Final
 
-from traindock.compute.processes import Identity, Started, alive, boot_id, kill_job
+from traindock.compute.processes import Identity, Started, alive, boot_id, descendants, kill_job
 
 _LOOK_SECONDS: Final = 1.0
 
@@ -39,7 +38,7 @@ class Leftovers:
         if time.monotonic() - self._looked < _LOOK_SECONDS or not alive(launcher):
             return
         self._looked = time.monotonic()
-        found = _below([launcher.pid])
+        found = descendants([launcher.pid])
         if alive(launcher):  # else its children were init's already
             self._seen = found
 
@@ -51,24 +50,9 @@ class Leftovers:
         found = {process for process in self._seen if alive(process)}
         found |= _of_session(started.launcher) if started is not None else set()
         found |= _writers(self._stdout)
-        found |= _below(process.pid for process in found)
+        found |= descendants(process.pid for process in found)
         self._seen |= found  # the parents of some may be gone at the next look
         return found
-
-
-def _below(pids: Iterable[int]) -> set[Identity]:
-    """All descendants of processes, as far as the system tells them without a look at every process."""
-    found: set[Identity] = set()
-    pending = list(pids)
-    while pending:
-        for file in Path("/proc", str(pending.pop()), "task").glob("*/children"):
-            with contextlib.suppress(OSError, ValueError):
-                for pid in map(int, file.read_text().split()):
-                    identity = Identity.of(pid)
-                    if identity is not None and identity not in found:
-                        found.add(identity)
-                        pending.append(pid)
-    return found
 
 
 def _of_session(launcher: Identity) -> set[Identity]:

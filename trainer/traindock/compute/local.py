@@ -22,6 +22,7 @@ from traindock.compute.devices import described_gpus, list_gpus
 from traindock.compute.job_folder import alone, command_of, lay_out, with_python, write_launch_request
 from traindock.compute.leases import Lease
 from traindock.compute.leftovers import Leftovers
+from traindock.compute.resource_use import ResourceUse, use_of_processes
 from traindock.compute.variables import added_variables, job_environment, submitters_variables
 from traindock.errors import (
     ComputeTargetException,
@@ -210,6 +211,13 @@ class LocalBackend(Backend):
             left = leftovers.kill(processes.read_started(layout.started_json))
         _reap(job.run_id)
         return Outcome(asdict(found) if found is not None else None, tuple(process.pid for process in left))
+
+    def measure(self, job: Job, devices: Sequence[str]) -> ResourceUse | None:
+        """Add up what the processes below the launcher use."""
+        started = processes.read_started(job.layout.started_json)
+        if started is None or not processes.alive(started.launcher):
+            return None
+        return use_of_processes(started.launcher, devices)
 
     def cancel(self, job: Job) -> None:
         """Tell the launcher to end the job. A process that was there before the run is not ours to end."""

@@ -225,6 +225,37 @@ class BackendContract:
         backend.cancel(job)
         assert backend.follow(job, lambda: None).exit
 
+    def test_measuring_tells_what_all_processes_of_the_job_use_and_nothing_of_others(
+        self, backend: Backend, make_job: MakeJob
+    ) -> None:
+        """From its start to its end. A kind that cannot tell says nothing."""
+        job = make_job(
+            """
+            import os, time
+            if os.fork() == 0:
+                held = b"x" * 200_000_000
+                while time.process_time() < 0.3:
+                    pass
+                print("started", flush=True)
+                while not os.path.exists("outputs/go"):
+                    time.sleep(0.01)
+                os._exit(0)
+            os.wait()
+            """
+        )
+        assert backend.measure(job, ()) is None, "it has not been launched"
+        backend.launch(job, _prepared(backend, job))
+        _wait_for(lambda: _stdout(job) == "started\n", "the script")
+        found = backend.measure(job, ())
+        if found is not None:
+            assert found.memory_bytes is None or 200e6 <= found.memory_bytes < 320e6
+            assert found.cpu_seconds is None or 0.3 <= found.cpu_seconds < PATIENCE
+            assert found.memory is None or found.memory.amount >= (found.memory_bytes or 0)
+            assert found.gpus == ()
+        (job.layout.outputs / "go").touch()
+        assert _exit_code(backend.follow(job, lambda: None)) == 0
+        assert backend.measure(job, ()) is None, "what has ended uses nothing"
+
     def test_promise_5_cancel_returns_at_once_and_may_come_at_any_time(
         self, backend: Backend, make_job: MakeJob
     ) -> None:

@@ -16,6 +16,7 @@ from traindock.compute.docker.engine import Engine, connect
 from traindock.compute.docker.follow import follow
 from traindock.compute.docker.job_variables import planned_variables, with_environment
 from traindock.compute.docker.launching import Made, launch, make_ahead
+from traindock.compute.docker.measuring import measure
 from traindock.compute.docker.mounts import Mounted, check_mounts, is_missing, missing_mount
 from traindock.compute.docker.naming import GPUS, KEY, RUN, USER, WORKSPACE, container_name, identity, is_own
 from traindock.compute.docker.networks import check_network
@@ -31,6 +32,7 @@ from traindock.compute.docker.request import (
 from traindock.compute.job_folder import alone, command_of, with_python
 from traindock.compute.leases import Lease
 from traindock.compute.node_shapes import NodeShape, memory_bytes_of
+from traindock.compute.resource_use import ResourceUse
 from traindock.compute.variables import submitters_variables
 from traindock.errors import ComputeTargetException, EngineException, EnvironmentBuildException, UserErrorException
 from traindock.images.containers import environments as environments
@@ -204,6 +206,10 @@ class DockerBackend(Backend):
     def follow(self, job: Job, tick: Callable[[], None], tell: Callable[[str], None] = lambda text: None) -> Outcome:
         """Wait until the launcher's lock is free; the engine is asked only where that does not say how it ended."""
         return follow(job, self.url, tick, tell, patience=job.settings.docker.patience_seconds)
+
+    def measure(self, job: Job, devices: Sequence[str]) -> ResourceUse | None:
+        """Read what the container's control group uses, or ask the engine where this machine does not show that."""
+        return measure(job, self.url, devices)
 
     def cancel(self, job: Job) -> None:
         """Have the launcher told to end the job, and the container killed where it does not."""
