@@ -86,6 +86,7 @@ def run_document(run: Run) -> dict[str, Any]:
         "spec": masked_spec(record.spec.to_json()),
         "environment": masked(record.environment),
         "exit": record.exit,
+        "resources": record.resources,
         "warnings": [warning["message"] for warning in run.get_details().get("warnings", [])],
         "failure": failure,
         "history": [

@@ -10,6 +10,7 @@ from traindock import run_details
 from traindock.errors import UserErrorException
 from traindock.names import check_strings, check_text
 from traindock.states import Reason
+from traindock.store.metrics import MetricReader
 from traindock.store.run_records import RunFolder, RunRecord
 from traindock.store.signing import Signature
 
@@ -114,6 +115,29 @@ class RunFacts:
         record = self.record
         reason = record.reason.value if record.reason else None
         return {"status": record.state.value, "reason": reason, "details": record.detail or None}
+
+    @property
+    def resources(self) -> MetricReader:
+        """What the run's job has used, every few seconds, to read as :attr:`metrics` are.
+
+        "cpu" is in processors, "memory" in bytes, and of the n-th GPU that the job got "gpu/<n>/busy" in percent of the
+        time and "gpu/<n>/memory" in bytes. Empty for a run that was over at once, that no compute target executed, or
+        whose target cannot tell.
+        """
+        return MetricReader(self._folder.layout.resources)
+
+    def get_resources(self) -> dict[str, dict[str, Any]]:
+        """Return what the run's job uses, or has used, by the names that :attr:`resources` has.
+
+        Of each there is the "unit", the value looked at "last", the "peak" of all looks, the "limit" with whose that is
+        in "limit_of" (such as "machine" or "container"; None where it is not known), and of GPUs the "device" (UUID).
+        """
+        seen = self.resources.summary()
+        return {
+            name: {**fact, "last": seen[name].last, "peak": seen[name].max}
+            for name, fact in self.record.resources.items()
+            if name in seen
+        }
 
     def get_portal_url(self) -> str:
         """Return the URL of the run's folder on this machine."""

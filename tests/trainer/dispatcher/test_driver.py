@@ -7,16 +7,12 @@ import threading
 from typing import Any
 
 import pytest
-from tests.conftest import Submit, wait_for
+from tests.conftest import wait_for
 
 from traindock import Workspace
 from traindock.compute.base import EnvironmentGone, Job, NeverStarted, Plan
-from traindock.compute.leases import Leases
 from traindock.compute.local import LocalBackend
-from traindock.dispatcher import driver, start
-from traindock.dispatcher.errands import Errands
-from traindock.dispatcher.place import Place
-from traindock.dispatcher.queue import NodeQueue
+from traindock.dispatcher import driver
 from traindock.errors import StoreException
 from traindock.states import Reason, State
 
@@ -36,29 +32,6 @@ class Disk:
         if not self.has_room.is_set():
             raise StoreException("cannot seal") from OSError(self._number, "refused")
         return self._seal(*arguments)
-
-
-@pytest.fixture
-def drive(workspace: Workspace, submit: Submit, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """Submit a script and drive its run in this process."""
-    monkeypatch.setattr(start, "ensure", lambda *_: None)
-    from traindock.compute_target import ComputeTarget, LocalCompute
-
-    ComputeTarget.create(workspace, "one", LocalCompute.provisioning_configuration(max_nodes=1))
-    queue, place = NodeQueue(Leases()), Place(workspace.layout.root)
-    drivers = []
-
-    def drive(script: str) -> driver.RunDriver:
-        run = submit(script, compute_target="one")
-        made = driver.RunDriver(workspace, place, run.id, queue, lambda: None, Errands(workspace))
-        made.start()
-        drivers.append(made)
-        return made
-
-    yield drive
-    for each in drivers:
-        each.stop()
-        each.join(30)
 
 
 def test_a_run_whose_files_wait_for_the_disk_lets_the_next_one_start(

@@ -6,6 +6,7 @@ import argparse
 import os
 import shlex
 import textwrap
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from traindock.cli import parsers
@@ -58,7 +59,7 @@ def _sections(args: argparse.Namespace, found: Run) -> list[list[str]]:
     sections = [_head(found, record), _history(record), _request(record)]
     warnings = [warning["message"] for warning in found.get_details().get("warnings", [])]
     sections.append([f"Warning: {clean(text)}" for text in warnings])
-    sections += [_failure(found, record), _metrics(args, found), _files(found)]
+    sections += [_resources(record), _failure(found, record), _metrics(args, found), _files(found)]
     return [section for section in sections if section]
 
 
@@ -136,6 +137,19 @@ def _processor(ended: dict[str, object]) -> str:
     if not isinstance(user, (int, float)) or not isinstance(system, (int, float)):
         return ""
     return f"{duration(user)} user, {duration(system)} system"
+
+
+def _resources(record: RunRecord) -> list[str]:
+    """Name the peak of each resource, and what there was of it."""
+    facts: list[tuple[str, object]] = []
+    for name, fact in record.resources.items():
+        limit = f" of {_amount(fact['limit'], fact)} ({fact['limit_of']})" if fact.get("limit") is not None else ""
+        facts.append((name, f"{_amount(fact['peak'], fact)}{limit}"))
+    return ["Used at most", *pairs(facts, "  ")] if facts else []
+
+
+def _amount(value: float, fact: Mapping[str, object]) -> str:
+    return size(int(value)) if fact["unit"] == "bytes" else f"{value:.3g}{' %' if fact['unit'] == 'percent' else ''}"
 
 
 def _failure(found: Run, record: RunRecord) -> list[str]:

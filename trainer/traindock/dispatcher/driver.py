@@ -28,6 +28,7 @@ from traindock.dispatcher.held import ending_of_held
 from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import Demand, NodeQueue, Withdrawn
 from traindock.dispatcher.requests import RequestServer
+from traindock.dispatcher.sampling import ResourceSampler
 from traindock.errors import (
     ComputeTargetException,
     EnvironmentBuildException,
@@ -103,6 +104,7 @@ class RunDriver(threading.Thread):
         self._waits_for = ""
         self._is_running = False
         self._news = threading.Event()
+        self._used: list[dict[str, Any]] = []
 
     def notice(self) -> None:
         """Look whether the run is to be canceled; called whenever its record has grown, from any thread."""
@@ -205,7 +207,12 @@ class RunDriver(threading.Thread):
         faultpoints.reached("dispatcher.running")
         if self._cancel.is_set():
             backend.cancel(job)
-        outcome = backend.follow(job, tick, self._tell)
+        sampler = ResourceSampler(backend, job, self.folder, _leased(job))
+        sampler.start()
+        try:
+            outcome = backend.follow(job, tick, self._tell)
+        finally:
+            self._used = sampler.stop()
         self._note_start()
         requests.serve()
         return outcome
@@ -217,10 +224,7 @@ class RunDriver(threading.Thread):
 
     def _lost_gpus(self, backend: Backend, job: Job) -> list[str]:
         """Return devices that the job was leased and that are not there any more."""
-        leased: list[str] = []
-        if job.spec.gpus:
-            with contextlib.suppress(OSError, StoreException, AttributeError):
-                leased = list(read_json(job.layout.plan_json).get("devices") or ())
+        leased = _leased(job)
         there = backend.devices() if leased else []
         return [device for device in leased if device not in there]
 
@@ -306,7 +310,7 @@ class RunDriver(threading.Thread):
         ending = replace(ending, detail=veil.over(ending.detail), exit=veil.over(ending.exit))
         self._queue.release(self._target, self.folder.id)  # nothing runs any more, whatever the disk says to the rest
         Children(self._workspace, self.folder).end_all(ending)
-        finish(self._workspace.layout, self.folder, ending)
+        finish(self._workspace.layout, self.folder, ending, self._used)
         log.info("%s: %s (%s)", self.folder.id, ending.state, ending.reason)
         faultpoints.reached("dispatcher.before-clean")
         if self._backend is None:
@@ -417,6 +421,14 @@ class RunDriver(threading.Thread):
             self._waits_for = why
             with contextlib.suppress(TraindockError):
                 self._tell(f"waiting, since {why}")
+
+
+def _leased(job: Job) -> list[str]:
+    """Return the UUIDs of the devices that a job was launched with."""
+    if job.spec.gpus:
+        with contextlib.suppress(OSError, StoreException, AttributeError):
+            return list(read_json(job.layout.plan_json).get("devices") or ())
+    return []
 
 
 def _request_cancel(record: RunRecord) -> list[dict[str, Any]]:

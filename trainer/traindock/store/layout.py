@@ -56,6 +56,11 @@ class RunLayout:
         return self.root / "metrics"
 
     @property
+    def resources(self) -> Path:
+        """What the job used of processors, memory and GPUs, as metrics; no container sees it."""
+        return self.root / "resources"
+
+    @property
     def requests(self) -> Path:
         """What the job asks of the dispatcher, and the replies."""
         return self.root / "requests"

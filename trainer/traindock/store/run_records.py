@@ -67,6 +67,8 @@ class RunRecord:
     Attributes:
         created: when it was submitted, by the clock as it was then.
         turn: its place among the workspace's runs, see :func:`take_turn`.
+        resources: by series (see ``dispatcher.sampling``) the "unit", the "limit" and whose that is ("limit_of"), the
+            "peak", and of GPUs the "device"; empty until the first look at its job.
     """
 
     id: str
@@ -90,6 +92,7 @@ class RunRecord:
     exit: dict[str, Any] = field(default_factory=dict)
     environment: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
+    resources: dict[str, dict[str, Any]] = field(default_factory=dict)
 
     @property
     def state(self) -> State:
@@ -275,6 +278,8 @@ def _apply(record: RunRecord, event: Event) -> None:
         setattr(record, kind, str(event["value"]))
     elif kind == "environment":
         record.environment = dict(event["value"])
+    elif kind == "resources":
+        record.resources = {str(name): dict(fact) for name, fact in event["value"].items()}
     elif kind == "exit":
         record.exit = dict(event["value"])
     elif kind == "warning" and (text := str(event["text"])) not in record.warnings:  # steps may be repeated
