@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from pathlib import Path
@@ -13,7 +14,8 @@ from tests.conftest import Submit, wait_for
 from tests.jupyter_ext.conftest import API, Ask
 from tornado.websocket import WebSocketClientConnection
 
-from traindock import Run, Workspace
+from traindock import Experiment, Run, Workspace
+from traindock.runtime.metric_log import MetricLog
 
 Connect = Callable[..., Any]
 
@@ -268,6 +270,83 @@ class TestARun:
 
         begin = next(n for n, message in enumerate(page.messages) if message["name"] == "still")
         assert not [message for message in page.messages[begin:] if message["name"] == "mine"]
+
+
+class Used:
+    """A run that goes on, of whose use of resources the test tells."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self._log = MetricLog(str(run._folder.layout.resources))
+
+    def tells(self, memory: float) -> None:
+        self._log.number("memory", memory)
+
+    @staticmethod
+    def told(page: Page, name: str) -> list[float]:
+        found = [series for message in page.of(name) for series in message.get("resources", {}).get("series", [])]
+        assert {series["name"] for series in found} <= {"memory"}
+        return [value for series in found for value in series["values"]]
+
+
+@pytest.fixture
+def used(workspace: Workspace) -> Iterator[Used]:
+    with Experiment(workspace, "tests").start_logging(outputs=None, snapshot_directory=None) as run:
+        run.log("loss", 1.0)
+        yield Used(run)
+
+
+class TestWhatAJobUses:
+    async def test_it_comes_as_it_is_seen_apart_from_metrics_and_with_its_limits(
+        self, open_page: OpenPage, workspace: Workspace, used: Used
+    ) -> None:
+        page = await open_page()
+        page.follow("mine", workspace, used.run.id)
+        used.tells(10.0)
+        await page.until(lambda _: used.told(page, "mine") == [10.0])
+        limits = {"memory": {"unit": "bytes", "peak": 10.0, "limit": 100, "limit_of": "machine"}}
+        used.run._folder.append({"type": "resources", "value": limits})
+        used.tells(30.0)
+        await page.until(lambda message: message.get("state", {}).get("resources") == limits)
+        if used.told(page, "mine") != [10.0, 30.0]:
+            await page.until(lambda _: used.told(page, "mine") == [10.0, 30.0])
+        assert page.values("mine", "loss") == [1.0]
+        assert page.values("mine", "memory") == []
+
+    async def test_a_broken_connection_goes_on_where_it_was(
+        self, open_page: OpenPage, workspace: Workspace, used: Used
+    ) -> None:
+        page = await open_page()
+        used.tells(10.0)
+        page.follow("mine", workspace, used.run.id)
+        await page.until(lambda _: used.told(page, "mine"))
+        page.connection.close()
+        used.tells(20.0)
+        again = await open_page()
+        again.follow("mine", workspace, used.run.id, cursor=page.cursor("mine"))
+        await again.until(lambda _: used.told(again, "mine") == [20.0])
+        assert again.values("mine", "loss") == []
+
+    async def test_a_cursor_of_a_server_that_told_nothing_of_it_gets_all_of_it_and_nothing_else_again(
+        self, open_page: OpenPage, workspace: Workspace, used: Used
+    ) -> None:
+        page = await open_page()
+        used.tells(10.0)
+        page.follow("mine", workspace, used.run.id)
+        await page.until(lambda _: used.told(page, "mine"))
+        kind, _, text = page.cursor("mine").partition(".")
+        before = json.dumps(json.loads(base64.urlsafe_b64decode(text))[:4])
+        cursor = f"{kind}.{base64.urlsafe_b64encode(before.encode()).decode()}"
+        page.follow("old", workspace, used.run.id, cursor=cursor)
+        await page.until(lambda _: used.told(page, "old") == [10.0])
+        assert page.values("old", "loss") == []
+
+    async def test_not_where_it_is_not_asked_for(self, open_page: OpenPage, workspace: Workspace, used: Used) -> None:
+        page = await open_page()
+        used.tells(10.0)
+        page.follow("mine", workspace, used.run.id, resources=False)
+        await page.until(lambda message: "metrics" in message)
+        assert used.told(page, "mine") == []
 
 
 class TestAList:

@@ -1,7 +1,8 @@
-"""Metrics of runs: what there is, charts, values, and all of it as a table."""
+"""Metrics of runs: what there is, charts, values, and all of it as a table; charts of what their jobs used."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from jupyter_server.auth.decorator import authorized
@@ -12,6 +13,7 @@ from jupyterlab_traindock.handlers.accept import preferred
 from jupyterlab_traindock.handlers.streaming import StreamingHandler, disposition
 from jupyterlab_traindock.managers.bucket_formats import as_binary, as_json
 from jupyterlab_traindock.media_types import BYTES
+from traindock.store.buckets import Buckets
 
 _JSON = "application/json"
 _CSV = "text/csv"
@@ -40,12 +42,29 @@ class BucketsHandler(StreamingHandler):
     @authorized
     async def get(self, **_: str) -> None:
         """Answer with the buckets of some metrics."""
+        await self.answer_with_buckets(self.managers.metrics.buckets)
+
+    async def answer_with_buckets(self, find: Callable[[Any], Sequence[tuple[str, Buckets]]]) -> None:
+        """Answer with what ``find`` returns for the request, as JSON or as arrays."""
         asked = self.arguments()
         self.set_header("Vary", "Accept")
         kind = preferred(self.request.headers.get("Accept"), (_JSON, BYTES))
-        series = await self.off_loop(self.managers.metrics.buckets, asked)
+        series = await self.off_loop(find, asked)
         self.set_header("Content-Type", kind)
         await self.stream(as_json(series) if kind == _JSON else iter([await self.off_loop(as_binary, series)]))
+
+
+@stream_request_body
+class ResourcesHandler(BucketsHandler):
+    """What a run's job used."""
+
+    path = "/workspaces/{workspace}/runs/{run}/resources"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """Answer with the buckets of it."""
+        await self.answer_with_buckets(self.managers.metrics.resources)
 
 
 @stream_request_body
@@ -85,4 +104,4 @@ class ExportHandler(StreamingHandler):
         await self.stream(pieces)
 
 
-HANDLERS = (MetricsHandler, BucketsHandler, ValuesHandler, ExportHandler)
+HANDLERS = (MetricsHandler, BucketsHandler, ValuesHandler, ExportHandler, ResourcesHandler)

@@ -21,18 +21,20 @@ class Place:
     Attributes:
         events: size in bytes of the record of what happened to it, when it was last told; -1 for never.
         metrics: cursor of its metrics; None for the beginning.
+        resources: cursor of what its job used; None for the beginning.
         logs: names of logs, each with how many bytes of it.
         ended: whether its end was told, with everything about it.
     """
 
     events: int = -1
     metrics: str | None = None
+    resources: str | None = None
     logs: tuple[tuple[str, int], ...] = ()
     ended: bool = False
 
     def cursor(self) -> str:
         """Return it as a text that nobody else looks into."""
-        value = [self.events, self.metrics, dict(self.logs), int(self.ended)]
+        value = [self.events, self.metrics, dict(self.logs), int(self.ended), self.resources]
         return _KIND + base64.urlsafe_b64encode(json.dumps(value, separators=(",", ":")).encode()).decode()
 
 
@@ -49,13 +51,16 @@ def place_of(cursor: str | None) -> Place:
         raise refused
     try:
         text = base64.b64decode(cursor[len(_KIND) :], altchars=b"-_", validate=True)
-        events, metrics, logs, ended = json.loads(text)
+        # Cursors of servers that told nothing of resources have no place in them: they begin at the beginning.
+        events, metrics, logs, ended, *rest = json.loads(text)
+        (resources,) = rest or (None,)
     except (ValueError, TypeError, RecursionError, binascii.Error):
         raise refused from None
-    fits = _is_offset(events, -1) and isinstance(metrics, str | None) and isinstance(logs, dict)
+    texts = isinstance(metrics, str | None) and isinstance(resources, str | None)
+    fits = _is_offset(events, -1) and texts and isinstance(logs, dict)
     if not fits or not all(_is_offset(offset, 0) for offset in logs.values()) or ended not in (0, 1):
         raise refused
-    return Place(events, metrics, tuple(sorted(logs.items())), bool(ended))
+    return Place(events, metrics, resources, tuple(sorted(logs.items())), bool(ended))
 
 
 def _is_offset(value: Any, least: int) -> bool:

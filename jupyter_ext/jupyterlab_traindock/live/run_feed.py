@@ -40,10 +40,12 @@ class Wanted:
 
     Attributes:
         metrics: whether its metrics.
+        resources: whether what its job uses.
         logs: names of the logs.
     """
 
     metrics: bool = True
+    resources: bool = True
     logs: tuple[str, ...] = tuple(DRIVER_LOGS)
 
 
@@ -78,6 +80,7 @@ class RunFeed:
         self._describe = describe
         self._layout = run.workspace.layout.run(run.id)
         self._reader = MetricReader(self._layout.metrics)
+        self._used = MetricReader(self._layout.resources)
         self._record: tuple[int, RunRecord] | None = None
         self._upkeep = start.Upkeep(run.workspace.layout)
 
@@ -88,8 +91,9 @@ class RunFeed:
 
     @property
     def data_paths(self) -> list[Path]:
-        """What changes with its metrics and logs."""
-        return [self._layout.metrics, *(self._layout.driver / name for name in DRIVER_LOGS.values())]
+        """What changes with its metrics, its use of resources, and its logs."""
+        layout = self._layout
+        return [layout.metrics, layout.resources, *(layout.driver / name for name in DRIVER_LOGS.values())]
 
     def look_after(self) -> None:
         """Have a dispatcher at work while the run has no end."""
@@ -111,8 +115,15 @@ class RunFeed:
             message["state"] = plain(_state(record))
         metrics, more = place.metrics, False
         if wanted.metrics:
-            found, metrics, more = self._metrics(place.metrics)
-            message.update(found)
+            merged, metrics, more = _merged(self._reader, place.metrics)
+            if merged:
+                message["metrics"] = merged.document()
+        resources = place.resources
+        if wanted.resources:
+            merged, resources, left = _merged(self._used, place.resources)
+            more = more or left
+            if merged:
+                message["resources"] = {"series": merged.document()["series"]}
         logs = dict(place.logs)
         for name in wanted.logs:
             text = self._log(name, logs)
@@ -122,7 +133,7 @@ class RunFeed:
         if record.state.terminal and not more and not ended:
             message["run"] = _short(plain(self._describe(self.run)))
             ended = True
-        return News(message, Place(size, metrics, tuple(sorted(logs.items())), ended), more, ended)
+        return News(message, Place(size, metrics, resources, tuple(sorted(logs.items())), ended), more, ended)
 
     def _load(self) -> tuple[int, RunRecord]:
         """Return the size of the record of what happened, and what it says."""
@@ -133,19 +144,6 @@ class RunFeed:
         if self._record is None or self._record[0] != size or not self._layout.run_json.exists():
             self._record = (size, self.run.record)
         return self._record
-
-    def _metrics(self, cursor: str | None) -> tuple[dict[str, Any], str | None, bool]:
-        merged = Merged()
-        message: dict[str, Any] = {}
-        deadline = time.monotonic() + MOST_SECONDS
-        while True:
-            batch, cursor = self._reader.since(cursor)
-            merged.add(batch)
-            if not batch.more or merged.points > MOST_POINTS or time.monotonic() > deadline:
-                break
-        if merged:
-            message["metrics"] = merged.document()
-        return message, cursor, batch.more
 
     def _log(self, name: str, offsets: dict[str, int]) -> dict[str, Any]:
         """Return what was appended to a log, its last part if that is much, and go on in ``offsets``."""
@@ -169,6 +167,17 @@ class RunFeed:
         return {"offset": begin + skipped, "gap": skipped, "text": text}
 
 
+def _merged(reader: MetricReader, cursor: str | None) -> tuple[Merged, str | None, bool]:
+    """Return what was logged since a cursor, the cursor behind it, and whether there is more."""
+    merged = Merged()
+    deadline = time.monotonic() + MOST_SECONDS
+    while True:
+        batch, cursor = reader.since(cursor)
+        merged.add(batch)
+        if not batch.more or merged.points > MOST_POINTS or time.monotonic() > deadline:
+            return merged, cursor, batch.more
+
+
 def _short(document: dict[str, Any]) -> dict[str, Any]:
     """Leave out long lists of what the run has: None tells to ask for them."""
     return {name: None if name in _LISTS and len(value) > MOST_LISTED else value for name, value in document.items()}
@@ -189,6 +198,7 @@ def _state(record: RunRecord) -> dict[str, Any]:
         "ended": timestamp(record.ended),
         "seconds": seconds_of(record),
         "warnings": record.warnings,
+        "resources": record.resources,
         "history": [
             {
                 "state": change.state.value,
@@ -203,4 +213,5 @@ def _state(record: RunRecord) -> dict[str, Any]:
 
 def wanted_of(asked: Mapping[str, Any]) -> Wanted:
     """Return what a subscription asks for."""
-    return Wanted(asked.get("metrics", True), tuple(dict.fromkeys(asked.get("logs", DRIVER_LOGS))))
+    logs = tuple(dict.fromkeys(asked.get("logs", DRIVER_LOGS)))
+    return Wanted(asked.get("metrics", True), asked.get("resources", True), logs)

@@ -38,6 +38,8 @@ def as_json(series: Sequence[tuple[str, Buckets]]) -> Iterator[bytes]:
     Each column is written by itself: as long as one is written, nothing else in the process can compute.
     """
     before = b'{"series":['
+    if not series:
+        yield before
     for name, buckets in series:
         columns = b",".join(b'"%s":%s' % (column.encode(), _column(getattr(buckets, column))) for column in COLUMNS)
         head = json_text.of({"name": name, "axis": buckets.axis, "width": buckets.width})

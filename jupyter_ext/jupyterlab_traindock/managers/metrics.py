@@ -1,4 +1,4 @@
-"""The metrics of runs: what there is, in buckets for charts, as what was logged, and all of it as a table."""
+"""The metrics of runs, in buckets for charts, as what was logged, and all of it as a table; and what runs used."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from jupyterlab_traindock.managers.readers import MetricReaders
 from traindock.documents import metrics_document
 from traindock.store.buckets import Buckets
 from traindock.store.metric_points import Points
-from traindock.store.metrics import MetricInfo
+from traindock.store.metrics import MetricInfo, MetricReader
 
 #: Names under which more was logged are not given as what was logged.
 MOST_VALUES: Final = 10_000
@@ -38,6 +38,7 @@ class MetricManager:
 
     def __init__(self, workspaces: OpenedWorkspaces) -> None:
         self.readers = MetricReaders(workspaces)
+        self.used = MetricReaders(workspaces, lambda run: run.resources)
 
     def list(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Return a page of what a run has logged, by name, and what of it was lost.
@@ -66,10 +67,16 @@ class MetricManager:
             asked: the parameters of ``getBuckets``, as the OpenAPI document has them.
         """
         with self.readers.reader(asked["workspace"], asked["run"]) as reader:
-            return [
-                (name, reader.buckets(name, asked["buckets"], asked["from"], asked["to"], asked["axis"]))
-                for name in dict.fromkeys(asked["name"])
-            ]
+            return _bucketed(reader, asked["name"], asked)
+
+    def resources(self, asked: Mapping[str, Any]) -> Sequence[tuple[str, Buckets]]:
+        """Return the buckets of what a run's job used, by name.
+
+        Args:
+            asked: the parameters of ``getResources``, as the OpenAPI document has them; without names, all there are.
+        """
+        with self.used.reader(asked["workspace"], asked["run"]) as reader:
+            return _bucketed(reader, asked["name"] or [info.name for info in reader.names()], asked)
 
     def values(self, asked: Mapping[str, Any]) -> tuple[dict[str, Any], Sequence[str]]:
         """Return what was logged, by name and as ``get_metrics`` has it, and the names of which it is too much.
@@ -114,6 +121,7 @@ class MetricManager:
     def close(self) -> None:
         """Keep no readers any more."""
         self.readers.close()
+        self.used.close()
 
 
 def json_size(value: Any, most: int) -> int | None:
@@ -140,6 +148,13 @@ def json_size(value: Any, most: int) -> int | None:
         if size > most:
             return None
     return size
+
+
+def _bucketed(reader: MetricReader, names: Sequence[str], asked: Mapping[str, Any]) -> list[tuple[str, Buckets]]:
+    return [
+        (name, reader.buckets(name, asked["buckets"], asked["from"], asked["to"], asked["axis"]))
+        for name in dict.fromkeys(names)
+    ]
 
 
 def _described(info: MetricInfo) -> dict[str, Any]:

@@ -1,10 +1,10 @@
-"""Readers of the metrics of the runs that were asked for last, so that the next look at a chart is quick."""
+"""Readers of the metrics, or resources, of the runs that were asked for last, so that the next look is quick."""
 
 from __future__ import annotations
 
 import threading
 from collections import OrderedDict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Final
@@ -36,10 +36,14 @@ class MetricReaders:
 
     Args:
         workspaces: what may be opened.
+        of: gives the reader of a run.
     """
 
-    def __init__(self, workspaces: OpenedWorkspaces) -> None:
+    def __init__(
+        self, workspaces: OpenedWorkspaces, of: Callable[[Run], MetricReader] = lambda run: run.metrics
+    ) -> None:
         self._workspaces = workspaces
+        self._of = of
         self._lock = threading.Lock()
         self._kept: OrderedDict[tuple[str, str], _Kept] = OrderedDict()
 
@@ -57,7 +61,7 @@ class MetricReaders:
         with self._lock:
             kept = self._kept.pop((workspace_id, run_id), None)
             if kept is None or kept.stamp != stamp or kept.run != layout:
-                kept = _Kept(run.metrics, layout, stamp)
+                kept = _Kept(self._of(run), layout, stamp)
             self._kept[workspace_id, run_id] = kept
         try:
             yield kept.reader
