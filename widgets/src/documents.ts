@@ -31,6 +31,18 @@ export interface StateChange {
   detail: string;
 }
 
+/** How much of a resource a run's job used at most, and could have used. */
+export interface ResourceFacts {
+  unit: 'processors' | 'bytes' | 'percent';
+  peak: number;
+  /** Null where it is not known. */
+  limit: number | null;
+  /** Whose limit that is: `machine`, `container`, `control group`, `device`. */
+  limit_of: string | null;
+  /** The UUID of a GPU. */
+  device?: string;
+}
+
 /** What may change about a run while it is followed. */
 export interface RunStateDocument {
   state: RunState;
@@ -46,6 +58,8 @@ export interface RunStateDocument {
   /** How long the script has been running, or ran, in seconds. */
   seconds: number | null;
   warnings: string[];
+  /** By series; an older server does not tell. */
+  resources?: Record<string, ResourceFacts>;
   history: StateChange[];
 }
 
@@ -207,6 +221,8 @@ export interface RunMessage {
   state?: RunStateDocument;
   run?: RunDocument;
   metrics?: { series: SeriesDocument[]; records: MetricRecord[]; records_left_out: number };
+  /** What its job uses, apart from what its script logs. */
+  resources?: { series: SeriesDocument[] };
   logs?: Record<string, LogPart>;
 }
 

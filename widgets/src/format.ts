@@ -16,6 +16,19 @@ export function bytes(size: number | null | undefined): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${UNITS[unit]}`;
 }
 
+const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+/** Memory, as its limits are given: `512 MiB`, `1.5 GiB`. */
+export function memory(size: number): string {
+  let unit = 0;
+  let value = size;
+  while (value >= 1024 && unit < BINARY.length - 1) {
+    value /= 1024;
+    unit++;
+  }
+  return `${unit === 0 ? Math.round(value) : Number(value.toPrecision(value < 1000 ? 3 : 4))} ${BINARY[unit]}`;
+}
+
 /** `7 s`, `2:05`, `3:02:05`, `2 d 03:02`; an en dash where it is not known. */
 export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds) || seconds < 0) {

@@ -5,6 +5,7 @@ import {
   type RunMessage,
   type RunState,
   type RunStateDocument,
+  type SeriesDocument,
   TERMINAL
 } from '../documents';
 import type { Connection, Disposer, RunTarget, Source } from '../sources/source';
@@ -38,6 +39,8 @@ export class RunModel {
   error: ErrorDocument | null = null;
   connection: Connection = 'connecting';
   readonly series = new Map<string, Series>();
+  /** What its job uses, by names of the server's; apart from what the script logs. */
+  readonly resources = new Map<string, Series>();
   readonly records: MetricRecord[] = [];
   readonly logs = new Map<string, LogText>([
     [OUTPUT_LOG, new LogText()],
@@ -122,6 +125,7 @@ export class RunModel {
 
   private _forget(): void {
     this.series.clear();
+    this.resources.clear();
     this.records.length = 0;
     for (const name of this.logs.keys()) {
       this.logs.set(name, new LogText());
@@ -155,14 +159,8 @@ export class RunModel {
       this.run = message.run;
       this.state = message.run;
     }
-    for (const document of message.metrics?.series ?? []) {
-      let series = this.series.get(document.name);
-      if (series === undefined) {
-        series = new Series(document.name);
-        this.series.set(document.name, series);
-      }
-      series.add(document);
-    }
+    addTo(this.series, message.metrics?.series ?? []);
+    addTo(this.resources, message.resources?.series ?? []);
     this.records.push(...(message.metrics?.records ?? []));
     this.records.splice(0, Math.max(0, this.records.length - MOST_RECORDS));
     for (const [name, part] of Object.entries(message.logs ?? {})) {
@@ -180,4 +178,15 @@ export class RunModel {
 
   private _stop: Disposer | null = null;
   private readonly _listeners = new Set<() => void>();
+}
+
+function addTo(known: Map<string, Series>, news: readonly SeriesDocument[]): void {
+  for (const document of news) {
+    let series = known.get(document.name);
+    if (series === undefined) {
+      series = new Series(document.name);
+      known.set(document.name, series);
+    }
+    series.add(document);
+  }
 }

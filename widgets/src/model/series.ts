@@ -153,7 +153,6 @@ export function smoothed(values: readonly number[], weight: number): number[] {
 }
 
 const PARTS = /(^|[_./\- ])(train|training|val|valid|validation|test|eval)(?=$|[_./\- ])/i;
-const SYSTEM = /^(gpu|cpu|memory|system)[./]/;
 
 /** Return the chart that a metric belongs to: `train_loss` and `val_loss` share one. */
 export function chartOf(name: string): string {
@@ -165,9 +164,6 @@ export function chartOf(name: string): string {
 export function charts(names: Iterable<string>): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const name of names) {
-    if (SYSTEM.test(name)) {
-      continue;
-    }
     const chart = chartOf(name);
     found.set(chart, [...(found.get(chart) ?? []), name]);
   }

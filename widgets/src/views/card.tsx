@@ -9,6 +9,7 @@ import { Header, type IHost } from './header';
 import { useRun } from './hooks';
 import { Log } from './log';
 import { Registration } from './registration';
+import { Resources } from './resources';
 import { ProgressBar, Stages } from './stages';
 
 const TABS = ['Curves', 'Log', 'Files', 'Model', 'Details'] as const;
@@ -34,6 +35,7 @@ export function RunCard({ model, host = {} }: { model: RunModel; host?: IHost })
       <Header model={model} host={host} />
       <Stages model={model} />
       <ProgressBar model={model} />
+      <Resources model={model} />
       <Failure model={model} />
       <Notice model={model} />
       <div class="td-tabs" role="tablist" aria-label="What of the run" onKeyDown={event => turn(event, tab, choose)}>
