@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 #: Characters of each log, and points of each metric, that are kept.
 LOG_CHARACTERS: Final = 16_000
@@ -10,17 +10,21 @@ POINTS: Final = 200
 #: Metrics that are kept, those told of first.
 METRICS: Final = 100
 
+#: By name, the columns of buckets.
+_Curves: TypeAlias = dict[str, dict[str, list[Any]]]
+
 
 class RunDigest:
     """Takes the messages of one run, and gives one that stands for all of them.
 
-    Of its curves it keeps as many buckets as a chart is wide; of its logs the last lines. A later view asks the kernel
-    for more.
+    Of its curves, and of what its job uses, it keeps as many buckets as a chart is wide; of its logs the last lines. A
+    later view asks the kernel for more.
     """
 
     def __init__(self) -> None:
         self._head: dict[str, Any] = {}
-        self._series: dict[str, dict[str, list[Any]]] = {}
+        self._series: _Curves = {}
+        self._resources: _Curves = {}
         self._logs: dict[str, dict[str, Any]] = {}
 
     def add(self, message: dict[str, Any]) -> None:
@@ -29,7 +33,9 @@ class RunDigest:
             if name in message:
                 self._head[name] = message[name]
         for series in message.get("metrics", {}).get("series", ()):
-            self._add_series(series)
+            _add_series(self._series, series)
+        for series in message.get("resources", {}).get("series", ()):
+            _add_series(self._resources, series)
         for name, log in message.get("logs", {}).items():
             known = self._logs.get(name)
             text = log["text"] if known is None or log["gap"] else known["text"] + log["text"]
@@ -41,27 +47,36 @@ class RunDigest:
 
     def message(self) -> dict[str, Any]:
         """Return what stands for all messages."""
-        series = [{"name": name, "buckets": columns} for name, columns in self._series.items()]
-        metrics = {"series": series, "records": [], "records_left_out": 0}
-        return {**self._head, "metrics": metrics, "logs": self._logs}
+        metrics = {"series": _documents(self._series), "records": [], "records_left_out": 0}
+        return {
+            **self._head,
+            "metrics": metrics,
+            "resources": {"series": _documents(self._resources)},
+            "logs": self._logs,
+        }
 
     def last_values(self) -> dict[str, float | str]:
         """Return the last value of each metric."""
         return {name: columns["last"][-1] for name, columns in self._series.items() if columns["last"]}
 
-    def _add_series(self, series: dict[str, Any]) -> None:
-        if series["name"] not in self._series and len(self._series) >= METRICS:
-            return
-        new = series.get("buckets") or _as_buckets(series)
-        known = self._series.setdefault(series["name"], {field: [] for field in _FIELDS})
-        for field in _FIELDS:
-            values = new[field]
-            known[field] += values if values is not None else [None] * len(new["last"])
-        while len(known["last"]) > 2 * POINTS:
-            _halve(known)
-
 
 _FIELDS: Final = ("first", "final", "first_step", "final_step", "min", "max", "last", "count", "nans")
+
+
+def _documents(curves: _Curves) -> list[dict[str, Any]]:
+    return [{"name": name, "buckets": columns} for name, columns in curves.items()]
+
+
+def _add_series(curves: _Curves, series: dict[str, Any]) -> None:
+    if series["name"] not in curves and len(curves) >= METRICS:
+        return
+    new = series.get("buckets") or _as_buckets(series)
+    known = curves.setdefault(series["name"], {field: [] for field in _FIELDS})
+    for field in _FIELDS:
+        values = new[field]
+        known[field] += values if values is not None else [None] * len(new["last"])
+    while len(known["last"]) > 2 * POINTS:
+        _halve(known)
 
 
 def _as_buckets(series: dict[str, Any]) -> dict[str, Any]:
