@@ -7,20 +7,43 @@ under ``components``: ``schemas``, ``parameters``, ``responses``, ``requestBodie
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any, Final
 
 import yaml
-from jsonschema import Draft202012Validator
+from jsonschema import Draft202012Validator, ValidationError, validators
 from jsonschema.exceptions import best_match
 
 from jupyterlab_traindock.errors import invalid
 from traindock._version import __version__
 
 _JSON: Final = "application/json"
+#: By keyword about what a value holds, the one that bounds how much this may be.
+_BOUNDED: Final = {
+    "items": "maxItems",
+    "additionalProperties": "maxProperties",
+    "unevaluatedProperties": "maxProperties",
+}
+
+
+def _sizes_first(keyword: str) -> Any:
+    """Return how a keyword is checked: not at all where the value holds too much, for which it is refused anyway."""
+    check_entries, bound = Draft202012Validator.VALIDATORS[keyword], _BOUNDED[keyword]
+
+    def checked(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
+        if not isinstance(value, list | dict) or len(value) <= schema.get(bound, len(value)):
+            yield from check_entries(validator, wanted, value, schema) or ()
+
+    return checked
+
+
+#: What a megabyte of JSON may hold takes seconds to check one by one.
+_Validator: Final[type[Draft202012Validator]] = validators.extend(  # type: ignore[no-untyped-call]  # jsonschema has no types here
+    Draft202012Validator, {keyword: _sizes_first(keyword) for keyword in _BOUNDED}
+)
 
 
 @dataclass(frozen=True)
@@ -155,7 +178,7 @@ def operations(path: str) -> dict[str, Operation]:
             id=operation["operationId"],
             path=tuple(_parameter(one) for one in parameters if one["in"] == "path"),
             query=tuple(_parameter(one) for one in parameters if one["in"] == "query"),
-            body=None if schema is None else Draft202012Validator(schema),
+            body=None if schema is None else _Validator(schema),
             body_required=bool(body.get("required")),
         )
     return found
@@ -164,13 +187,13 @@ def operations(path: str) -> dict[str, Operation]:
 @cache
 def schema(name: str) -> Draft202012Validator:
     """Return a schema of the document."""
-    return Draft202012Validator(_whole(document()["components"]["schemas"][name]))
+    return _Validator(_whole(document()["components"]["schemas"][name]))
 
 
 def _parameter(described: Mapping[str, Any]) -> Parameter:
     schema = described["schema"]
     required = bool(described.get("required"))
-    return Parameter(described["name"], required, schema, Draft202012Validator(schema))
+    return Parameter(described["name"], required, schema, _Validator(schema))
 
 
 def _whole(value: Any) -> Any:

@@ -40,9 +40,11 @@ class TraindockApp(ExtensionApp):
         help="Name, id or folder of the workspace to show first. Empty: the one that a config.json in the server's "
         "root folder names, else the user's default workspace.",
     ).tag(config=True)
-    max_body_bytes = Int(1 << 20, min=1024, help="Largest body of a request that sends no files, in bytes.").tag(
-        config=True
-    )
+    max_body_bytes = Int(
+        1 << 20,
+        min=1024,
+        help="Largest body of a request that sends no files, and largest configuration beside files, in bytes.",
+    ).tag(config=True)
     max_upload_bytes = Int(64 << 20, min=1024, help="Largest body of a submit with its files, in bytes.").tag(
         config=True
     )

@@ -108,12 +108,17 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
                 raise invalid(f"{name}: {values[-1]!r:.80} is not UTF-8") from None
         return self._operation.arguments(self.path_kwargs, query)
 
-    def document(self) -> Any:
+    async def document(self) -> Any:
         """Return the JSON body, which fits the document; an empty object where none is needed and none came.
+
+        A thread reads and checks it: of a large one this takes longer than others would wait.
 
         Raises:
             ApiError: 400 or 413.
         """
+        return await self.off_loop(self._document)
+
+    def _document(self) -> Any:
         body = self.body
         if not body and not self._operation.body_required:
             return {}
@@ -134,14 +139,13 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
         Raises:
             ApiError: 400.
         """
+        wanted = self._operation.body if schema is None else api_document.schema(schema)
         try:
             value = json.loads(body, parse_constant=_refuse)
+            if wanted is not None:
+                api_document.check(wanted, value)
         except (ValueError, RecursionError) as error:
             raise invalid(f"the body is no JSON: {error}") from None
-        if schema is not None:
-            api_document.check(api_document.schema(schema), value)
-        elif self._operation.body is not None:
-            api_document.check(self._operation.body, value)
         return value
 
     # -- the work, and the answer ----------------------------------------------------------------------------
@@ -237,9 +241,12 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
         return announced and int(length) <= self.app.max_body_bytes
 
     def _too_large(self) -> ApiError:
-        return ApiError(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"the body has more than {self.body_limit:,} bytes"
-        )
+        return too_large("the body", self.body_limit)
+
+
+def too_large(what: str, most: int) -> ApiError:
+    """Return the answer to what has more bytes than it may have."""
+    return ApiError(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too_large", f"{what} has more than {most:,} bytes")
 
 
 def _refuse(constant: str) -> None:

@@ -27,7 +27,7 @@ class ComputesHandler(ApiHandler):
     @executing
     async def post(self, **_: str) -> None:
         """Make one."""
-        asked, wanted = self.arguments(), self.document()
+        asked, wanted = self.arguments(), await self.document()
         compute, new = await self.off_loop(self.managers.computes.create, asked["workspace"], wanted)
         self.set_header("Location", self.url("workspaces", asked["workspace"], "computes", compute["name"]))
         await self.answer(compute, HTTPStatus.CREATED if new else HTTPStatus.OK)
@@ -50,7 +50,7 @@ class ComputeHandler(ApiHandler):
     @executing
     async def patch(self, **_: str) -> None:
         """Change its settings."""
-        asked, changes = self.arguments(), self.document()
+        asked, changes = self.arguments(), await self.document()
         change = self.managers.computes.change
         await self.answer_with(change, asked["workspace"], asked["compute"], changes["settings"])
 

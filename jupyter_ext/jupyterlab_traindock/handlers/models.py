@@ -27,7 +27,7 @@ class ModelsHandler(ApiHandler):
     @authorized
     async def post(self, **_: str) -> None:
         """Register files of a run."""
-        asked, registration = self.arguments(), self.document()
+        asked, registration = self.arguments(), await self.document()
         model = await self.off_loop(self.managers.models.register, asked["workspace"], registration)
         place = ("workspaces", asked["workspace"], "models", model["name"], "versions", str(model["version"]))
         self.set_header("Location", self.url(*place))
@@ -71,7 +71,7 @@ class AliasHandler(ApiHandler):
     @authorized
     async def put(self, **_: str) -> None:
         """Have it stand for a version."""
-        asked, target = self.arguments(), self.document()
+        asked, target = self.arguments(), await self.document()
         move = self.managers.aliases.set
         await self.answer_with(move, asked["workspace"], asked["model"], asked["alias"], target)
 
@@ -94,7 +94,7 @@ class RollBackHandler(ApiHandler):
     @authorized
     async def post(self, **_: str) -> None:
         """Move it to the version that it stood for before."""
-        asked, wanted = self.arguments(), self.document()
+        asked, wanted = self.arguments(), await self.document()
         roll_back = self.managers.aliases.roll_back
         await self.answer_with(roll_back, asked["workspace"], asked["model"], asked["alias"], wanted)
 
@@ -130,7 +130,7 @@ class VersionHandler(ApiHandler):
     @authorized
     async def patch(self, **_: str) -> None:
         """Change what is said about it."""
-        asked, changes = self.arguments(), self.document()
+        asked, changes = self.arguments(), await self.document()
         change = self.managers.models.change
         await self.answer_with(change, asked["workspace"], asked["model"], asked["version"], changes)
 

@@ -12,7 +12,7 @@ from tornado.web import authenticated, stream_request_body
 
 from jupyterlab_traindock import json_text
 from jupyterlab_traindock.errors import invalid
-from jupyterlab_traindock.handlers.base import ApiHandler, executing
+from jupyterlab_traindock.handlers.base import ApiHandler, executing, too_large
 
 Files = Mapping[str, bytes]
 
@@ -27,7 +27,7 @@ class _SubmitHandler(ApiHandler):
         kind = self.request.headers.get("Content-Type", "")
         return self.app.max_upload_bytes if kind.startswith("multipart/form-data") else self.app.max_body_bytes
 
-    def configuration(self) -> tuple[dict[str, Any], Files | None]:
+    async def configuration(self) -> tuple[dict[str, Any], Files | None]:
         """Return the configuration, and the files by path where such came with it.
 
         Raises:
@@ -35,7 +35,10 @@ class _SubmitHandler(ApiHandler):
         """
         kind = self.request.headers.get("Content-Type", "")
         if not kind.startswith("multipart/form-data"):
-            return self.document(), None
+            return await self.document(), None
+        return await self.off_loop(self._form, kind)
+
+    def _form(self, kind: str) -> tuple[dict[str, Any], Files]:
         texts: dict[str, list[bytes]] = {}
         parts: dict[str, list[Any]] = {}
         _, _, boundary = kind.partition("boundary=")
@@ -47,6 +50,8 @@ class _SubmitHandler(ApiHandler):
         configurations = [*texts.pop("configuration", []), *(one["body"] for one in parts.pop("configuration", []))]
         if len(configurations) != 1 or texts or parts:
             raise invalid('a form has one part "configuration", in JSON, and parts "files", whose filename is the path')
+        if len(configurations[0]) > self.app.max_body_bytes:
+            raise too_large('the part "configuration"', self.app.max_body_bytes)
         return self.parsed(configurations[0], "RunConfigurationOfFiles"), files
 
 
@@ -69,7 +74,7 @@ class RunsHandler(_SubmitHandler):
     async def post(self, **_: str) -> None:
         """Submit one."""
         workspace = self.arguments()["workspace"]
-        configuration, files = self.configuration()
+        configuration, files = await self.configuration()
         run = await self.off_loop(self.managers.submits.submit, workspace, configuration, files)
         url = self.url("workspaces", workspace, "runs", run.id)
         self.set_header("Location", url)
@@ -88,7 +93,7 @@ class PlansHandler(_SubmitHandler):
     async def post(self, **_: str) -> None:
         """Say so, and do nothing."""
         workspace = self.arguments()["workspace"]
-        configuration, files = self.configuration()
+        configuration, files = await self.configuration()
         await self.answer_with(self.managers.submits.plan, workspace, configuration, files)
 
 
@@ -109,7 +114,7 @@ class RunHandler(ApiHandler):
     @authorized
     async def patch(self, **_: str) -> None:
         """Change its name, description or tags."""
-        asked, changes = self.arguments(), self.document()
+        asked, changes = self.arguments(), await self.document()
         await self.answer_with(self.managers.runs.change, asked["workspace"], asked["run"], changes)
 
     @authenticated
@@ -147,7 +152,7 @@ class ResubmitHandler(ApiHandler):
     @executing
     async def post(self, **_: str) -> None:
         """Submit it."""
-        asked, changes = self.arguments(), self.document()
+        asked, changes = self.arguments(), await self.document()
         run = await self.off_loop(self.managers.runs.resubmit, asked["workspace"], asked["run"], changes)
         url = self.url("workspaces", asked["workspace"], "runs", run["id"])
         self.set_header("Location", url)

@@ -25,7 +25,7 @@ class WorkspacesHandler(ApiHandler):
     @authorized
     async def post(self) -> None:
         """Make one."""
-        made = await self.off_loop(self.managers.workspaces.create, self.document()["name"])
+        made = await self.off_loop(self.managers.workspaces.create, (await self.document())["name"])
         self.set_header("Location", self.url("workspaces", made["id"]))
         await self.answer(made, HTTPStatus.CREATED)
 

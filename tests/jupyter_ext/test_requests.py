@@ -1,0 +1,120 @@
+"""Requests as they come: large ones, which keep nobody else waiting, and those with what nobody expects in them."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from tests.jupyter_ext.conftest import Ask, Fetch
+from tests.jupyter_ext.test_runs import form
+
+from jupyterlab_traindock import api_document
+from traindock import Workspace
+
+CONFIGURATION = {"experiment": "digits", "script": "train.py"}
+
+
+class TestLargeOnes:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: dict[str, Any]) -> dict[str, Any]:
+        jp_server_config["TraindockApp"] = {"max_body_bytes": 5000, "max_upload_bytes": 50_000}
+        return jp_server_config
+
+    @pytest.mark.parametrize("send", [lambda one: {"json": one}, lambda one: form(one, {})], ids=["JSON", "form"])
+    async def test_others_are_answered_while_one_is_checked(
+        self, ask: Ask, api: Fetch, workspace: Workspace, held_check: HeldCheck, send: Callable[[Any], dict[str, Any]]
+    ) -> None:
+        checked = asyncio.ensure_future(
+            api("workspaces", workspace.id, "plans", method="POST", **send({"experiment": "digits"}))
+        )
+        await asyncio.to_thread(held_check.begun.wait, 20)
+
+        assert (await ask("workspaces", workspace.id))["id"] == workspace.id
+        held_check.go_on.set()
+        assert (await checked).code == 400
+        assert held_check.in_time, "nobody else was answered meanwhile"
+
+    async def test_a_forms_configuration_is_as_long_as_one_alone(self, ask: Ask, workspace: Workspace) -> None:
+        long = form({**CONFIGURATION, "tags": {"long": "x" * 5000}}, {"train.py": "pass"})
+
+        error = await ask("workspaces", workspace.id, "plans", method="POST", expect=413, **long)
+
+        assert (error["code"], error["message"]) == (
+            "too_large",
+            'the part "configuration" has more than 5,000 bytes',
+        )
+
+    @pytest.mark.parametrize(
+        ("much", "wrong"),
+        [
+            ({"arguments": [{}] * 10_001}, ["maxItems", "unevaluatedProperties"]),
+            (
+                {"environment_variables": {f"V{number}": 1 for number in range(1001)}},
+                ["maxProperties", "unevaluatedProperties"],
+            ),
+            ({f"unknown{number}": 1 for number in range(101)}, ["maxProperties"]),
+        ],
+        ids=["items", "properties", "unknown properties"],
+    )
+    def test_what_holds_too_much_is_not_looked_through(self, much: dict[str, Any], wrong: list[str]) -> None:
+        validator = api_document.schema("RunConfigurationOfFiles")
+
+        assert [error.validator for error in validator.iter_errors({**CONFIGURATION, **much})] == wrong
+
+    def test_texts_and_lists_of_bodies_are_bounded(self) -> None:
+        bodies = {
+            operation.id: operation.body.schema
+            for path in api_document.document()["paths"]
+            for operation in api_document.operations(path).values()
+            if operation.body is not None
+        }
+        bodies |= {name: api_document.schema(name).schema for name in ("RunConfigurationOfFiles", "LiveRequest")}
+
+        assert [place for name, schema in bodies.items() for place in unbounded(schema, name)] == []
+
+
+class HeldCheck:
+    """Holds up the check of a document until it may go on, as one that takes long would."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.go_on = threading.Event()
+        self.in_time = True
+
+    def __call__(self, *asked: Any) -> None:
+        """Check."""
+        self.begun.set()
+        self.in_time = self.go_on.wait(10)
+        CHECK(*asked)
+
+
+CHECK = api_document.check
+
+
+@pytest.fixture
+def held_check(monkeypatch: pytest.MonkeyPatch) -> HeldCheck:
+    """The check of documents, held up."""
+    held = HeldCheck()
+    monkeypatch.setattr(api_document, "check", held)
+    return held
+
+
+def unbounded(schema: Any, place: str) -> Iterator[str]:
+    """Yield the places of a schema at which texts and lists may be of any size."""
+    if isinstance(schema, list):
+        for number, entry in enumerate(schema):
+            yield from unbounded(entry, f"{place}.{number}")
+    if not isinstance(schema, dict):
+        return
+    kinds = schema.get("type", [])
+    bounds = {"string": {"maxLength", "pattern", "enum", "const"}, "array": {"maxItems"}}
+    for kind in [kinds] if isinstance(kinds, str) else kinds:
+        if kind in bounds and not bounds[kind] & set(schema):
+            yield f"{place} ({kind})"
+    for keyword in ("allOf", "anyOf", "oneOf", "items", "additionalProperties"):
+        yield from unbounded(schema.get(keyword), f"{place}.{keyword}")
+    for name, entry in schema.get("properties", {}).items():
+        yield from unbounded(entry, f"{place}.{name}")
