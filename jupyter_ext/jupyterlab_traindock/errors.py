@@ -48,7 +48,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "compute_not_found": "List the compute targets of the workspace: GET /workspaces/{workspace}/computes.",
     "compute_target": "List the compute targets of the workspace: GET /workspaces/{workspace}/computes.",
     "store": "Look into the log of the Jupyter server, and at the disk of the workspace.",
-    "disk_full": "Make room on the disk of the workspace, and try again.",
+    "disk_full": "Make room on the disk of the workspace, and on that of the server's temporary files, and try again.",
     "workspace_read_only": "Work on the host that has the workspace, or wait until it is given back.",
     "too_large": "Send less, or raise the limit in the configuration of the Jupyter server.",
     "forbidden": "Ask whoever runs the Jupyter server for the right to do this.",
@@ -101,7 +101,7 @@ def of_exception(error: BaseException, places: Mapping[Path, str]) -> ApiError:
     """
     if isinstance(error, ApiError):
         return ApiError(error.status, error.code, without_paths(error.message, places), error.advice)
-    if isinstance(error, sdk.StoreException) and _is_full(error):
+    if isinstance(error, sdk.StoreException | OSError) and _is_full(error):
         return ApiError(HTTPStatus.INSUFFICIENT_STORAGE, "disk_full", without_paths(str(error), places))
     if isinstance(error, sdk.TraindockError):
         for kind, status in _STATUS:

@@ -297,7 +297,7 @@ class TestMachine:
         leases = Leases()
         mine = leases.try_acquire(1, ["fake-a"], {"run_id": "mine_1_00000000", "workspace_id": workspace.id})
         theirs = leases.try_acquire(
-            1, ["fake-b"], {"user": "x" * 5000, "run_id": ["no text"], "workspace_id": "f" * 32, "since": "soon"}
+            1, ["fake-b"], {"user": "x" * 1000, "run_id": ["no text"], "workspace_id": "f" * 32, "since": "soon"}
         )
         free = leases.try_acquire(1, ["fake-c"], {})
         assert mine is not None
@@ -311,7 +311,8 @@ class TestMachine:
         a, b, c = [gpu["holder"] for gpu in machine["gpus"]]
         assert (a["run"], a["workspace"]) == ("mine_1_00000000", workspace.id)
         assert a["since"]
-        assert (b["run"], b["workspace"], b["since"]) == (None, None, None)
+        assert (b["user"], b["run"], b["since"]) == ("x" * 255, None, None)
+        assert b["workspace"] is None, "it is none that this server may open"
         assert c is None
         assert [lease["device"] for lease in machine["leases"]] == ["fake-a", "fake-b", "fake-c"]
         text = json.dumps(machine)

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -74,6 +77,50 @@ class TestLargeOnes:
         bodies |= {name: api_document.schema(name).schema for name in ("RunConfigurationOfFiles", "LiveRequest")}
 
         assert [place for name, schema in bodies.items() for place in unbounded(schema, name)] == []
+
+
+class TestForms:
+    async def test_hundreds_of_files_come_along(self, ask: Ask, workspace: Workspace) -> None:
+        files = {"train.py": "pass", **{f"data/{number}.txt": "x" for number in range(300)}}
+
+        plan = await ask("workspaces", workspace.id, "plans", method="POST", **form(CONFIGURATION, files))
+
+        assert plan["source"]["files"].keys() == files.keys()
+
+    async def test_as_many_as_the_document_says(self, ask: Ask, workspace: Workspace) -> None:
+        described = api_document.document()["components"]["requestBodies"]["RunConfiguration"]["content"]
+        most = described["multipart/form-data"]["schema"]["properties"]["files"]["maxItems"]
+        # Of one name, the last of which is refused: nothing of them reaches the disk.
+        files = {f"{number}/../../x": "" for number in range(most + 1)}
+        path = ("workspaces", workspace.id, "plans")
+
+        more = await ask(*path, method="POST", expect=400, **form(CONFIGURATION, files))
+        files.popitem()
+        within = await ask(*path, method="POST", expect=422, **form(CONFIGURATION, files))
+
+        assert f"at most {most:,} files" in more["message"]
+        assert "'0/../../x'" in within["message"]
+
+
+class TestOddOnes:
+    @pytest.mark.parametrize("place", ["pathlib.Path.open", "tempfile.mkdtemp"])
+    async def test_a_disk_that_is_too_full_for_the_files(
+        self, ask: Ask, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, place: str
+    ) -> None:
+        existing = Path.open
+
+        def full(*asked: Any, **options: Any) -> Any:
+            if "traindock-submit-" not in str(asked):
+                return existing(*asked, **options)
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        with monkeypatch.context() as patch:
+            patch.setattr(place, full)
+            body = form(CONFIGURATION, {"train.py": "pass"})
+            error = await ask("workspaces", workspace.id, "plans", method="POST", expect=507, **body)
+
+        assert error["code"] == "disk_full"
+        assert "temporary files" in error["advice"]
 
 
 class HeldCheck:

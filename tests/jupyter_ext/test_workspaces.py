@@ -12,6 +12,7 @@ from tests.jupyter_ext.conftest import Ask, Fetch
 
 from traindock import Experiment, Workspace
 from traindock._version import __version__
+from traindock.store.locations import Locations
 
 
 async def test_the_server_tells_what_it_is(ask: Ask, workspace: Workspace) -> None:
@@ -87,6 +88,17 @@ class TestMaking:
         error = await ask("workspaces", method="POST", json={"name": name}, expect=status)
 
         assert error["code"] == code
+
+    async def test_one_whose_folder_holds_something_else(self, ask: Ask, workspace: Workspace) -> None:
+        folder = Locations().default("taken")
+        folder.mkdir(parents=True)
+        (folder / "letter.txt").write_text("mine")
+
+        error = await ask("workspaces", method="POST", json={"name": "taken"}, expect=409)
+
+        assert error["code"] == "workspace_conflict"
+        assert "letter.txt" in error["message"]
+        assert str(folder.parent) not in error["message"]
 
 
 async def test_experiments_with_their_runs(ask: Ask, workspace: Workspace, submit: Submit) -> None:

@@ -141,7 +141,9 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
         """
         wanted = self._operation.body if schema is None else api_document.schema(schema)
         try:
-            value = json.loads(body, parse_constant=_refuse)
+            value = json.loads(body.decode(), parse_constant=_refuse)
+            if b"\\u" in body:
+                json.dumps(value, ensure_ascii=False).encode()  # half of a character, such as "\ud800", is no text
             if wanted is not None:
                 api_document.check(wanted, value)
         except (ValueError, RecursionError) as error:

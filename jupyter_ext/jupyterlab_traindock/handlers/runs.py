@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Final
 
 from jupyter_server.auth.decorator import authorized
-from tornado.httputil import HTTPInputError, parse_multipart_form_data
+from tornado.httputil import HTTPInputError, ParseMultipartConfig, parse_multipart_form_data
 from tornado.web import authenticated, stream_request_body
 
 from jupyterlab_traindock import json_text
@@ -15,6 +15,11 @@ from jupyterlab_traindock.errors import invalid
 from jupyterlab_traindock.handlers.base import ApiHandler, executing, too_large
 
 Files = Mapping[str, bytes]
+
+#: Most files that come with a request, as the OpenAPI document has it.
+MAX_FILES: Final = 10_000
+#: Besides the files there is the configuration, and tornado counts what stands before the first part.
+_PARTS: Final = ParseMultipartConfig(max_parts=MAX_FILES + 2)
 
 
 @stream_request_body
@@ -43,9 +48,10 @@ class _SubmitHandler(ApiHandler):
         parts: dict[str, list[Any]] = {}
         _, _, boundary = kind.partition("boundary=")
         try:
-            parse_multipart_form_data(boundary.partition(";")[0].strip().encode(), self.body, texts, parts)
+            edge = boundary.partition(";")[0].strip().encode()
+            parse_multipart_form_data(edge, self.body, texts, parts, config=_PARTS)
         except (HTTPInputError, ValueError) as error:
-            raise invalid(f"the body is no form: {error}") from None
+            raise invalid(f"the body is no form with at most {MAX_FILES:,} files: {error}") from None
         files = {file["filename"]: file["body"] for file in parts.pop("files", [])}
         configurations = [*texts.pop("configuration", []), *(one["body"] for one in parts.pop("configuration", []))]
         if len(configurations) != 1 or texts or parts:

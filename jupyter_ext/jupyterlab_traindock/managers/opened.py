@@ -12,7 +12,7 @@ from typing import Any
 from jupyterlab_traindock.errors import ApiError, not_found
 from traindock import workspace_config, workspace_finding
 from traindock.documents import timestamp
-from traindock.errors import TraindockError
+from traindock.errors import TraindockError, WorkspaceException
 from traindock.experiment import Experiment
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.locations import Locations
@@ -92,7 +92,8 @@ class OpenedWorkspaces:
         """Make a workspace in the user's data folder, and describe it.
 
         Raises:
-            ApiError: 403, where only certain folders may be opened; 409, where there is one of this name.
+            ApiError: 403, where only certain folders may be opened; 409, where there is one of this name, or its folder
+                holds something else.
             TraindockError: the name is not allowed, or the disk refuses.
         """
         if self._folders:
@@ -109,7 +110,16 @@ class OpenedWorkspaces:
                 f"there is a workspace {name!r} already",
                 "Use it, or choose another name.",
             )
-        return self.describe(Workspace.create(name, show_output=False).id)
+        try:
+            made = Workspace.create(name, show_output=False)
+        except WorkspaceException as error:
+            raise ApiError(
+                HTTPStatus.CONFLICT,
+                "workspace_conflict",
+                str(error),
+                "Choose another name, or have what lies in the folder of this name moved away.",
+            ) from error
+        return self.describe(made.id)
 
     def experiments(self, workspace_id: str, *, archived: bool) -> list[dict[str, Any]]:
         """Describe the experiments of a workspace, by name, with how many runs each has."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ from typing import Any
 from jupyterlab_traindock.errors import ApiError, invalid, not_found
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from traindock.environment import Environment
+from traindock.errors import StoreException
 from traindock.estimator import Estimator, PyTorch
 from traindock.experiment import Experiment
 from traindock.names import check_relative
@@ -82,7 +84,7 @@ class SubmitManager:
                 f"source: {path!r} is not below the server's root folder",
                 "Name a folder as the file browser shows it, or send the files with the request.",
             )
-        if not folder.is_dir():
+        if not os.path.isdir(folder):  # noqa: PTH112 -- the method raises for names that are too long
             raise not_found("source_not_found", f"source: there is no folder {path!r} below the server's root folder")
         return folder
 
@@ -159,4 +161,6 @@ def _write(folder: Path, files: Mapping[str, bytes]) -> None:
         except (FileExistsError, NotADirectoryError):
             raise invalid(f"files: {name!r} comes twice, or as a file and as a folder") from None
         except OSError as error:
-            raise invalid(f"files: {name!r} cannot be stored: {error.strerror}") from error
+            if error.errno in (errno.ENAMETOOLONG, errno.EINVAL, errno.EILSEQ):
+                raise invalid(f"files: {name!r:.300} can be no file here: {error.strerror}") from None
+            raise StoreException(f"files: {name!r} cannot be stored for the submit: {error.strerror}") from error
