@@ -15,7 +15,7 @@ from tests.jupyter_ext.conftest import Ask, Fetch
 from tests.jupyter_ext.test_runs import form
 
 from jupyterlab_traindock import api_document
-from traindock import Workspace
+from traindock import Experiment, Workspace
 
 CONFIGURATION = {"experiment": "digits", "script": "train.py"}
 
@@ -102,7 +102,46 @@ class TestForms:
         assert "'0/../../x'" in within["message"]
 
 
+HALF = "\ud800"
+#: What texts may hold that nobody expects: half of a character, more bytes than a file's name may have, and so on.
+ODD = [
+    HALF,
+    "é" * 255,
+    *(pytest.param(text, marks=pytest.mark.slow) for text in ("\0", "\n", "..", "/", "x" * 70_000, "\u202e")),
+]
+
+
 class TestOddOnes:
+    def test_each_operation_that_takes_a_document_is_tried(self) -> None:
+        described = {
+            operation.id
+            for path in api_document.document()["paths"]
+            for operation in api_document.operations(path).values()
+            if operation.body is not None
+        }
+
+        # What is submitted and what is planned are read by the same code, and a plan starts nothing.
+        assert set(bodies("", "", "")) == described - {"submitRun"}
+
+    @pytest.mark.parametrize("text", ODD, ids=lambda text: ascii(text[:4]))
+    async def test_odd_texts_are_taken_or_refused_and_never_a_fault(
+        self, api: Fetch, workspace: Workspace, source: Path, text: str
+    ) -> None:
+        with Experiment(workspace, "digits").start_logging(snapshot_directory=None) as run:
+            run.upload_file("outputs/model.bin", source / "train.py")
+        model = run.register_model("digits", "outputs/model.bin")
+        tried = [
+            (name, method, path, odd)
+            for name, (method, path, body) in bodies(workspace.id, run.id, model.name).items()
+            for odd in with_text(body, text)
+        ]
+
+        answers = [(*one, await api(*one[2], method=one[1], json=one[3])) for one in tried]
+
+        wrong = [(name, body, found.body) for name, _, _, body, found in answers if found.code >= 500]
+        assert wrong == []
+        assert text != HALF or {found.code for *_, found in answers} == {400}
+
     @pytest.mark.parametrize("place", ["pathlib.Path.open", "tempfile.mkdtemp"])
     async def test_a_disk_that_is_too_full_for_the_files(
         self, ask: Ask, workspace: Workspace, monkeypatch: pytest.MonkeyPatch, place: str
@@ -121,6 +160,56 @@ class TestOddOnes:
 
         assert error["code"] == "disk_full"
         assert "temporary files" in error["advice"]
+
+
+def bodies(workspace: str, run: str, model: str) -> dict[str, tuple[str, tuple[str, ...], dict[str, Any]]]:
+    """By operation that takes a document: method, path, and a document with each text that it may have."""
+    here = ("workspaces", workspace)
+    variables, tags = {"NAME": "value"}, {"tag": "value"}
+    environment = {
+        "pip_packages": ["six"], "conda_packages": ["six"], "framework_version": "2.1", "base_image": "debian",
+        "apt_packages": ["git"], "shm_size": "1g",
+    }  # fmt: skip
+    plan = {
+        "experiment": "digits", "source": "digits", "script": "train.py", "arguments": ["--lr"], "display_name": "one",
+        "compute_target": "local", "environment": environment, "environment_variables": variables, "tags": tags,
+    }  # fmt: skip
+    registration = {
+        "name": "digits", "run": run, "path": "outputs/", "description": "text", "tags": tags,
+        "properties": tags, "datasets": ["digits"], "framework": "torch", "framework_version": "2.1",
+        "request_id": "one", "alias": "production", "child_paths": ["model.bin"],
+    }  # fmt: skip
+    changes = {"description": "text", "tags": tags, "properties": {}, "framework": "x", "framework_version": "1"}
+    again = {
+        "arguments": ["--lr"], "compute_target": "nowhere", "environment_variables": variables, "display_name": "one",
+        "tags": tags,
+    }  # fmt: skip
+    settings = {"vm_size": "STANDARD_NC6", "memory": "1g", "engine": "unix:///nowhere.sock"}
+    return {
+        "createWorkspace": ("POST", ("workspaces",), {"name": "mine"}),
+        "planRun": ("POST", (*here, "plans"), plan),
+        "changeRun": ("PATCH", (*here, "runs", run), {"display_name": "x", "description": "text", "tags": tags}),
+        "resubmitRun": ("POST", (*here, "runs", run, "resubmit"), again),
+        "registerModel": ("POST", (*here, "models"), registration),
+        "setAlias": ("PUT", (*here, "models", model, "aliases", "production"), {"version": 1}),
+        "rollBackAlias": ("POST", (*here, "models", model, "aliases", "production", "roll-back"), {}),
+        "changeModelVersion": ("PATCH", (*here, "models", model, "versions", "1"), changes),
+        "createCompute": ("POST", (*here, "computes"), {"name": "box", "kind": "docker", "settings": settings}),
+        "changeCompute": ("PATCH", (*here, "computes", "local"), {"settings": {"gpu": "optional"}}),
+    }
+
+
+def with_text(value: Any, text: str) -> Iterator[Any]:
+    """Yield a value with ``text`` in the place of each text in it, and of each name of an entry, one at a time."""
+    if isinstance(value, str):
+        yield text
+    elif isinstance(value, list):
+        for number, entry in enumerate(value):
+            yield from ([*value[:number], odd, *value[number + 1 :]] for odd in with_text(entry, text))
+    elif isinstance(value, dict):
+        for name, entry in value.items():
+            yield from ({**value, name: odd} for odd in with_text(entry, text))
+            yield {**{other: one for other, one in value.items() if other != name}, text: entry}
 
 
 class HeldCheck:
