@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import socket
+from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from http.client import HTTPConnection
 from pathlib import Path
@@ -27,11 +28,10 @@ from traindock import Workspace
 
 __all__ = ["open_page"]
 
+#: By parameter of a path, what would fit, and names nothing that is there.
+NOWHERE = defaultdict(lambda: "nowhere", workspace="0" * 32, run="run_1_00000000", version="1")
 #: Every path of the API, with something in the place of its parameters.
-PATHS = [
-    path.format(workspace="0" * 32, run="run_1_00000000", model="model", version="1", compute="local")
-    for path in api_document.document()["paths"]
-]
+PATHS = [path.format_map(NOWHERE) for path in api_document.document()["paths"]]
 
 
 class TestWithoutAToken:
