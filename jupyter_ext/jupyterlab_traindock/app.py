@@ -11,6 +11,8 @@ from typing import Any, cast
 from jupyter_events import EventLogger
 from jupyter_server.extension.application import ExtensionApp
 from jupyter_server.serverapp import ServerApp
+from jupyter_server.services.contents.filemanager import FileContentsManager
+from jupyter_server.services.contents.manager import ContentsManager
 from traitlets import Int, List, Unicode
 
 from jupyterlab_traindock.live.announcer import Announcer, schemas
@@ -70,9 +72,7 @@ class TraindockApp(ExtensionApp):
     def initialize_settings(self) -> None:
         """Make the parts that answer requests."""
         self.executor = ThreadPoolExecutor(self.threads, "traindock")
-        contents = cast("ServerApp", self.serverapp).contents_manager
-        # Contents that are no folder of this machine have no root: then only files that come with a request are sent.
-        root = Path(getattr(contents, "root_dir", "") or ".").expanduser().absolute()
+        root = root_of(cast("ServerApp", self.serverapp).contents_manager)
         self.managers = Managers(OpenedWorkspaces(map(Path, self.workspaces), self.default_workspace, root))
         self.hub = Hub(self.managers.workspaces, self.managers.runs.described, self._failed)
         self.connected = set()
@@ -135,3 +135,11 @@ class TraindockApp(ExtensionApp):
             "default_workspace": self.managers.workspaces.default_id(),
             "limits": self.limits,
         }
+
+
+def root_of(contents: ContentsManager) -> Path | None:
+    """Return the folder that the file browser shows; None where it shows no folder of this machine.
+
+    Every manager of contents has a ``root_dir``, "/" if nobody says otherwise, whether or not it looks there.
+    """
+    return Path(contents.root_dir).expanduser().absolute() if isinstance(contents, FileContentsManager) else None

@@ -113,10 +113,15 @@ def of_exception(error: BaseException, places: Mapping[Path, str]) -> ApiError:
 
 def without_paths(text: str, places: Mapping[Path, str]) -> str:
     """Return ``text`` with names of known folders in place of their paths, and only the last part of other paths."""
+    return mask(_ABSOLUTE.sub(lambda found: f"…/{found[1]}", with_names(text, places)))
+
+
+def with_names(text: str, places: Mapping[Path, str]) -> str:
+    """Return ``text`` with names of known folders in place of their paths."""
     for path, name in sorted(places.items(), key=lambda place: -len(str(place[0]))):
         if len(path.parts) > 1:
             text = text.replace(str(path), name)
-    return mask(_ABSOLUTE.sub(lambda found: f"…/{found[1]}", text))
+    return text
 
 
 def _is_full(error: BaseException) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import math
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,8 @@ class TestSubmitting:
         assert run["metrics"]["loss"]["last"] == 0.5
         assert (run["display_name"], run["tags"]) == ("first", {"stage": "one"})
         assert "outputs/model.bin" in [file["name"] for file in run["files"]]
+        assert run["spec"]["interpreter"] == run["environment"]["python"] == f"…/{Path(sys.executable).name}"
+        assert str(Path(sys.executable).parent) not in json.dumps(run)
         assert "arguments ['--lr', '0.1']" in Run.get(workspace, run["id"])._folder.layout.stdout.read_text()
 
     async def test_files_that_come_with_the_request(self, ask: Ask, workspace: Workspace) -> None:

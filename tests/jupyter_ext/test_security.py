@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 from jupyter_server.auth.authorizer import Authorizer
+from jupyter_server.services.contents.manager import ContentsManager
 from tests.conftest import Submit, make_workspace
 from tests.jupyter_ext.conftest import API, Ask, Fetch
 from tests.jupyter_ext.test_live import OpenPage, open_page
@@ -24,6 +25,8 @@ from tornado.httpclient import HTTPRequest as Request
 from tornado.websocket import websocket_connect
 
 from jupyterlab_traindock import api_document
+from jupyterlab_traindock.app import root_of
+from jupyterlab_traindock.handlers.base import ApiHandler
 from traindock import Workspace
 
 __all__ = ["open_page"]
@@ -190,6 +193,21 @@ class TestBeyondTheWorkspace:
             error = await ask("workspaces", workspace.id, "runs", method="POST", json=configuration, expect=(403, 404))
             assert error["code"] in ("forbidden", "source_not_found")
 
+    async def test_contents_that_are_no_folder_of_this_machine_are_no_source(
+        self, ask: Ask, jp_serverapp: Any, workspace: Workspace, source: Path
+    ) -> None:
+        assert root_of(jp_serverapp.contents_manager) == source.parent
+        assert root_of(ContentsManager()) is None, "it says that its root is '/'"
+        jp_serverapp.extension_manager.extension_points["jupyterlab_traindock"].app.managers.workspaces.root = None
+        asked = {"experiment": "digits", "source": "digits", "script": "train.py"}
+
+        error = await ask("workspaces", workspace.id, "plans", method="POST", json=asked, expect=403)
+        sent = form({"experiment": "digits", "script": "train.py"}, {"train.py": "pass"})
+        plan = await ask("workspaces", workspace.id, "plans", method="POST", **sent)
+
+        assert (error["code"], error["advice"]) == ("forbidden", "Send the files with the request.")
+        assert list(plan["source"]["files"]) == ["train.py"]
+
     async def test_files_of_a_request_stay_in_its_folder(
         self, api: Fetch, workspace: Workspace, tmp_path: Path
     ) -> None:
@@ -243,7 +261,17 @@ class TestTooMuch:
         jp_base_url: str,
         jp_auth_header: dict[str, str],
         workspace: Workspace,
+        monkeypatch: pytest.MonkeyPatch,
     ) -> None:
+        held = []
+        receive = ApiHandler.data_received
+
+        def received(handler: ApiHandler, chunk: bytes) -> None:
+            receive(handler, chunk)
+            held.append(sum(map(len, handler._pieces)))
+
+        monkeypatch.setattr(ApiHandler, "data_received", received)
+
         def send() -> bytes:
             head = (
                 f"POST {jp_base_url}traindock/api/workspaces/{workspace.id}/runs HTTP/1.1\r\nHost: localhost\r\n"
@@ -263,6 +291,8 @@ class TestTooMuch:
         answer = await asyncio.get_running_loop().run_in_executor(None, send)
 
         assert b" 413 " in answer.split(b"\r\n", 1)[0]
+        assert max(held) <= 2000, "the server keeps more than it may"
+        assert held[-1] == 0, "it keeps what it refuses"
 
     async def test_one_that_is_too_long_is_not_waited_for(
         self, jp_fetch: Fetch, jp_http_port: int, jp_base_url: str, jp_auth_header: dict[str, str]

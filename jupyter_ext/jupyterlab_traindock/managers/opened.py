@@ -31,10 +31,11 @@ class OpenedWorkspaces:
     Args:
         folders: the folders that may be opened; empty for all that the user has made or opened before.
         default: name, id or folder of the one to show first, or "".
-        root: the server's root folder; a ``config.json`` in it names the default one where ``default`` is "".
+        root: the server's root folder, or None where its contents are no folder of this machine; a ``config.json``
+            in it names the default one where ``default`` is "".
     """
 
-    def __init__(self, folders: Iterable[Path], default: str, root: Path) -> None:
+    def __init__(self, folders: Iterable[Path], default: str, root: Path | None) -> None:
         self._folders = [folder.expanduser().absolute() for folder in folders]
         self._default = default
         self._lock = threading.Lock()
@@ -145,7 +146,7 @@ class OpenedWorkspaces:
         with self._lock:
             opened = [each.workspace for each in self._open.values()]
         found = {workspace.layout.root: f"<workspace {workspace.name}>" for workspace in opened}
-        return {**found, self.root: "<server root>"}
+        return found if self.root is None else {**found, self.root: "<server root>"}
 
     def close(self) -> None:
         """Close all of them; the next question opens them again."""
@@ -156,7 +157,7 @@ class OpenedWorkspaces:
 
     def _configured(self) -> Path | None:
         """Return the folder that a ``config.json`` in the server's root names, if it exists already."""
-        file = workspace_config.find(self.root, workspace_config.NAMES)
+        file = None if self.root is None else workspace_config.find(self.root, workspace_config.NAMES)
         if file is None:
             return None
         try:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from jupyterlab_traindock.errors import with_names
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from traindock.dispatcher import start
 from traindock.documents import row_document, run_document
@@ -72,9 +73,12 @@ class RunManager:
         return self.described(Run.get(workspace, run_id))
 
     def described(self, run: Run) -> dict[str, Any]:
-        """Return a run's document, with folders as the server's own contents have them."""
+        """Return a run's document, with folders as the server's own contents have them, and no path of its Python."""
         found = run_document(run)
         found["folder"] = self._below_root(run.path)
+        interpreter = found["spec"]["interpreter"]
+        found["environment"] = self._without_places(found["environment"], interpreter)
+        found["spec"]["interpreter"] = _last_part(interpreter)
         if found["failure"] is not None:
             path = Path(found["failure"]["log"])
             found["failure"]["log"] = f"logs/{path.name}"
@@ -128,7 +132,14 @@ class RunManager:
 
     def _below_root(self, path: Path) -> str | None:
         root = self._workspaces.root
-        return path.relative_to(root).as_posix() if path.is_relative_to(root) else None
+        return path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else None
+
+    def _without_places(self, environment: Mapping[str, Any], interpreter: str) -> dict[str, Any]:
+        """Return what a run's environment came to, without where on this machine it is; paths in containers stay."""
+        places = {**self._workspaces.places(), Path(interpreter): _last_part(interpreter)}
+        return {
+            name: with_names(value, places) if isinstance(value, str) else value for name, value in environment.items()
+        }
 
 
 def look_after(workspace: Workspace) -> None:
@@ -139,6 +150,10 @@ def look_after(workspace: Workspace) -> None:
     if workspace.index.has_unfinished():
         with contextlib.suppress(TraindockError, OSError):
             start.Upkeep(workspace.layout).look()
+
+
+def _last_part(path: str) -> str:
+    return f"…/{Path(path).name}" if path else ""
 
 
 def _states(names: list[str]) -> tuple[State, ...]:

@@ -75,6 +75,13 @@ class SubmitManager:
 
     def _folder(self, path: str) -> Path:
         """Return the folder of a path below the server's root, as its contents have it."""
+        if self._workspaces.root is None:
+            raise ApiError(
+                HTTPStatus.FORBIDDEN,
+                "forbidden",
+                f"source: {path!r} is on no disk of this server, as all that its file browser shows",
+                "Send the files with the request.",
+            )
         root = Path(os.path.realpath(self._workspaces.root))
         folder = None if "\0" in path else Path(os.path.realpath(root / path.lstrip("/")))
         if folder is None or not folder.is_relative_to(root):
