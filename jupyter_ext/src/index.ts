@@ -1,6 +1,7 @@
 import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
+import type { Kernel } from '@jupyterlab/services';
 import { ServerSource } from '../../widgets/src/sources/server_source';
 import { serverAccess } from './access';
 import { cardFactory } from './renderer';
@@ -19,8 +20,24 @@ const cards: JupyterFrontEndPlugin<void> = {
   activate: (app: JupyterFrontEnd, registry: IRenderMimeRegistry, editors: IEditorServices | null) => {
     const source = new ServerSource(serverAccess(app.serviceManager.serverSettings));
     const tabs = new Tabs(app, source, editors);
-    registry.addFactory(cardFactory(source, tabs.host), RANK);
+    registry.addFactory(
+      cardFactory(node => ({ source, host: tabs.host, kernel: () => kernelOf(app, node) })),
+      RANK
+    );
   }
 };
+
+/** Return the kernel of the notebook or console that a node of the page is in. */
+function kernelOf(app: JupyterFrontEnd, node: HTMLElement): Kernel.IKernelConnection | null {
+  for (const widget of app.shell.widgets('main')) {
+    if (widget.node.contains(node)) {
+      const { sessionContext } = widget as {
+        sessionContext?: { session: { kernel: Kernel.IKernelConnection | null } | null };
+      };
+      return sessionContext?.session?.kernel ?? null;
+    }
+  }
+  return null;
+}
 
 export default [cards];

@@ -1,38 +1,16 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { Widget } from '@lumino/widgets';
 import { render } from 'preact';
-import { RunModel } from '../../widgets/src/model/run_model';
-import type { RunTarget, Source } from '../../widgets/src/sources/source';
-import { RunCard } from '../../widgets/src/views/card';
-import type { IHost } from '../../widgets/src/views/header';
+import { type IPage, MIME_TYPES, shownBy } from './shown';
 
-/** The type of an output that is a run's card; its data is constant, and its metadata has the ids. */
-export const RUN_CARD = 'application/vnd.traindock.run+json';
-
-/** The newest version of such outputs that this renderer knows. */
-const VERSION = 1;
-
-const WORKSPACE = /^[0-9a-f]{32}$/;
-const RUN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$/;
-
-/** Return the run that an output names, or why it names none. Nothing but ids of the right form is ever taken from it. */
-export function targetOf(model: IRenderMime.IMimeModel): RunTarget | string {
-  const data = model.data[RUN_CARD] as { version?: unknown } | undefined;
-  if (typeof data?.version !== 'number' || data.version > VERSION) {
-    return 'This card was made by a newer version of Traindock. Update Traindock on this Jupyter server to see it.';
-  }
-  const ids = model.metadata[RUN_CARD] as { workspace?: unknown; run?: unknown } | undefined;
-  const { workspace, run } = ids ?? {};
-  return typeof workspace === 'string' && WORKSPACE.test(workspace) && typeof run === 'string' && RUN.test(run)
-    ? { workspace, run }
-    : 'This output names no run.';
-}
+/** What outputs need of the page; the kernel is that of the notebook in which a node is. */
+export type PageOf = (node: HTMLElement) => IPage;
 
 /** A card in the output of a cell. It draws from the server, and needs no kernel. */
 class CardOutput extends Widget implements IRenderMime.IRenderer {
   constructor(
-    private readonly source: Source,
-    private readonly host: IHost
+    private readonly mime: string,
+    private readonly pageOf: PageOf
   ) {
     super();
     this.addClass('jp-Traindock-Card');
@@ -40,32 +18,33 @@ class CardOutput extends Widget implements IRenderMime.IRenderer {
 
   /** Draw what an output names. */
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const target = targetOf(model);
-    const shown = typeof target === 'string' ? target : `${target.workspace} ${target.run}`;
-    if (shown !== this._shown) {
-      this._shown = shown;
+    const shown = shownBy(this.mime, model);
+    const key = typeof shown === 'string' ? shown : shown.key;
+    if (key !== this._key) {
+      this._key = key;
       render(
-        typeof target === 'string' ? (
-          <p class="td-card td-problem">{target}</p>
-        ) : (
-          <RunCard model={new RunModel(this.source, target)} host={this.host} />
-        ),
+        typeof shown === 'string' ? <p class="td-card td-problem">{shown}</p> : shown.view(this.pageOf(this.node)),
         this.node
       );
     }
     return Promise.resolve();
   }
 
-  /** End following the run. */
+  /** End following what is shown. */
   override dispose(): void {
     render(null, this.node);
     super.dispose();
   }
 
-  private _shown = '';
+  private _key = '';
 }
 
 /** Return what makes cards for outputs. */
-export function cardFactory(source: Source, host: IHost): IRenderMime.IRendererFactory {
-  return { safe: true, mimeTypes: [RUN_CARD], defaultRank: -20, createRenderer: () => new CardOutput(source, host) };
+export function cardFactory(pageOf: PageOf): IRenderMime.IRendererFactory {
+  return {
+    safe: true,
+    mimeTypes: MIME_TYPES,
+    defaultRank: -20,
+    createRenderer: ({ mimeType }) => new CardOutput(mimeType, pageOf)
+  };
 }

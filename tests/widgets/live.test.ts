@@ -137,4 +137,17 @@ describe('the connection of a page', () => {
     expect(one.messages).toEqual([]);
     expect(other.messages[0]?.error?.code).toBe('run_not_found');
   });
+
+  it('follows the list of a workspace from now on, and goes on there', () => {
+    const one = follower();
+    live.follow({ workspace: 'w' }, one);
+    socket(0).up();
+    expect(socket(0).sent.map(sent => sent.to)).toEqual([{ workspace: 'w', cursor: null }]);
+    const name = socket(0).sent[0]?.subscribe as string;
+    socket(0).tell({ name, cursor: 'w1.7' });
+    socket(0).down();
+    vi.advanceTimersByTime(1000);
+    socket(1).up();
+    expect(socket(1).sent.map(sent => sent.to)).toEqual([{ workspace: 'w', cursor: 'w1.7' }]);
+  });
 });

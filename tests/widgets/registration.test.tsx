@@ -21,6 +21,7 @@ class Registry implements Source {
   readonly sent: { method: string; path: string; body: unknown }[] = [];
 
   follow = () => () => undefined;
+  followList = () => () => undefined;
   bytes = () => Promise.reject(new Error('not asked for'));
   address = () => null;
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { chartData } from '../../widgets/src/model/chart_data';
+import { chartData, type ILine } from '../../widgets/src/model/chart_data';
 import { bestOf, charts, Series, smoothed } from '../../widgets/src/model/series';
 
 function points(name: string, values: (number | 'NaN' | 'Infinity')[], steps: number[] | null = null): Series {
@@ -95,15 +95,10 @@ describe('charts', () => {
 
 describe('the data of a chart', () => {
   const options = { axis: 'step', smoothing: 0, logarithmic: false } as const;
+  const line = (series: Series, start = 0): ILine => ({ label: series.name, series, start, colour: 0 });
 
   it('has all places of all lines, and gaps where a line has no point', () => {
-    const data = chartData(
-      [
-        { label: 'train', series: points('train', [3, 2, 1], [1, 2, 3]) },
-        { label: 'val', series: points('val', [5], [2]) }
-      ],
-      options
-    );
+    const data = chartData([line(points('train', [3, 2, 1], [1, 2, 3])), line(points('val', [5], [2]))], options);
     expect(data.x).toEqual([1, 2, 3]);
     expect(data.lines.map(line => line.course)).toEqual([
       [3, 2, 1],
@@ -112,18 +107,18 @@ describe('the data of a chart', () => {
   });
 
   it('marks what cannot be drawn', () => {
-    const data = chartData([{ label: 'loss', series: points('loss', [1, 'NaN', 'Infinity'], [1, 2, 3]) }], options);
+    const data = chartData([line(points('loss', [1, 'NaN', 'Infinity'], [1, 2, 3]))], options);
     expect(data.oddities).toEqual([2, 3]);
     expect(data.lines[0]?.course).toEqual([1, null, null]);
   });
 
   it('leaves out what a logarithm cannot show', () => {
-    const lines = [{ label: 'loss', series: points('loss', [10, 0, -1], [1, 2, 3]) }];
+    const lines = [line(points('loss', [10, 0, -1], [1, 2, 3]))];
     expect(chartData(lines, { ...options, logarithmic: true }).lines[0]?.course).toEqual([10, null, null]);
   });
 
-  it('counts time from the start', () => {
-    const lines = [{ label: 'loss', series: points('loss', [1, 2]) }];
-    expect(chartData(lines, { ...options, axis: 'time' }, 990).x).toEqual([10, 11]);
+  it('counts time from the start of each line', () => {
+    const lines = [line(points('loss', [1, 2]), 990), line(points('loss', [1, 2]), 995)];
+    expect(chartData(lines, { ...options, axis: 'time' }).x).toEqual([5, 6, 10, 11]);
   });
 });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunState, StateChange } from '../../widgets/src/documents';
 import { bytes, duration, metric } from '../../widgets/src/format';
-import { parameters } from '../../widgets/src/views/facts';
+import { parameters } from '../../widgets/src/model/parameters';
 import { cells } from '../../widgets/src/views/files';
 import { stagesOf } from '../../widgets/src/views/stages';
 

@@ -161,6 +161,34 @@ export interface RegistrationDocument {
   request_id: string;
 }
 
+/** A run as a list has it. */
+export interface RunRow {
+  id: string;
+  experiment: string;
+  number: number;
+  display_name: string;
+  type: string;
+  state: RunState;
+  reason: string | null;
+  detail: string;
+  compute_target: string;
+  user: string;
+  created: string | null;
+  started: string | null;
+  ended: string | null;
+  /** How long the script has been running, or ran, in seconds. */
+  seconds: number | null;
+  tags: Record<string, string>;
+  metrics: Record<string, Statistics>;
+}
+
+/** A page of a list of runs. */
+export interface RunsDocument {
+  runs: RunRow[];
+  /** Whether there are more behind these. */
+  more: boolean;
+}
+
 /** Points of one metric as they were logged. */
 export interface PointsDocument {
   name: string;
@@ -224,6 +252,25 @@ export interface RunMessage {
   /** What its job uses, apart from what its script logs. */
   resources?: { series: SeriesDocument[] };
   logs?: Record<string, LogPart>;
+}
+
+/** What comes about the runs, experiments and models of a workspace. */
+export interface ListMessage {
+  cursor?: string;
+  more?: true;
+  error?: ErrorDocument;
+  changes?: {
+    /** Ids of runs that were made or changed. */
+    changed_runs: string[];
+    /** As they are now, if they are not too many. */
+    runs: RunRow[];
+    /** Ids of runs that were deleted. */
+    gone: string[];
+    /** Whether so many have changed that the list is to be asked for. */
+    reload: boolean;
+  };
+  /** From a kernel: a page of the list as it is now, with the path that asks for it. */
+  page?: { path: string; answer: RunsDocument };
 }
 
 /** States after which nothing comes any more. */

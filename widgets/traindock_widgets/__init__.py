@@ -6,11 +6,18 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from traindock_widgets.comparison import Comparison, compare
     from traindock_widgets.run_details import RunDetails
+    from traindock_widgets.runs import Runs
 
-__all__ = ["RunDetails"]
+__all__ = ["Comparison", "RunDetails", "Runs", "compare"]
 
-_HOMES = {"RunDetails": "traindock_widgets.run_details"}
+_HOMES = {
+    "Comparison": "traindock_widgets.comparison",
+    "RunDetails": "traindock_widgets.run_details",
+    "Runs": "traindock_widgets.runs",
+    "compare": "traindock_widgets.comparison",
+}
 
 
 def __getattr__(name: str) -> Any:

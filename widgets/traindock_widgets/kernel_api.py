@@ -14,6 +14,7 @@ from jupyterlab_traindock import api_document
 from jupyterlab_traindock.errors import invalid, not_found, of_exception
 from jupyterlab_traindock.managers import Managers
 from jupyterlab_traindock.managers.bucket_formats import as_json
+from jupyterlab_traindock.managers.opened_file import OpenedFile
 from traindock.documents import plain
 
 #: Most bytes of a file that go over a comm at once: Jupyter sends some 10 MB a second.
@@ -45,6 +46,7 @@ class KernelApi:
             "listMetrics": lambda asked, *_: managers.metrics.list(asked),
             "getBuckets": lambda asked, *_: json.loads(b"".join(as_json(managers.metrics.buckets(asked)))),
             "getSnapshot": lambda asked, *_: managers.snapshots.list(asked),
+            "getSnapshotFile": self._snapshot_file,
             "listModels": lambda asked, *_: managers.models.list(asked),
             "getModel": lambda asked, *_: managers.models.versions(asked),
             "registerModel": lambda asked, body, _: managers.models.register(asked["workspace"], body),
@@ -92,15 +94,21 @@ class KernelApi:
         return {"url": "", "run": run}
 
     def _file(self, asked: dict[str, Any], _: Any, headers: Mapping[str, str]) -> bytes:
-        with closing(self._managers.files.open(asked["workspace"], asked["run"], asked["name"])) as opened:
-            start, stop = 0, opened.size
-            if wanted := _RANGE.fullmatch(headers.get("Range", "")):
-                start, stop = min(opened.size, int(wanted[1])), min(opened.size, int(wanted[2]) + 1)
-            if stop - start > MOST_BYTES:
-                raise invalid(
-                    f"{asked['name']} has {opened.size:,} bytes: a kernel sends {MOST_BYTES:,} at once at most"
-                )
-            return b"".join(opened.pieces(start, stop))
+        return _content(self._managers.files.open(asked["workspace"], asked["run"], asked["name"]), headers)
+
+    def _snapshot_file(self, asked: dict[str, Any], _: Any, headers: Mapping[str, str]) -> bytes:
+        return _content(self._managers.snapshots.open(asked["workspace"], asked["run"], asked["name"]), headers)
+
+
+def _content(file: OpenedFile, headers: Mapping[str, str]) -> bytes:
+    """Return what is in a file, or the range of it that is wanted; close it."""
+    with closing(file) as opened:
+        start, stop = 0, opened.size
+        if wanted := _RANGE.fullmatch(headers.get("Range", "")):
+            start, stop = min(opened.size, int(wanted[1])), min(opened.size, int(wanted[2]) + 1)
+        if stop - start > MOST_BYTES:
+            raise invalid(f"{opened.name} has {opened.size:,} bytes: a kernel sends {MOST_BYTES:,} at once at most")
+        return b"".join(opened.pieces(start, stop))
 
 
 def _operation(method: str, path: str) -> tuple[api_document.Operation, dict[str, str]]:

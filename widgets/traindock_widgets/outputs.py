@@ -1,35 +1,57 @@
-"""What an output of a notebook has of a card: something for each kind of page that may show it."""
+"""What outputs of a notebook have of a card: something for each kind of page that may show it."""
 
 from __future__ import annotations
 
+import threading
+import uuid
 from base64 import b64encode
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
 
 from IPython.display import publish_display_data
 
-from traindock.run_facts import RunFacts
-from traindock_widgets.picture import picture
+from traindock.notebook import is_watched
 
-#: Drawn by our JupyterLab extension, from the server. The data never differs; what is shown stands in the metadata.
-CARD: Final = "application/vnd.traindock.run+json"
-#: Version of the form of such outputs; an extension that knows only older ones says so.
-VERSION: Final = 1
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of card.
+
+    Attributes:
+        mime: type of such outputs, which our JupyterLab extension draws from the server. The data never differs; what
+            is shown stands in the metadata.
+        text: for pages that show neither picture nor card, always the same so that notebooks compare as equal.
+        version: of the form of such outputs; an extension that knows only older ones says so.
+    """
+
+    mime: str
+    text: str
+    version: int = 1
+
+
+RUN: Final = Kind("application/vnd.traindock.run+json", "A run of Traindock: its card is live in JupyterLab.")
+COMPARISON: Final = Kind(
+    "application/vnd.traindock.comparison+json", "Runs of Traindock side by side: live in JupyterLab."
+)
+RUNS: Final = Kind("application/vnd.traindock.runs+json", "The runs of an experiment of Traindock: live in JupyterLab.")
 
 WIDGET: Final = "application/vnd.jupyter.widget-view+json"
-#: For pages that show neither picture nor card, the same for every run so that notebooks compare as equal.
-TEXT: Final = "A run of Traindock: its card is live in JupyterLab."
 
 
-def card_output(run: RunFacts, widget_id: str | None, drawn: bytes | None) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Return data and metadata of an output that shows a run.
+def card_output(
+    kind: Kind, shown: Mapping[str, Any], widget_id: str | None, drawn: bytes | None
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return data and metadata of an output that shows a card.
 
     Args:
-        run: the run.
+        kind: of which kind.
+        shown: what it shows: ids, and nothing else.
         widget_id: id of the widget's model, for hosts without our extension.
         drawn: a PNG for pages without anything live.
     """
-    data: dict[str, Any] = {CARD: {"version": VERSION}, "text/plain": TEXT}
-    metadata: dict[str, Any] = {CARD: {"workspace": run.workspace.id, "run": run.id}}
+    data: dict[str, Any] = {kind.mime: {"version": kind.version}, "text/plain": kind.text}
+    metadata: dict[str, Any] = {kind.mime: dict(shown)}
     if widget_id is not None:
         data[WIDGET] = {"version_major": 2, "version_minor": 1, "model_id": widget_id}
     if drawn is not None:
@@ -37,14 +59,44 @@ def card_output(run: RunFacts, widget_id: str | None, drawn: bytes | None) -> tu
     return data, metadata
 
 
-def publish(output: str, run: RunFacts, widget_id: str | None, *, again: bool = False) -> None:
-    """Put the card of a run into an output of the notebook.
+class Outputs:
+    """The outputs that show one card.
 
     Args:
-        output: id of the output.
-        run: the run.
-        widget_id: id of the widget's model.
-        again: whether the output is there already, and is to show the run as it is now.
+        kind: of which kind.
+        shown: what it shows.
+        draw: returns a picture of it as it is now, for pages without anything live; None for no picture.
     """
-    data, metadata = card_output(run, widget_id, picture(run))
-    publish_display_data(data, metadata, transient={"display_id": output}, update=again)  # type: ignore[no-untyped-call]
+
+    def __init__(self, kind: Kind, shown: Mapping[str, Any], draw: Callable[[], bytes | None]) -> None:
+        self._kind = kind
+        self._shown = shown
+        self._draw = draw
+        self._shown_in: list[tuple[str, str | None]] = []
+        self._lock = threading.Lock()
+
+    def show(self, widget_id: str | None, *, changes: bool) -> None:
+        """Put the card into the output of the cell that is executed.
+
+        Args:
+            widget_id: id of the widget's model.
+            changes: whether :meth:`freeze` is to draw it again.
+        """
+        output = uuid.uuid4().hex
+        # Where no page looks on, the output may come into one that would fetch what draws widgets from elsewhere.
+        widget_id = widget_id if is_watched() else None
+        if changes:
+            with self._lock:  # first, so that an end that comes now finds it
+                self._shown_in.append((output, widget_id))
+        self._publish(output, widget_id, again=False)
+
+    def freeze(self) -> None:
+        """Put the last picture into all outputs that were shown before."""
+        with self._lock:
+            shown_in, self._shown_in = self._shown_in, []
+        for output, widget_id in shown_in:
+            self._publish(output, widget_id, again=True)
+
+    def _publish(self, output: str, widget_id: str | None, *, again: bool) -> None:
+        data, metadata = card_output(self._kind, self._shown, widget_id, self._draw())
+        publish_display_data(data, metadata, transient={"display_id": output}, update=again)  # type: ignore[no-untyped-call]

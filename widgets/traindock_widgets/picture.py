@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import math
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 
 from traindock.documents import seconds_of
@@ -15,14 +15,17 @@ from traindock.store.metrics import MetricReader
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
     from traindock.store.buckets import Buckets
 
 #: Most bytes of a picture; notebooks keep it.
 MOST_BYTES: Final = 60_000
+#: Of pictures, in inches.
+WIDTH: Final = 8.0
 _CHARTS: Final = 4
 _BUCKETS: Final = 300
-_COLOURS: Final = {State.COMPLETED: "#1b5e20", State.FAILED: "#b71c1c", State.CANCELED: "#e65100"}
+COLOURS: Final = {State.COMPLETED: "#1b5e20", State.FAILED: "#b71c1c", State.CANCELED: "#e65100"}
 
 # Matplotlib's caches of fonts are shared by all figures.
 _drawing = threading.Lock()
@@ -33,17 +36,29 @@ def picture(run: RunFacts) -> bytes | None:
 
     None where matplotlib is not installed, or where the picture would be too large for a notebook.
     """
+    curves = _curves(run)
+    return png(1.1 if not curves else 3.1, lambda figure: _draw(figure, run, curves))
+
+
+def png(height: float, draw: Callable[[Figure], None]) -> bytes | None:
+    """Return a PNG of a figure, as fine as notebooks have room for.
+
+    None where matplotlib is not installed, or where the picture would be too large for a notebook.
+
+    Args:
+        height: of the figure, in inches; its width is ``WIDTH``.
+        draw: draws on it.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure
     except ImportError:
         return None
-    curves = _curves(run)
     with _drawing:
         for dpi in (110, 80, 60):
-            figure = Figure(figsize=(8, 1.1 if not curves else 3.1), dpi=dpi, facecolor="white")
+            figure = Figure(figsize=(WIDTH, height), dpi=dpi, facecolor="white")
             FigureCanvasAgg(figure)
-            _draw(figure, run, curves)
+            draw(figure)
             file = io.BytesIO()
             figure.savefig(file, format="png", metadata={"Software": None})
             if file.tell() < MOST_BYTES:
@@ -58,17 +73,17 @@ def _curves(run: RunFacts) -> Mapping[str, Buckets]:
     return {name: reader.buckets(name, _BUCKETS, axis="step") for name in names}
 
 
-def _draw(figure: Any, run: RunFacts, curves: Mapping[str, Buckets]) -> None:
+def _draw(figure: Figure, run: RunFacts, curves: Mapping[str, Buckets]) -> None:
     record = run.record
     height = figure.get_figheight()
-    colour = _COLOURS.get(record.state, "#1565c0")
+    colour = COLOURS.get(record.state, "#1565c0")
     seconds = seconds_of(record)
-    figure.text(0.02, 1 - 0.30 / height, record.state.value, color=colour, weight="bold", size=11)
-    figure.text(0.16, 1 - 0.30 / height, (record.display_name or run.id)[:80], color="black", weight="bold", size=11)
-    facts = [run.experiment.name, record.spec.compute_target, "" if seconds is None else _duration(seconds)]
-    figure.text(0.16, 1 - 0.55 / height, " · ".join(fact for fact in facts if fact), color="#555555", size=9)
+    write(figure, 0.02, 1 - 0.30 / height, record.state.value, color=colour, weight="bold", size=11)
+    write(figure, 0.16, 1 - 0.30 / height, (record.display_name or run.id)[:80], color="black", weight="bold", size=11)
+    facts = [run.experiment.name, record.spec.compute_target, "" if seconds is None else duration(seconds)]
+    write(figure, 0.16, 1 - 0.55 / height, " · ".join(fact for fact in facts if fact), color="#555555", size=9)
     reason = record.detail if record.state is not State.COMPLETED else ""
-    figure.text(0.16, 1 - 0.78 / height, reason[:120], color=colour, size=9)
+    write(figure, 0.16, 1 - 0.78 / height, reason[:120], color=colour, size=9)
     for at, (name, curve) in enumerate(curves.items()):
         width = 0.96 / _CHARTS
         axes = figure.add_axes((0.055 + at * width, 0.12, width - 0.06, 0.48))
@@ -79,14 +94,30 @@ def _draw_curve(axes: Axes, name: str, curve: Buckets) -> None:
     axes.fill_between(curve.final, curve.min, curve.max, color="#1976d2", alpha=0.2, linewidth=0)
     axes.plot(curve.final, curve.last, color="#1976d2", linewidth=1.2)
     value = curve.last[-1] if len(curve.last) else math.nan
-    axes.set_title(f"{name[:24]}  {value:.4g}", size=8, loc="left")
+    title(axes, f"{name[:24]}  {value:.4g}")
+    plain(axes)
+
+
+def write(figure: Figure, x: float, y: float, text: str, **looks: Any) -> None:
+    """Write a text that users may have chosen, as it is: matplotlib would take ``$`` for the start of a formula."""
+    figure.text(x, y, text, parse_math=False, **looks)
+
+
+def title(axes: Axes, text: str) -> None:
+    """Name a chart."""
+    axes.set_title(text, size=8, loc="left", parse_math=False)
+
+
+def plain(axes: Axes) -> None:
+    """Give axes the looks of all our charts."""
     axes.tick_params(labelsize=7, colors="#555555", length=2)
     axes.grid(color="#e8e8e8", linewidth=0.6)
     for side in ("top", "right"):
         axes.spines[side].set_visible(False)
 
 
-def _duration(seconds: float) -> str:
+def duration(seconds: float) -> str:
+    """Return seconds as people read them: ``2.5 s``, ``1:05``, ``1:02:05``."""
     if seconds < 60:
         return f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

@@ -19,9 +19,13 @@ class RunDigest:
 
     Of its curves, and of what its job uses, it keeps as many buckets as a chart is wide; of its logs the last lines. A
     later view asks the kernel for more.
+
+    Args:
+        points: of each curve that are kept at least, where there are so many.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, points: int = POINTS) -> None:
+        self._points = points
         self._head: dict[str, Any] = {}
         self._series: _Curves = {}
         self._resources: _Curves = {}
@@ -33,9 +37,9 @@ class RunDigest:
             if name in message:
                 self._head[name] = message[name]
         for series in message.get("metrics", {}).get("series", ()):
-            _add_series(self._series, series)
+            _add_series(self._series, series, self._points)
         for series in message.get("resources", {}).get("series", ()):
-            _add_series(self._resources, series)
+            _add_series(self._resources, series, self._points)
         for name, log in message.get("logs", {}).items():
             known = self._logs.get(name)
             text = log["text"] if known is None or log["gap"] else known["text"] + log["text"]
@@ -47,12 +51,11 @@ class RunDigest:
 
     def message(self) -> dict[str, Any]:
         """Return what stands for all messages."""
-        metrics = {"series": _documents(self._series), "records": [], "records_left_out": 0}
         return {
             **self._head,
-            "metrics": metrics,
+            "metrics": {"series": _documents(self._series), "records": [], "records_left_out": 0},
             "resources": {"series": _documents(self._resources)},
-            "logs": self._logs,
+            "logs": dict(self._logs),
         }
 
     def last_values(self) -> dict[str, float | str]:
@@ -64,10 +67,14 @@ _FIELDS: Final = ("first", "final", "first_step", "final_step", "min", "max", "l
 
 
 def _documents(curves: _Curves) -> list[dict[str, Any]]:
-    return [{"name": name, "buckets": columns} for name, columns in curves.items()]
+    # Copies: what was sent is read by other threads, and does not change any more.
+    return [
+        {"name": name, "buckets": {field: list(values) for field, values in columns.items()}}
+        for name, columns in curves.items()
+    ]
 
 
-def _add_series(curves: _Curves, series: dict[str, Any]) -> None:
+def _add_series(curves: _Curves, series: dict[str, Any], points: int) -> None:
     if series["name"] not in curves and len(curves) >= METRICS:
         return
     new = series.get("buckets") or _as_buckets(series)
@@ -75,7 +82,7 @@ def _add_series(curves: _Curves, series: dict[str, Any]) -> None:
     for field in _FIELDS:
         values = new[field]
         known[field] += values if values is not None else [None] * len(new["last"])
-    while len(known["last"]) > 2 * POINTS:
+    while len(known["last"]) > 2 * points:
         _halve(known)
 
 

@@ -5,6 +5,10 @@ export interface ILine {
   /** As the legend has it. */
   label: string;
   series: Series;
+  /** Seconds since 1970 at which its time begins; 0 for time that is relative already. */
+  start: number;
+  /** Number of its colour. */
+  colour: number;
 }
 
 /** What a chart draws: x, and for each line its smoothed course and the band between its smallest and largest values. */
@@ -26,13 +30,13 @@ export interface IChartOptions {
 }
 
 /**
- * Return what a chart draws. With `time`, x is seconds since `start`.
+ * Return what a chart draws. With `time`, x is seconds since each line's own `start`.
  *
  * Lines have points at different places: x is all of them in order, as uPlot wants it.
  */
-export function chartData(lines: readonly ILine[], options: IChartOptions, start = 0): IChartData {
+export function chartData(lines: readonly ILine[], options: IChartOptions): IChartData {
   const places = new Set<number>();
-  const columns = lines.map(({ series }) => {
+  const columns = lines.map(({ series, start }) => {
     const x = series.x(options.axis).map(value => (options.axis === 'time' ? value - start : value));
     for (const value of x) {
       if (Number.isFinite(value)) {

@@ -8,7 +8,7 @@ import {
   type SeriesDocument,
   TERMINAL
 } from '../documents';
-import type { Connection, Disposer, RunTarget, Source } from '../sources/source';
+import type { Connection, Disposer, FollowedRun, Source } from '../sources/source';
 import { runPath } from '../sources/source';
 import { LogText } from './log_text';
 import { epochsWanted, type Progress, progressOf } from './progress';
@@ -28,7 +28,7 @@ const MOST_RECORDS = 500;
 export class RunModel {
   constructor(
     readonly source: Source,
-    readonly target: RunTarget
+    readonly target: FollowedRun
   ) {}
 
   /** What may change, as last told; null until it was. */

@@ -1,31 +1,46 @@
-import type { ErrorDocument, RunMessage } from '../documents';
+import type { ErrorDocument, ListMessage, RunMessage } from '../documents';
 import {
   type Disposer,
+  type FollowedRun,
   type IRequestOptions,
+  type Listener,
+  type ListListener,
   RequestError,
   type RunListener,
-  type RunTarget,
   type Source
 } from './source';
 
 /** What of anywidget's model is used. */
 export interface IWidgetModel {
   get(name: string): unknown;
+  set(name: string, value: unknown): void;
+  save_changes(): void;
   send(content: unknown): void;
   on(event: string, handler: (...values: never[]) => void): void;
   off(event: string, handler: (...values: never[]) => void): void;
 }
 
-/** A message from the kernel: news of the run, each with the next number, or the answer to a request. */
+type News = RunMessage & ListMessage;
+
+/** A message from the kernel: news of what is followed under a name, each with the next number, or an answer. */
 type KernelMessage =
-  | { kind: 'news'; number: number; message: RunMessage }
+  | { kind: 'news'; name: string; number: number; message: News }
   | { kind: 'answer'; id: number; body?: unknown; error?: ErrorDocument };
 
-/** What stands for all news up to a number; empty until there were any. */
-interface IDigest {
-  number?: number;
-  message?: RunMessage;
+/** By name of what is followed, what stands for all news up to a number; no message until there were any. */
+type Digest = Record<string, { number: number; message?: News }>;
+
+interface IFollowed {
+  name: string;
+  listener: Listener<News>;
+  /** Number of the last news that the listener has. */
+  seen: number;
+  /** Whether the kernel was asked for what stands for those that were missed. */
+  asked: boolean;
 }
+
+/** What changes in the workspace has this name, which no run has. */
+const LIST = '';
 
 /** Milliseconds after which a kernel that says nothing is taken for dead, where nothing waits for its cell to end. */
 const PATIENCE = 600_000;
@@ -43,14 +58,12 @@ export class KernelSource implements Source {
     this.model.on('change:_digest', this._catchUp);
   }
 
-  follow(_: RunTarget, listener: RunListener): Disposer {
-    this._listener = listener;
-    this._seen = 0;
-    listener.onConnection('connected');
-    this._catchUp();
-    return () => {
-      this._listener = null;
-    };
+  follow(target: FollowedRun, listener: RunListener): Disposer {
+    return this._follow(target.logs?.length === 0 ? `${target.run}/metrics` : target.run, listener);
+  }
+
+  followList(_: string, listener: ListListener): Disposer {
+    return this._follow(LIST, listener);
   }
 
   async request<T>(path: string, options: IRequestOptions = {}): Promise<T> {
@@ -74,7 +87,21 @@ export class KernelSource implements Source {
   dispose(): void {
     this.model.off('msg:custom', this._receive);
     this.model.off('change:_digest', this._catchUp);
-    this._listener = null;
+    this._followed.clear();
+  }
+
+  private _follow(name: string, listener: Listener<News>): Disposer {
+    const followed: IFollowed = { name, listener, seen: 0, asked: false };
+    this._followed.add(followed);
+    listener.onConnection('connected');
+    if (name in this._digest()) {
+      this._take(followed);
+    } else {
+      this._missing(followed);
+    }
+    return () => {
+      this._followed.delete(followed);
+    };
   }
 
   private _ask(path: string, options: IRequestOptions): Promise<{ body: unknown; buffers: DataView[] }> {
@@ -106,13 +133,14 @@ export class KernelSource implements Source {
   private readonly _receive = (content: unknown, buffers: DataView[]): void => {
     const message = content as KernelMessage;
     if (message.kind === 'news') {
-      if (message.number === this._seen + 1) {
-        this._seen = message.number;
-        this._listener?.onMessage(message.message);
-      } else if (message.number > this._seen && !this._asked) {
-        // Some were missed while the page got ready. The kernel sends what stands for them when it can, and by itself later.
-        this._asked = true;
-        this.model.send({ kind: 'follow' });
+      for (const followed of [...this._followed].filter(one => one.name === message.name)) {
+        if (message.number === followed.seen + 1) {
+          followed.seen = message.number;
+          followed.listener.onMessage(message.message);
+        } else if (message.number > followed.seen) {
+          // Some were missed while the page got ready.
+          this._missing(followed);
+        }
       }
     } else if (message.kind === 'answer') {
       const answer = this._waiting.get(message.id);
@@ -121,20 +149,36 @@ export class KernelSource implements Source {
     }
   };
 
-  /** Take what stands for all news, unless all of it has been seen. */
+  /** Have the kernel send what stands for all news: when it can, unless it does by itself before. */
+  private _missing(followed: IFollowed): void {
+    if (!followed.asked) {
+      followed.asked = true;
+      this.model.send({ kind: 'follow', name: followed.name });
+    }
+  }
+
   private readonly _catchUp = (): void => {
-    const { number = 0, message } = (this.model.get('_digest') ?? {}) as IDigest;
-    if (message !== undefined && number > this._seen) {
-      this._seen = number;
-      this._asked = false;
-      this._listener?.onMessage({ ...message, whole: true });
+    for (const followed of [...this._followed]) {
+      this._take(followed);
     }
   };
 
+  /** Tell a listener what stands for all news, unless it has them. */
+  private _take(followed: IFollowed): void {
+    const { number = 0, message } = this._digest()[followed.name] ?? {};
+    if (message !== undefined && number > followed.seen) {
+      followed.seen = number;
+      followed.asked = false;
+      followed.listener.onMessage({ ...message, whole: true });
+    }
+  }
+
+  private _digest(): Digest {
+    return (this.model.get('_digest') ?? {}) as Digest;
+  }
+
   private _count = 0;
-  private _seen = 0;
-  private _asked = false;
-  private _listener: RunListener | null = null;
+  private readonly _followed = new Set<IFollowed>();
   private readonly _waiting = new Map<
     number,
     (message: KernelMessage & { kind: 'answer' }, buffers: DataView[]) => void

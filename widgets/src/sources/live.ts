@@ -1,5 +1,5 @@
-import type { RunMessage } from '../documents';
-import type { Disposer, RunListener, RunTarget } from './source';
+import type { ListMessage, RunMessage } from '../documents';
+import type { Disposer, FollowedRun, Listener } from './source';
 
 /** First and longest wait before a broken connection is tried again, in milliseconds. */
 const FIRST_WAIT = 250;
@@ -8,9 +8,14 @@ const LONGEST_WAIT = 15_000;
 /** Codes of errors after which trying again may help: what is followed need not be gone. */
 const PASSING = new Set(['too_many', 'unavailable']);
 
+/** A run, or a workspace for its lists. */
+type Subject = FollowedRun | { workspace: string };
+
+type LiveMessage = RunMessage & ListMessage;
+
 interface IFollowed {
-  target: RunTarget;
-  listener: RunListener;
+  subject: Subject;
+  listener: Listener<LiveMessage>;
   cursor: string | null;
   done: boolean;
 }
@@ -18,17 +23,17 @@ interface IFollowed {
 /**
  * One websocket, over which a page follows all that it shows.
  *
- * It is opened with the first that is followed and closed with the last. Where it breaks it is opened again, and each
- * run goes on at its last cursor, so that nothing is lost or comes twice.
+ * It is opened with the first that is followed and closed with the last. Where it breaks it is opened again, and all that
+ * is followed goes on at its last cursor, so that nothing is lost or comes twice.
  */
 export class LiveConnection {
   /** @param open - Opens a websocket to the API's `/live`. */
   constructor(private readonly open: () => WebSocket) {}
 
-  /** Follow a run from its beginning. */
-  follow(target: RunTarget, listener: RunListener): Disposer {
+  /** Follow a run from its beginning, or what changes in a workspace from now on. */
+  follow(subject: Subject, listener: Listener<LiveMessage>): Disposer {
     const name = `${++this._count}`;
-    this._followed.set(name, { target, listener, cursor: null, done: false });
+    this._followed.set(name, { subject, listener, cursor: null, done: false });
     if (this._socket?.readyState === WebSocket.OPEN) {
       listener.onConnection('connected');
       this._subscribe(name);
@@ -94,7 +99,7 @@ export class LiveConnection {
   }
 
   private _receive(text: string): void {
-    const message = JSON.parse(text) as RunMessage & { name: string | null };
+    const message = JSON.parse(text) as LiveMessage & { name: string | null };
     const followed = message.name === null ? undefined : this._followed.get(message.name);
     if (followed === undefined) {
       return;
@@ -114,7 +119,7 @@ export class LiveConnection {
   private _subscribe(name: string): void {
     const followed = this._followed.get(name);
     if (followed !== undefined && !followed.done) {
-      this._send({ subscribe: name, to: { ...followed.target, cursor: followed.cursor } });
+      this._send({ subscribe: name, to: { ...followed.subject, cursor: followed.cursor } });
     }
   }
 

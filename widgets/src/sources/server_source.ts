@@ -2,10 +2,11 @@ import type { ErrorDocument } from '../documents';
 import { LiveConnection } from './live';
 import {
   type Disposer,
+  type FollowedRun,
   type IRequestOptions,
+  type ListListener,
   RequestError,
   type RunListener,
-  type RunTarget,
   type Source
 } from './source';
 
@@ -27,8 +28,12 @@ export class ServerSource implements Source {
     this._live = new LiveConnection(() => access.webSocket('/live'));
   }
 
-  follow(target: RunTarget, listener: RunListener): Disposer {
+  follow(target: FollowedRun, listener: RunListener): Disposer {
     return this._live.follow(target, listener);
+  }
+
+  followList(workspace: string, listener: ListListener): Disposer {
+    return this._live.follow({ workspace }, listener);
   }
 
   async request<T>(path: string, options: IRequestOptions = {}): Promise<T> {

@@ -1,9 +1,17 @@
-import type { RunMessage } from '../documents';
+import type { ListMessage, RunMessage } from '../documents';
 
 /** A run, by ids alone: what an output of a notebook may name. */
 export interface RunTarget {
   workspace: string;
   run: string;
+}
+
+/** A run, and what of it is followed. */
+export interface FollowedRun extends RunTarget {
+  /** Names of its logs; all where they are left out. */
+  logs?: readonly string[];
+  /** Whether what its job uses is followed; yes where it is left out. */
+  resources?: boolean;
 }
 
 /** Ends what it was returned by. May be called more than once. */
@@ -21,13 +29,16 @@ export type Reach =
 /** The state of a source's connection. */
 export type Connection = 'connecting' | 'connected' | 'broken';
 
-/** What a source tells those who follow a run. */
-export interface RunListener {
+/** What a source tells those who follow something. */
+export interface Listener<Message> {
   /** Something is new. */
-  onMessage(message: RunMessage): void;
+  onMessage(message: Message): void;
   /** The connection has come up or broken down; what is missed meanwhile comes later. */
   onConnection(connection: Connection): void;
 }
+
+export type RunListener = Listener<RunMessage>;
+export type ListListener = Listener<ListMessage>;
 
 /**
  * Where views get what they show: a Jupyter server, or a kernel.
@@ -39,7 +50,14 @@ export interface Source {
   readonly reach: Reach;
 
   /** Follow a run from its beginning until it is disposed of, over broken connections. */
-  follow(target: RunTarget, listener: RunListener): Disposer;
+  follow(target: FollowedRun, listener: RunListener): Disposer;
+
+  /**
+   * Follow what changes in a workspace, from now on, over broken connections.
+   *
+   * The first message comes before anything has changed: what is asked for then lacks nothing that is told later.
+   */
+  followList(workspace: string, listener: ListListener): Disposer;
 
   /**
    * Ask for something.

@@ -11,6 +11,7 @@ import { Log } from './log';
 import { Registration } from './registration';
 import { Resources } from './resources';
 import { ProgressBar, Stages } from './stages';
+import { Tabs } from './tabs';
 
 const TABS = ['Curves', 'Log', 'Files', 'Model', 'Details'] as const;
 type Tab = (typeof TABS)[number];
@@ -38,23 +39,9 @@ export function RunCard({ model, host = {} }: { model: RunModel; host?: IHost })
       <Resources model={model} />
       <Failure model={model} />
       <Notice model={model} />
-      <div class="td-tabs" role="tablist" aria-label="What of the run" onKeyDown={event => turn(event, tab, choose)}>
-        {TABS.map(name => (
-          <button
-            type="button"
-            role="tab"
-            key={name}
-            aria-selected={name === tab}
-            tabIndex={name === tab ? 0 : -1}
-            onClick={() => choose(name)}
-          >
-            {name}
-          </button>
-        ))}
-      </div>
-      <div class="td-panel" role="tabpanel" aria-label={tab}>
+      <Tabs names={TABS} label="What of the run" chosen={tab} choose={choose}>
         {model.state === null ? <p class="td-empty">Asking for the run…</p> : panel(tab, model, host)}
-      </div>
+      </Tabs>
     </Frame>
   );
 }
@@ -102,15 +89,4 @@ function Notice({ model }: { model: RunModel }) {
       The connection is broken; the run goes on, and so does this card once the connection is back.
     </p>
   ) : null;
-}
-
-function turn(event: KeyboardEvent, tab: Tab, choose: (tab: Tab) => void): void {
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
-  if (step === undefined) {
-    return;
-  }
-  const next = TABS[(TABS.indexOf(tab) + step + TABS.length) % TABS.length] as Tab;
-  choose(next);
-  const buttons = (event.currentTarget as HTMLElement).querySelectorAll('button');
-  buttons[TABS.indexOf(next)]?.focus();
 }

@@ -5,6 +5,8 @@ import { chartData, type IChartOptions, type ILine } from '../model/chart_data';
 import { bestOf } from '../model/series';
 
 const HEIGHT = 180;
+/** Colours of lines, as the style sheet has them. */
+const COLOURS = 10;
 
 /** What of an axis is looked at; null for all of it. */
 export type Range = readonly [number, number] | null;
@@ -15,18 +17,18 @@ interface IChartProps {
   options: IChartOptions;
   /** Rises with each change of the lines. */
   version: number;
-  /** Seconds since 1970 at which time on the axis begins. */
-  start: number;
+  /** Whether the lines are named elsewhere: the legend has their colours and values alone then. */
+  brief?: boolean;
   /** Called when a part of the axis is chosen, or all of it again. */
   onRange?(range: Range): void;
 }
 
 /** Curves over one axis, with last and best values named; drag to look closer, double click to see all again. */
-export function Chart({ title, lines, options, version, start, onRange }: IChartProps) {
+export function Chart({ title, lines, options, version, brief = false, onRange }: IChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const odd = useRef<number[]>([]);
-  const labels = lines.map(line => line.label).join('\n');
+  const labels = lines.map(line => `${line.colour} ${line.label}`).join('\n');
 
   // a chart is made anew where its lines or axes are others; data comes below
   useEffect(() => {
@@ -54,7 +56,7 @@ export function Chart({ title, lines, options, version, start, onRange }: IChart
 
   // `version` says when lines have changed
   useEffect(() => {
-    const data = chartData(lines, options, start);
+    const data = chartData(lines, options);
     odd.current = data.oddities;
     const columns = data.lines.flatMap(line => [line.high, line.low, line.course]);
     const made = plot.current;
@@ -76,8 +78,8 @@ export function Chart({ title, lines, options, version, start, onRange }: IChart
           {title}
         </span>
         <ul class="td-legend">
-          {lines.map((line, index) => (
-            <Legend key={line.label} line={line} index={index} alone={lines.length === 1} />
+          {lines.map(line => (
+            <Legend key={line.label} line={line} alone={lines.length === 1 && !brief} brief={brief} />
           ))}
         </ul>
       </figcaption>
@@ -92,16 +94,16 @@ export function Chart({ title, lines, options, version, start, onRange }: IChart
   );
 }
 
-function Legend({ line, index, alone }: { line: ILine; index: number; alone: boolean }) {
+function Legend({ line, alone, brief }: { line: ILine; alone: boolean; brief: boolean }) {
   const { series } = line;
   const best = bestOf(series.name);
   const odd = series.notNumbers;
   return (
-    <li>
-      {!alone && <span class={`td-swatch td-line-${index % 8}`} aria-hidden="true" />}
-      {!alone && <span class="td-legend-name">{line.label}</span>}
+    <li title={line.label}>
+      {!alone && <span class={`td-swatch td-line-${line.colour % COLOURS}`} aria-hidden="true" />}
+      {!alone && <span class={brief ? 'td-hidden' : 'td-legend-name'}>{line.label}</span>}
       <span class="td-number">{metric(series.latest)}</span>
-      {best !== undefined && (
+      {best !== undefined && !brief && (
         <span class="td-number td-muted">best {metric(best === 'min' ? series.lowest : series.highest)}</span>
       )}
       {odd > 0 && <span class="td-warning">{`${odd} NaN`}</span>}
@@ -129,7 +131,7 @@ function optionsOf(
   const series: uPlot.Series[] = [{}];
   const bands: uPlot.Band[] = [];
   lines.forEach((line, index) => {
-    const stroke = colour(`--td-line-${index % 8}`);
+    const stroke = colour(`--td-line-${line.colour % COLOURS}`);
     const edge: uPlot.Series = { show: true, width: 0, points: { show: false }, spanGaps: true };
     series.push(
       edge,

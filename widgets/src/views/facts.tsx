@@ -1,5 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { clock, duration, shortened, words } from '../format';
+import { parameters } from '../model/parameters';
 import type { RunModel } from '../model/run_model';
 
 /** What a run was made of: parameters, tags, environment, and where it comes from. */
@@ -75,25 +76,6 @@ function Section({ title, rows, empty = '' }: { title: string; rows: [string, Co
       )}
     </div>
   );
-}
-
-/** Read `--lr 0.1 --quiet data.csv` as names with values; what has no name is numbered. */
-export function parameters(words: readonly unknown[]): [string, string][] {
-  const found: [string, string][] = [];
-  let place = 0;
-  for (let at = 0; at < words.length; at++) {
-    const word = String(words[at]);
-    const [, name, joined] = /^--?([A-Za-z][^=]*)(?:=(.*))?$/s.exec(word) ?? [];
-    if (name === undefined) {
-      found.push([`argument ${++place}`, word]);
-      continue;
-    }
-    const next = words[at + 1];
-    const takes = joined === undefined && next !== undefined && !/^--?[A-Za-z]/.test(String(next));
-    found.push([name, joined ?? (takes ? String(next) : 'yes')]);
-    at += takes ? 1 : 0;
-  }
-  return found;
 }
 
 function entries(values: Record<string, unknown>): [string, ComponentChildren][] {

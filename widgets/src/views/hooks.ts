@@ -9,6 +9,30 @@ export function useRun(model: RunModel): void {
   useEffect(() => model.observe(() => draw(undefined)), [model]);
 }
 
+/** Milliseconds between two drawings of several runs. */
+const PAUSE = 400;
+
+/** Draw again after changes of any of the runs, now and then, and follow them as long as this is shown. */
+export function useRuns(models: readonly RunModel[]): void {
+  const [, draw] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const changed = (): void => {
+      timer ??= setTimeout(() => {
+        timer = undefined;
+        draw(undefined);
+      }, PAUSE);
+    };
+    const stops = models.map(model => model.observe(changed));
+    return () => {
+      clearTimeout(timer);
+      for (const stop of stops) {
+        stop();
+      }
+    };
+  }, [models]);
+}
+
 /** Return the time in milliseconds, every second while `running`. */
 export function useClock(running: boolean): number {
   const [now, setNow] = useState(Date.now);

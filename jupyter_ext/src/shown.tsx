@@ -1,0 +1,103 @@
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import type { Kernel } from '@jupyterlab/services';
+import type { VNode } from 'preact';
+import { RunModel } from '../../widgets/src/model/run_model';
+import { RunsModel } from '../../widgets/src/model/runs_model';
+import { PageSelection } from '../../widgets/src/model/selection';
+import type { Source } from '../../widgets/src/sources/source';
+import { RunCard } from '../../widgets/src/views/card';
+import { CompareCard } from '../../widgets/src/views/compare/compare_card';
+import type { IHost } from '../../widgets/src/views/header';
+import { RunsCard } from '../../widgets/src/views/runs/runs_card';
+import { KernelSelection } from './kernel_selection';
+
+/** The newest version of our outputs that is known here. */
+const VERSION = 1;
+
+const WORKSPACE = /^[0-9a-f]{32}$/;
+const RUN = /^[A-Za-z0-9][A-Za-z0-9_-]{0,254}$/;
+const EXPERIMENT = /^[A-Za-z0-9][A-Za-z0-9_-]{2,35}$/;
+const WIDGET = /^[0-9a-f]{32}$/;
+
+const WIDGET_VIEW = 'application/vnd.jupyter.widget-view+json';
+const FEWEST_COMPARED = 2;
+const MOST_COMPARED = 10;
+
+/** What views need of the page. */
+export interface IPage {
+  source: Source;
+  host: IHost;
+  /** Returns the kernel of the notebook that the view is in, if there is one. */
+  kernel(): Kernel.IKernelConnection | null;
+}
+
+/** What an output shows. */
+export interface IShown {
+  /** Equal for outputs that show the same. */
+  key: string;
+  view(page: IPage): VNode;
+}
+
+type Ids = Record<string, unknown>;
+
+/** By type of output, what it shows by the ids in its metadata; undefined where they are not of the right form. */
+const KINDS: Record<string, (ids: Ids, widget: string | undefined) => IShown | undefined> = {
+  'application/vnd.traindock.run+json': ({ workspace, run }) =>
+    is(WORKSPACE, workspace) && is(RUN, run)
+      ? {
+          key: `${workspace} ${run}`,
+          view: ({ source, host }) => <RunCard model={new RunModel(source, { workspace, run })} host={host} />
+        }
+      : undefined,
+
+  'application/vnd.traindock.comparison+json': ({ workspace, runs }) =>
+    is(WORKSPACE, workspace) && areRuns(runs)
+      ? {
+          key: `${workspace} ${runs.join(' ')}`,
+          view: ({ source }) => <CompareCard source={source} workspace={workspace} ids={runs} />
+        }
+      : undefined,
+
+  'application/vnd.traindock.runs+json': ({ workspace, experiment }, widget) =>
+    is(WORKSPACE, workspace) && is(EXPERIMENT, experiment)
+      ? {
+          key: `${workspace} ${experiment}`,
+          view: ({ source, host, kernel }) => (
+            <RunsCard
+              model={new RunsModel(source, { workspace, experiment })}
+              selection={widget === undefined ? new PageSelection() : new KernelSelection(widget, kernel)}
+              host={host}
+            />
+          )
+        }
+      : undefined
+};
+
+/** The types of our outputs: their data is constant, and their metadata has the ids. */
+export const MIME_TYPES = Object.keys(KINDS);
+
+/** Return what an output shows, or why it shows nothing. Nothing but ids of the right form is ever taken from it. */
+export function shownBy(mime: string, model: IRenderMime.IMimeModel): IShown | string {
+  const data = model.data[mime] as { version?: unknown } | undefined;
+  if (typeof data?.version !== 'number' || data.version > VERSION) {
+    return 'This card was made by a newer version of Traindock. Update Traindock on this Jupyter server to see it.';
+  }
+  const widget = (model.data[WIDGET_VIEW] as { model_id?: unknown } | undefined)?.model_id;
+  const ids = model.metadata[mime];
+  const known = typeof ids === 'object' && ids !== null ? (ids as Ids) : {};
+  return KINDS[mime]?.(known, is(WIDGET, widget) ? widget : undefined) ?? 'This output does not say what it shows.';
+}
+
+function is(form: RegExp, value: unknown): value is string {
+  return typeof value === 'string' && form.test(value);
+}
+
+function areRuns(value: unknown): value is string[] {
+  return (
+    Array.isArray(value) &&
+    value.length >= FEWEST_COMPARED &&
+    value.length <= MOST_COMPARED &&
+    value.every(one => is(RUN, one)) &&
+    new Set(value).size === value.length
+  );
+}

@@ -1,0 +1,176 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import type { RunMessage } from '../../widgets/src/documents';
+import { type IWidgetModel, KernelSource } from '../../widgets/src/sources/kernel_source';
+
+/** A widget's model whose kernel is the test. */
+class FakeModel implements IWidgetModel {
+  readonly traits: Record<string, unknown> = { _digest: {} };
+  readonly sent: unknown[] = [];
+  readonly handlers = new Map<string, ((...values: never[]) => void)[]>();
+
+  get(name: string): unknown {
+    return this.traits[name];
+  }
+
+  set(name: string, value: unknown): void {
+    this.traits[name] = value;
+  }
+
+  save_changes(): void {}
+
+  send(content: unknown): void {
+    this.sent.push(content);
+  }
+
+  on(event: string, handler: (...values: never[]) => void): void {
+    this.handlers.set(event, [...(this.handlers.get(event) ?? []), handler]);
+  }
+
+  off(event: string, handler: (...values: never[]) => void): void {
+    this.handlers.set(
+      event,
+      (this.handlers.get(event) ?? []).filter(one => one !== handler)
+    );
+  }
+
+  news(name: string, number: number, detail: string): void {
+    this._call('msg:custom', { kind: 'news', name, number, message: message(detail) }, []);
+  }
+
+  digest(names: Record<string, [number: number, detail: string] | null>): void {
+    this.traits._digest = Object.fromEntries(
+      Object.entries(names).map(([name, one]) => [
+        name,
+        one === null ? { number: 0 } : { number: one[0], message: message(one[1]) }
+      ])
+    );
+    this._call('change:_digest');
+  }
+
+  answer(content: Record<string, unknown>, buffers: DataView[] = []): void {
+    this._call('msg:custom', { kind: 'answer', ...content }, buffers);
+  }
+
+  private _call(event: string, ...values: unknown[]): void {
+    for (const handler of this.handlers.get(event) ?? []) {
+      handler(...(values as never[]));
+    }
+  }
+}
+
+function message(detail: string): RunMessage {
+  return { error: { code: detail, message: '', advice: '' } };
+}
+
+function listener() {
+  const heard: string[] = [];
+  return {
+    heard,
+    onMessage: (one: RunMessage) => heard.push(`${one.whole ? 'whole ' : ''}${one.error?.code}`),
+    onConnection: () => undefined
+  };
+}
+
+describe('a kernel as a source', () => {
+  let model: FakeModel;
+  let source: KernelSource;
+  const run = (id: string) => ({ workspace: 'w', run: id });
+
+  beforeEach(() => {
+    model = new FakeModel();
+    model.digest({ one: null, two: null, '': null });
+    source = new KernelSource(model);
+  });
+
+  it('tells each follower of its own run, and the list of the list', () => {
+    const [one, two, list] = [listener(), listener(), listener()];
+    source.follow(run('one'), one);
+    source.follow(run('two'), two);
+    source.followList('w', list);
+    model.news('one', 1, 'a');
+    model.news('two', 1, 'b');
+    model.news('', 1, 'c');
+    model.news('one', 2, 'd');
+    expect([one.heard, two.heard, list.heard]).toEqual([['a', 'd'], ['b'], ['c']]);
+    expect(model.sent).toEqual([]);
+  });
+
+  it('begins with what stands for all that was told before', () => {
+    model.digest({ one: [7, 'all'] });
+    const one = listener();
+    source.follow(run('one'), one);
+    model.news('one', 8, 'next');
+    expect(one.heard).toEqual(['whole all', 'next']);
+  });
+
+  it('asks once for what it has missed, and tells nothing until that comes, also where nobody answers', () => {
+    const one = listener();
+    source.follow(run('one'), one);
+    model.news('one', 3, 'c');
+    model.news('one', 4, 'd');
+    expect(one.heard).toEqual([]);
+    expect(model.sent).toEqual([{ kind: 'follow', name: 'one' }]);
+    model.digest({ one: [4, 'all'] }); // by itself, while a cell keeps the kernel from answering
+    model.news('one', 5, 'e');
+    expect(one.heard).toEqual(['whole all', 'e']);
+  });
+
+  it('takes nothing twice', () => {
+    const one = listener();
+    source.follow(run('one'), one);
+    model.news('one', 1, 'a');
+    model.news('one', 1, 'a');
+    model.digest({ one: [1, 'all'] });
+    expect(one.heard).toEqual(['a']);
+  });
+
+  it('has the kernel follow a run that its widget does not, such as one of a list', () => {
+    const other = listener();
+    source.follow(run('other'), other);
+    expect(model.sent).toEqual([{ kind: 'follow', name: 'other' }]);
+    model.news('other', 1, 'a');
+    expect(other.heard).toEqual(['a']);
+  });
+
+  it('keeps a run without its logs apart from the whole of it', () => {
+    const [brief, whole] = [listener(), listener()];
+    source.follow({ ...run('one'), logs: [] }, brief);
+    source.follow(run('one'), whole);
+    model.news('one/metrics', 1, 'a');
+    expect([brief.heard, whole.heard]).toEqual([['a'], []]);
+  });
+
+  it('has a second view of a run catch up without disturbing the first', () => {
+    const [first, second] = [listener(), listener()];
+    source.follow(run('one'), first);
+    model.news('one', 1, 'a');
+    model.news('one', 2, 'b');
+    source.follow(run('one'), second);
+    model.news('one', 3, 'c');
+    model.digest({ one: [3, 'all'] });
+    expect(first.heard).toEqual(['a', 'b', 'c']);
+    expect(second.heard).toEqual(['whole all']);
+  });
+
+  it('tells nothing to who has left', () => {
+    const one = listener();
+    source.follow(run('one'), one)();
+    model.news('one', 1, 'a');
+    expect(one.heard).toEqual([]);
+  });
+
+  it('gives answers to those who asked, and says why a request was refused', async () => {
+    const [first, second] = [source.request('/a'), source.request('/b')];
+    const refused = expect(second).rejects.toMatchObject({ code: 'run_not_found', message: 'gone', advice: 'look' });
+    model.answer({ id: 2, error: { code: 'run_not_found', message: 'gone', advice: 'look' } });
+    model.answer({ id: 1, body: { x: 1 } });
+    expect(await first).toEqual({ x: 1 });
+    await refused;
+  });
+
+  it('gives bytes as they came', async () => {
+    const asked = source.bytes('/file');
+    model.answer({ id: 1 }, [new DataView(new Uint8Array([0, 1, 2, 3]).buffer, 1, 2)]);
+    expect([...new Uint8Array(await asked)]).toEqual([1, 2]);
+  });
+});

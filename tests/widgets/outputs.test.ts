@@ -1,0 +1,46 @@
+import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import { describe, expect, it } from 'vitest';
+import { MIME_TYPES, shownBy } from '../../jupyter_ext/src/shown';
+
+const [RUN, COMPARISON, RUNS] = ['run', 'comparison', 'runs'].map(name => `application/vnd.traindock.${name}+json`) as [
+  string,
+  string,
+  string
+];
+const W = '0123456789abcdef0123456789abcdef';
+
+/** What an output shows, by its key; or what is said instead. */
+function shown(mime: string, ids: unknown, version: unknown = 1): string {
+  const found = shownBy(mime, {
+    data: { [mime]: { version } },
+    metadata: { [mime]: ids }
+  } as unknown as IRenderMime.IMimeModel);
+  return typeof found === 'string' ? found : `key ${found.key}`;
+}
+
+describe('an output of a notebook', () => {
+  it('names what it shows by ids', () => {
+    expect(MIME_TYPES).toEqual([RUN, COMPARISON, RUNS]);
+    expect(shown(RUN, { workspace: W, run: 'a_1' })).toBe(`key ${W} a_1`);
+    expect(shown(COMPARISON, { workspace: W, runs: ['a', 'b'] })).toBe(`key ${W} a b`);
+    expect(shown(RUNS, { workspace: W, experiment: 'bees' })).toBe(`key ${W} bees`);
+  });
+
+  it.each([
+    ['no ids', RUN, undefined],
+    ['a path', RUN, { workspace: '../../etc', run: 'a' }],
+    ['a run that is a path', RUN, { workspace: W, run: '../a' }],
+    ['a run that is no text', RUN, { workspace: W, run: ['a'] }],
+    ['one run to be compared', COMPARISON, { workspace: W, runs: ['a'] }],
+    ['too many runs', COMPARISON, { workspace: W, runs: [...'abcdefghijk'] }],
+    ['a run twice', COMPARISON, { workspace: W, runs: ['a', 'a'] }],
+    ['HTML among the runs', COMPARISON, { workspace: W, runs: ['a', '<b>'] }],
+    ['an experiment that is an address', RUNS, { workspace: W, experiment: 'https://evil' }]
+  ])('is not believed where it has %s', (_, mime, ids) => {
+    expect(shown(mime, ids)).toBe('This output does not say what it shows.');
+  });
+
+  it.each([2, '1', {}, null])('of version %s is of a newer Traindock', version => {
+    expect(shown(RUN, { workspace: W, run: 'a' }, version)).toContain('newer version');
+  });
+});

@@ -1,0 +1,92 @@
+import { useState } from 'preact/hooks';
+import { shortened } from '../format';
+import type { IChartOptions } from '../model/chart_data';
+import type { Axis } from '../model/series';
+import { type IPart, LinesChart } from './lines_chart';
+
+/** Charts that are shown at once; more are found by their names. */
+const MOST_CHARTS = 12;
+const LONGEST_NAME = 80;
+
+/** A chart, and what is on it. */
+export interface IChart {
+  title: string;
+  parts: readonly IPart[];
+}
+
+/** Charts with what is chosen for all of them: their axes, how smooth their lines are, and which are shown. */
+export function Charts({ charts, brief = false }: { charts: readonly IChart[]; brief?: boolean }) {
+  const [options, change] = useState<IChartOptions>({ axis: 'step', smoothing: 0, logarithmic: false });
+  const [wanted, setWanted] = useState('');
+  const [most, setMost] = useState(MOST_CHARTS);
+  const sought = wanted.toLowerCase();
+  const found = charts.filter(({ title, parts }) =>
+    [title, ...parts.map(part => part.name)].some(name => name.toLowerCase().includes(sought))
+  );
+  const metrics = new Set(charts.flatMap(({ parts }) => parts.map(part => part.name))).size;
+  return (
+    <section class="td-curves" aria-label="Curves">
+      <div class="td-tools">
+        <Tools options={options} change={change} />
+        {metrics > 4 && (
+          <input
+            type="search"
+            placeholder={`Filter ${metrics} metrics`}
+            aria-label="Filter metrics"
+            value={wanted}
+            onInput={event => setWanted(event.currentTarget.value)}
+          />
+        )}
+      </div>
+      <div class="td-charts">
+        {found.slice(0, most).map(({ title, parts }) => (
+          <LinesChart key={title} title={title} options={options} parts={parts} brief={brief} />
+        ))}
+      </div>
+      {found.length === 0 && <p class="td-muted">No metric has “{shortened(wanted, LONGEST_NAME)}” in its name.</p>}
+      {found.length > most && (
+        <button type="button" onClick={() => setMost(most + MOST_CHARTS)}>
+          Show {Math.min(MOST_CHARTS, found.length - most)} more of {found.length} charts
+        </button>
+      )}
+    </section>
+  );
+}
+
+function Tools({ options, change }: { options: IChartOptions; change: (to: IChartOptions) => void }) {
+  return (
+    <>
+      <label>
+        x
+        <select
+          value={options.axis}
+          onChange={event => change({ ...options, axis: event.currentTarget.value as Axis })}
+        >
+          <option value="step">step</option>
+          <option value="time">time since the start</option>
+          <option value="index">count</option>
+        </select>
+      </label>
+      <label>
+        Smoothing
+        <input
+          type="range"
+          min="0"
+          max="0.99"
+          step="0.01"
+          value={options.smoothing}
+          onInput={event => change({ ...options, smoothing: Number(event.currentTarget.value) })}
+        />
+        <output class="td-number">{options.smoothing.toFixed(2)}</output>
+      </label>
+      <label>
+        <input
+          type="checkbox"
+          checked={options.logarithmic}
+          onChange={event => change({ ...options, logarithmic: event.currentTarget.checked })}
+        />
+        log y
+      </label>
+    </>
+  );
+}

@@ -1,0 +1,153 @@
+import { useEffect, useState } from 'preact/hooks';
+import type { BucketColumns } from '../documents';
+import { shortened } from '../format';
+import type { IChartOptions, ILine } from '../model/chart_data';
+import type { RunModel } from '../model/run_model';
+import { type Axis, Series } from '../model/series';
+import { query, runPath } from '../sources/source';
+import { Chart, type Range } from './chart';
+
+const LONGEST_NAME = 80;
+/** Buckets that a closer look asks for. */
+const DETAIL = 800;
+
+/** A metric of a run, and how its line is drawn. */
+export interface IPart {
+  model: RunModel;
+  name: string;
+  label: string;
+  /** Seconds since 1970 at which its time begins. */
+  start: number;
+  colour: number;
+}
+
+/** Return when the script of a run began, in seconds since 1970; 0 while that is not known. */
+export function startOf(model: RunModel): number {
+  return model.state?.started ? Date.parse(model.state.started) / 1000 : 0;
+}
+
+/** Metrics of one or more runs on one chart, those that were logged; more of them where it is looked at closer. */
+export function LinesChart({
+  title,
+  parts,
+  options,
+  brief = false
+}: {
+  title: string;
+  parts: readonly IPart[];
+  options: IChartOptions;
+  /** Whether the lines are named elsewhere. */
+  brief?: boolean;
+}) {
+  const [range, setRange] = useState<Range>(null);
+  const detailed = useDetail(parts, options.axis, range);
+  const lines = parts.flatMap(part => {
+    const series = detailed?.get(part) ?? seriesOf(part);
+    return series === undefined ? [] : [{ ...part, label: shortened(part.label, LONGEST_NAME), series }];
+  });
+  return (
+    <Chart
+      title={shortened(title, LONGEST_NAME)}
+      lines={lines}
+      options={options}
+      version={versionOf(lines) + (detailed === null ? 0 : 0.5)}
+      brief={brief}
+      onRange={setRange}
+    />
+  );
+}
+
+function seriesOf(part: IPart): Series | undefined {
+  return part.model.series.get(part.name);
+}
+
+/** A number that is another one after each point that came. */
+function versionOf(lines: readonly ILine[]): number {
+  return lines.reduce((sum, { series, start }) => sum + series.count + (start > 0 ? 1 : 0), 0);
+}
+
+/** Return the series as they are within `range`, from all points there are; null while all of them are looked at. */
+function useDetail(parts: readonly IPart[], axis: Axis, range: Range): ReadonlyMap<IPart, Series> | null {
+  const [detail, setDetail] = useState<Map<string, Series> | null>(null);
+  const key = range === null ? '' : `${axis} ${range[0]} ${range[1]}`;
+  // `key` stands for axis and range; parts stay
+  useEffect(() => {
+    // What was logged is whole in the page as long as it is little.
+    const cut = parts.filter(part => {
+      const series = seriesOf(part);
+      return series !== undefined && series.count !== series.last.length;
+    });
+    setDetail(null);
+    if (range === null || cut.length === 0) {
+      return;
+    }
+    const gone = new AbortController();
+    void Promise.all(cut.map(async part => [idOf(part), await closeUp(part, axis, range, gone.signal)] as const)).then(
+      found => {
+        if (!gone.signal.aborted) {
+          setDetail(new Map(found));
+        }
+      },
+      () => {
+        // what is there already is shown on
+      }
+    );
+    return () => {
+      gone.abort();
+    };
+  }, [key]);
+  if (range === null || detail === null) {
+    return null;
+  }
+  return new Map(
+    parts.flatMap(part => {
+      const series = detail.get(idOf(part));
+      return series === undefined ? [] : [[part, series] as const];
+    })
+  );
+}
+
+function idOf(part: IPart): string {
+  return `${part.model.target.run} ${part.name}`;
+}
+
+async function closeUp(
+  part: IPart,
+  axis: Axis,
+  range: readonly [number, number],
+  signal: AbortSignal
+): Promise<Series> {
+  const shift = axis === 'time' ? part.start : 0;
+  const [from, to] = range.map(place => place + shift);
+  const wanted = query({ name: part.name, axis, from, to, buckets: DETAIL });
+  const path = runPath(part.model.target, `/metrics/buckets${wanted}`);
+  const answer = await part.model.source.request<IBucketsAnswer>(path, { signal });
+  return ofBuckets(answer.series[0] ?? { name: part.name, axis, buckets: NOTHING });
+}
+
+/** The answer of `/metrics/buckets`. */
+interface IBucketsAnswer {
+  series: {
+    name: string;
+    axis: Axis;
+    buckets: Omit<BucketColumns, 'first_step' | 'final_step'>;
+  }[];
+}
+
+const NOTHING = { first: [], final: [], min: [], max: [], last: [], count: [], nans: [] };
+
+/** Turn buckets into a series whose x is the last place in each. */
+function ofBuckets({ name, axis, buckets }: IBucketsAnswer['series'][number]): Series {
+  const steps = axis === 'step';
+  const columns: BucketColumns = {
+    ...buckets,
+    first_step: steps ? buckets.first : null,
+    final_step: steps ? buckets.final : null
+  };
+  const series = new Series(name);
+  series.add({ name, buckets: columns });
+  if (axis === 'index') {
+    series.indices.splice(0, series.indices.length, ...buckets.final);
+  }
+  return series;
+}

@@ -1,0 +1,7 @@
+import { RunModel } from '../model/run_model';
+import { RunCard } from '../views/card';
+import { fedWidget } from './fed_widget';
+
+export default fedWidget((model, source, workspace) => (
+  <RunCard model={new RunModel(source, { workspace, run: String(model.get('run_id')) })} />
+));
