@@ -1,10 +1,16 @@
-"""What a widget keeps of a run for views that come later."""
+"""What stands for all messages about a run, in a size that a widget can hold."""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
-from traindock_widgets.run_digest import POINTS, RunDigest
+from traindock_widgets.run_digest import LOG_CHARACTERS, METRICS, POINTS, RunDigest
+
+
+def points(name: str, values: list[Any], steps: list[int] | None = None) -> dict[str, Any]:
+    series = {"name": name, "times": [float(at) for at in range(len(values))], "values": values, "steps": steps}
+    return {"metrics": {"series": [series], "records": [], "records_left_out": 0}}
 
 
 def used(name: str, *values: float) -> dict[str, Any]:
@@ -13,22 +19,110 @@ def used(name: str, *values: float) -> dict[str, Any]:
     return {"resources": {"series": [{"name": name, "times": times, "values": list(values), "steps": None}]}}
 
 
-def test_what_the_job_uses_is_kept_apart_from_metrics() -> None:
-    digest = RunDigest()
-    digest.add(used("memory", 1.0, 2.0))
-    digest.add(used("memory", 5.0))
-    digest.add(used("cpu", 0.5))
-    told = digest.message()
-    found = {series["name"]: series["buckets"] for series in told["resources"]["series"]}
-    assert (found["memory"]["last"], found["cpu"]["last"]) == ([1.0, 2.0, 5.0], [0.5])
-    assert told["metrics"]["series"] == []
-    assert digest.last_values() == {}
+def log(text: str, offset: int, gap: int = 0) -> dict[str, Any]:
+    return {"logs": {"logs/stdout.txt": {"offset": offset, "gap": gap, "text": text}}}
 
 
-def test_of_a_long_run_the_peak_stays() -> None:
+def series_of(digest: RunDigest, name: str = "loss") -> dict[str, Any]:
+    return next(one["buckets"] for one in digest.message()["metrics"]["series"] if one["name"] == name)
+
+
+class TestCurves:
+    def test_are_whole_while_they_are_short(self) -> None:
+        digest = RunDigest()
+        digest.add(points("loss", [3, 2], [10, 20]))
+        digest.add(points("loss", [1], [30]))
+        found = series_of(digest)
+        assert (found["last"], found["final_step"], found["count"]) == ([3, 2, 1], [10, 20, 30], [1, 1, 1])
+
+    def test_lose_no_point_spike_or_end_when_they_are_long(self) -> None:
+        digest = RunDigest()
+        values: list[Any] = [0.5] * 5000
+        values[777], values[4000], values[4321] = 99, "NaN", "-Infinity"
+        for at in range(0, 5000, 50):
+            digest.add(points("loss", values[at : at + 50]))
+        found = series_of(digest)
+        assert len(found["last"]) <= 2 * POINTS
+        assert (sum(found["count"]), sum(found["nans"])) == (5000, 1)
+        assert max(float(one) for one in found["max"]) == 99
+        assert "-Infinity" in found["min"]
+        assert found["first"][0] == 0
+        assert {len(column) for column in found.values()} == {len(found["last"])}
+
+    def test_are_shorter_where_there_are_many_runs(self) -> None:
+        digest = RunDigest(points=50)
+        digest.add(points("loss", list(range(1000))))
+        assert 50 <= len(series_of(digest)["last"]) <= 100
+
+    def test_come_merged_already_where_they_were(self) -> None:
+        digest = RunDigest()
+        buckets = {field: [1] for field in ("first", "final", "min", "max", "last", "count", "nans")}
+        series = {"name": "loss", "buckets": {**buckets, "first_step": None, "final_step": None}}
+        digest.add({"metrics": {"series": [series], "records": [], "records_left_out": 0}})
+        assert series_of(digest)["final_step"] == [None]
+
+    def test_of_too_many_metrics_are_left_out(self) -> None:
+        digest = RunDigest()
+        for at in range(METRICS + 5):
+            digest.add(points(f"metric {at}", [1]))
+        assert len(digest.message()["metrics"]["series"]) == METRICS
+
+    def test_have_last_values(self) -> None:
+        digest = RunDigest()
+        digest.add(points("loss", [3, 2]))
+        digest.add(points("acc", ["NaN"]))
+        assert math.isnan(float(digest.last_values().pop("acc")))
+        assert digest.last_values()["loss"] == 2
+
+
+class TestResources:
+    def test_are_kept_apart_from_metrics(self) -> None:
+        digest = RunDigest()
+        digest.add(used("memory", 1.0, 2.0))
+        digest.add(used("memory", 5.0))
+        digest.add(used("cpu", 0.5))
+        told = digest.message()
+        found = {series["name"]: series["buckets"] for series in told["resources"]["series"]}
+        assert (found["memory"]["last"], found["cpu"]["last"]) == ([1.0, 2.0, 5.0], [0.5])
+        assert told["metrics"]["series"] == []
+        assert digest.last_values() == {}
+
+    def test_of_a_long_run_keep_their_peak(self) -> None:
+        digest = RunDigest()
+        for at in range(20 * POINTS):
+            digest.add(used("memory", 9.0 if at == 777 else 1.0))
+        [series] = digest.message()["resources"]["series"]
+        assert len(series["buckets"]["max"]) <= 2 * POINTS
+        assert max(series["buckets"]["max"]) == 9.0
+
+
+class TestLogs:
+    def test_go_on_where_they_ended(self) -> None:
+        digest = RunDigest()
+        digest.add(log("grün\n", 0))
+        digest.add(log("next\n", 6))
+        assert digest.message()["logs"]["logs/stdout.txt"] == {"offset": 0, "gap": 0, "text": "grün\nnext\n"}
+
+    def test_keep_their_last_lines_and_tell_what_is_left_out(self) -> None:
+        digest = RunDigest()
+        line = "x" * 99 + "\n"
+        for at in range(300):
+            digest.add(log(line, at * 100))
+        kept = digest.message()["logs"]["logs/stdout.txt"]
+        assert len(kept["text"]) <= LOG_CHARACTERS
+        assert kept["text"].startswith("x")
+        assert kept["offset"] == kept["gap"] == 30_000 - len(kept["text"])
+
+    def test_begin_anew_after_a_gap(self) -> None:
+        digest = RunDigest()
+        digest.add(log("old\n", 0))
+        digest.add(log("new\n", 1000, gap=996))
+        assert digest.message()["logs"]["logs/stdout.txt"]["text"] == "new\n"
+
+
+def test_the_newest_state_and_the_end_are_kept() -> None:
     digest = RunDigest()
-    for at in range(20 * POINTS):
-        digest.add(used("memory", 9.0 if at == 777 else 1.0))
-    [series] = digest.message()["resources"]["series"]
-    assert len(series["buckets"]["max"]) <= 2 * POINTS
-    assert max(series["buckets"]["max"]) == 9.0
+    digest.add({"state": {"state": "Running"}})
+    digest.add({"state": {"state": "Completed"}, "run": {"id": "a"}})
+    assert digest.message()["state"] == {"state": "Completed"}
+    assert digest.message()["run"] == {"id": "a"}

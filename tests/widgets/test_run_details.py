@@ -1,0 +1,259 @@
+"""The card of a run as a widget."""
+
+from __future__ import annotations
+
+import base64
+import json
+import threading
+from collections.abc import Callable
+from typing import Any
+
+import ipywidgets
+import pytest
+from tests.conftest import wait_for
+from tests.widgets.conftest import Page, told
+
+from traindock import Run, UserErrorException
+from traindock_widgets import RunDetails
+from traindock_widgets.feeding import FedWidget
+
+Start = Callable[..., Any]
+
+
+class TestTraits:
+    def test_follow_the_run_while_this_thread_does_something_else(self, page: Page, start: Start) -> None:
+        run = start()
+        card = RunDetails(run)
+        threads = set()
+        card.observe(lambda _: threads.add(threading.current_thread().name), "metrics")
+
+        run.log("loss", 0.5)
+        told(card, "metrics", {"loss": 0.5})
+        run.log("loss", float("nan"))
+        told(card, "metrics", {"loss": None})
+        run.complete()
+        told(card, "state", "Completed")
+
+        assert card.reason == "finished"
+        assert threads == {"traindock live"}
+
+    def test_have_their_last_values_at_once_for_a_run_that_has_ended(self, page: Page, start: Start) -> None:
+        run = start()
+        run.fail("no more memory")
+
+        card = RunDetails(run)
+
+        assert (card.state, card.detail) == ("Failed", "no more memory")
+
+    def test_are_followed_no_more_when_the_run_has_ended(self, page: Page, start: Start) -> None:
+        run = start()
+        card = RunDetails(run)
+        run.complete()
+        told(card, "state", "Completed")
+
+        wait_for(lambda: not card._kernel.hub._followed, "the end of following")
+
+    def test_are_followed_no_more_when_the_card_is_closed(self, page: Page, start: Start) -> None:
+        card = RunDetails(start())
+        wait_for(lambda: card._kernel.hub._followed, "the beginning of following")
+
+        card.close()
+
+        wait_for(lambda: not card._kernel.hub._followed, "the end of following")
+
+    @pytest.mark.parametrize("box", [ipywidgets.HBox, ipywidgets.Tab])
+    def test_are_those_of_any_widget(self, page: Page, start: Start, box: type[Any]) -> None:
+        run = start()
+        card, label = RunDetails(run), ipywidgets.Label()
+        link = ipywidgets.jslink((card, "state"), (label, "value"))
+        ipywidgets.link((card, "state"), (label, "value"))
+
+        shown = box([card, label])
+        run.complete()
+
+        told(label, "value", "Completed")
+        assert shown.children == (card, label)
+        assert link.source == (card, "state")
+
+    def test_may_be_set_where_they_are_choices(self, page: Page, start: Start) -> None:
+        card = RunDetails(start(), selected_files=["outputs/a.pt"])
+        card.selected_files = ["outputs/b.pt"]
+        assert page.states(card, "selected_files")[-1] == ["outputs/b.pt"]
+
+    def test_never_print(self, page: Page, start: Start, capsys: pytest.CaptureFixture[str]) -> None:
+        run = start()
+        card = RunDetails(run)
+        run.log("loss", 1)
+        run.fail("why")
+        told(card, "state", "Failed")
+        assert capsys.readouterr() == ("", "")
+
+
+def test_what_is_no_run_is_refused() -> None:
+    with pytest.raises(UserErrorException, match=r"RunDetails shows a run, .* and not 'run_1'"):
+        RunDetails("run_1")  # type: ignore[arg-type]
+
+
+def test_a_run_that_is_deleted_is_said_to_be(page: Page, start: Start) -> None:
+    run = start()
+    run.complete()
+    card = RunDetails(run)
+    told(card, "state", "Completed")
+    page.sent.clear()
+    gone = RunDetails(run)
+    Run.get(run.workspace, run.id).delete()
+
+    page.ask(gone, kind="follow", name=f"{run.id}/metrics")
+
+    wait_for(lambda: page.news(gone, f"{run.id}/metrics"), "news of the run")
+    assert page.news(gone, f"{run.id}/metrics")[-1]["message"]["error"]["code"] == "run_not_found"
+
+
+class TestOutput:
+    def test_is_the_same_for_every_run_but_for_its_picture(
+        self, page: Page, start: Start, shown: list[dict[str, Any]]
+    ) -> None:
+        first, second = start("first"), start("second")
+        first.log("loss", 1)
+        for run in (first, second):
+            run.complete()
+            RunDetails(run).show(render_lib=None, widget_settings={"Azure": "had these"})
+
+        widget = "application/vnd.jupyter.widget-view+json"
+        datas = [
+            {kind: data for kind, data in one["data"].items() if kind not in ("image/png", widget)} for one in shown
+        ]
+        assert datas[0] == datas[1]
+        assert set(shown[0]["data"]) == {"application/vnd.traindock.run+json", widget, "text/plain", "image/png"}
+        assert [one["metadata"]["application/vnd.traindock.run+json"] for one in shown] == [
+            {"workspace": run.workspace.id, "run": run.id} for run in (first, second)
+        ]
+
+    def test_has_a_picture_of_less_than_60_kb(self, page: Page, start: Start, shown: list[dict[str, Any]]) -> None:
+        run = start("a name with $ in it, and \\frac")
+        for at in range(300):
+            for name in ("loss", "val_acc", "$x", "noise"):
+                run.log(name, hash((name, at)) % 1000)
+        run.complete()
+
+        RunDetails(run).show()
+
+        picture = base64.b64decode(shown[0]["data"]["image/png"])
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) < 60_000
+
+    def test_is_drawn_once_more_when_the_run_has_ended(
+        self, page: Page, start: Start, shown: list[dict[str, Any]]
+    ) -> None:
+        run = start()
+        card = RunDetails(run)
+        card.show()
+        card.show()
+        run.complete()
+
+        wait_for(lambda: len(shown) == 4, "both outputs to be drawn again")
+        assert [one["again"] for one in shown] == [False, False, True, True]
+        assert [one["id"] for one in shown[:2]] == [one["id"] for one in shown[2:]]
+        card.show()
+        assert len(shown) == 5
+
+    def test_outside_of_a_notebook_is_a_line(
+        self, page: Page, start: Start, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        run = start()
+        RunDetails(run).show()
+        assert run.id in capsys.readouterr().out
+
+
+def digest_of(card: FedWidget, page: Page, name: str) -> dict[str, Any]:
+    """Ask for what stands for all news of a name, and return it."""
+    page.ask(card, kind="follow", name=name)
+    found: dict[str, Any] = page.states(card, "_digest")[-1][name]
+    return found
+
+
+class TestNews:
+    def test_are_numbered_and_the_digest_stands_for_all_of_them(self, page: Page, start: Start) -> None:
+        run = start()
+        card = RunDetails(run)
+        for step in range(5):
+            run.log("loss", step)
+            told(card, "metrics", {"loss": step})
+
+        news = page.news(card, run.id)
+        digest = digest_of(card, page, run.id)
+
+        assert [one["number"] for one in news] == list(range(1, len(news) + 1))
+        assert digest["number"] == news[-1]["number"]
+        (series,) = digest["message"]["metrics"]["series"]
+        assert series["buckets"]["last"] == [0, 1, 2, 3, 4]
+        assert card.get_widget_data() == digest["message"]
+
+    def test_reach_a_page_that_cannot_ask_by_the_digest(self, page: Page, start: Start) -> None:
+        run = start()
+        card = RunDetails(run)
+        run.log("loss", 1)
+        told(card, "metrics", {"loss": 1})
+        run.complete()
+        told(card, "state", "Completed")
+
+        def last() -> dict[str, Any]:
+            return dict(page.states(card, "_digest")[-1][run.id])
+
+        wait_for(lambda: "run" in last().get("message", {}), "the end in the digest")
+        assert last()["number"] == page.news(card, run.id)[-1]["number"]
+
+    def test_that_were_sent_do_not_change_any_more(self, page: Page, start: Start) -> None:
+        run = start()
+        card = RunDetails(run)
+        run.log("loss", 1)
+        told(card, "metrics", {"loss": 1})
+        sent = digest_of(card, page, run.id)
+        before = json.dumps(sent)
+        run.log("loss", 2)
+        told(card, "metrics", {"loss": 2})
+        assert json.dumps(sent) == before
+
+    def test_of_another_run_come_when_a_view_asks(self, page: Page, start: Start) -> None:
+        run, other = start(), start()
+        other.log("loss", 3)
+        card = RunDetails(run)
+
+        page.ask(card, kind="follow", name=other.id)
+
+        wait_for(lambda: any("metrics" in one["message"] for one in page.news(card, other.id)), "news of the other run")
+        assert card.metrics == {}
+
+    def test_of_runs_that_were_asked_for_long_ago_come_no_more(self, page: Page, start: Start) -> None:
+        run = start()
+        others = [start() for _ in range(13)]
+        card = RunDetails(run)
+
+        for other in others:
+            page.ask(card, kind="follow", name=other.id)
+            wait_for(lambda other=other: page.news(card, other.id), "news of the run")
+
+        digest = digest_of(card, page, run.id) and page.states(card, "_digest")[-1]
+        assert set(digest) == {run.id, *(other.id for other in others[1:])}
+
+    def test_survive_what_no_view_sends(self, page: Page, start: Start) -> None:
+        run = start()
+        card = RunDetails(run)
+        for content in (None, "text", {}, {"kind": "other"}, {"kind": "follow", "name": "../x"}):
+            card.comm.handle_msg({"content": {"data": {"method": "custom", "content": content}}, "buffers": []})
+        run.complete()
+        told(card, "state", "Completed")
+
+
+class TestRequests:
+    def test_are_answered_as_the_server_does(self, page: Page, start: Start) -> None:
+        run = start("named")
+        card = RunDetails(run)
+        answer, _ = page.answer(card, f"/workspaces/{run.workspace.id}/runs/{run.id}")
+        assert answer["body"]["display_name"] == "named"
+
+    def test_are_refused_as_the_server_does(self, page: Page, start: Start) -> None:
+        card = RunDetails(start())
+        answer, _ = page.answer(card, f"/workspaces/{card.workspace_id}/runs/nobody")
+        assert answer["error"]["code"] == "run_not_found"
+        assert answer["error"]["advice"]
