@@ -21,6 +21,7 @@ MODULES = (
     "listing",
     "registering",
     "serving",
+    "cards",
     "container_runs",
     "container_environments",
 )

@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 TOKEN = "secret"
@@ -17,21 +18,34 @@ class JupyterServer:
     """Started when it is made, with the environment as it is then; it serves once that returns.
 
     Args:
-        folder: a new folder, which becomes its root and has its log.
+        folder: becomes its root and has its log.
         extension: whether Traindock's extension is on.
+        app: which of Jupyter's applications it is: "server", or "lab".
+        options: more for its command line.
+        environment: its environment variables, if not those of this process.
 
     Attributes:
         url: where it answers, with a slash at its end.
     """
 
-    def __init__(self, folder: Path, *, extension: bool = True) -> None:
-        folder.mkdir()
-        environment = {**os.environ, "JUPYTER_RUNTIME_DIR": str(folder), "JUPYTER_TOKEN": TOKEN}
-        command = [sys.executable, "-m", "jupyter", "server", "--port=0", "--no-browser", "--allow-root"]
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        extension: bool = True,
+        app: str = "server",
+        options: Sequence[str] = ("--port=0",),
+        environment: Mapping[str, str] = os.environ,
+    ) -> None:
+        folder.mkdir(exist_ok=True)
+        for left in folder.glob("jpserver-*"):  # of one that was killed
+            left.unlink()
+        variables = {**environment, "JUPYTER_RUNTIME_DIR": str(folder), "JUPYTER_TOKEN": TOKEN}
+        command = [sys.executable, "-m", "jupyter", app, "--no-browser", "--allow-root", *options]
         on = f"--ServerApp.jpserver_extensions=jupyterlab_traindock={extension}"
         command += [f"--ServerApp.root_dir={folder}", on]
-        with (folder / "server.log").open("wb") as log:
-            self.process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
+        with (folder / "server.log").open("ab") as log:
+            self.process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while not (url := self._url(folder)):
             if self.process.poll() is not None or time.monotonic() > deadline:
