@@ -2,8 +2,6 @@ import { type Kernel, KernelMessage } from '@jupyterlab/services';
 import type { ISelection } from '../../widgets/src/model/selection';
 import type { Disposer } from '../../widgets/src/sources/source';
 
-/** The trait that holds the choice. */
-const TRAIT = 'selected_runs';
 /** Of the messages by which widgets speak. */
 const PROTOCOL = { version: '2.1.0' };
 
@@ -15,28 +13,30 @@ const PROTOCOL = { version: '2.1.0' };
 export class KernelSelection implements ISelection {
   /**
    * @param widget - Id of the widget's model.
+   * @param trait - Name of the trait that holds the choice, a list of texts.
    * @param kernel - Returns the kernel that the output came from, if it is there.
    */
   constructor(
     private readonly widget: string,
+    private readonly trait: string,
     private readonly kernel: () => Kernel.IKernelConnection | null
   ) {}
 
   get(): readonly string[] {
-    return this._runs;
+    return this._names;
   }
 
-  set(runs: readonly string[]): void {
-    this._runs = runs;
-    this._send(this.kernel(), { method: 'update', state: { [TRAIT]: [...runs] }, buffer_paths: [] });
+  set(names: readonly string[]): void {
+    this._names = names;
+    this._send(this.kernel(), { method: 'update', state: { [this.trait]: [...names] }, buffer_paths: [] });
   }
 
   observe(listener: () => void): Disposer {
     const kernel = this.kernel();
     const take = (_: unknown, message: KernelMessage.IIOPubMessage): void => {
-      const runs = this._runsOf(message);
-      if (runs !== undefined) {
-        this._runs = runs;
+      const names = this._namesOf(message);
+      if (names !== undefined) {
+        this._names = names;
         listener();
       }
     };
@@ -62,15 +62,15 @@ export class KernelSelection implements ISelection {
     kernel.sendShellMessage(message, false, true);
   }
 
-  /** Return the runs that the widget says are chosen, if that is what a message is about. */
-  private _runsOf(message: KernelMessage.IIOPubMessage): string[] | undefined {
+  /** Return what the widget says is chosen, if that is what a message is about. */
+  private _namesOf(message: KernelMessage.IIOPubMessage): string[] | undefined {
     if (!KernelMessage.isCommMsgMsg(message) || message.content.comm_id !== this.widget) {
       return undefined;
     }
     const { method, state } = message.content.data as { method?: unknown; state?: Record<string, unknown> };
-    const runs = method === 'update' ? state?.[TRAIT] : undefined;
-    return Array.isArray(runs) ? runs.map(String) : undefined;
+    const names = method === 'update' ? state?.[this.trait] : undefined;
+    return Array.isArray(names) ? names.map(String) : undefined;
   }
 
-  private _runs: readonly string[] = [];
+  private _names: readonly string[] = [];
 }

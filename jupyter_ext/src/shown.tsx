@@ -8,6 +8,7 @@ import type { Source } from '../../widgets/src/sources/source';
 import { RunCard } from '../../widgets/src/views/card';
 import { CompareCard } from '../../widgets/src/views/compare/compare_card';
 import type { IHost } from '../../widgets/src/views/header';
+import { RegistrationCard } from '../../widgets/src/views/registration';
 import { RunsCard } from '../../widgets/src/views/runs/runs_card';
 import { KernelSelection } from './kernel_selection';
 
@@ -42,11 +43,21 @@ type Ids = Record<string, unknown>;
 
 /** By type of output, what it shows by the ids in its metadata; undefined where they are not of the right form. */
 const KINDS: Record<string, (ids: Ids, widget: string | undefined) => IShown | undefined> = {
-  'application/vnd.traindock.run+json': ({ workspace, run }) =>
+  'application/vnd.traindock.run+json': ({ workspace, run }, widget) =>
     is(WORKSPACE, workspace) && is(RUN, run)
       ? {
           key: `${workspace} ${run}`,
-          view: ({ source, host }) => <RunCard model={new RunModel(source, { workspace, run })} host={host} />
+          view: page => <RunCard model={new RunModel(page.source, { workspace, run })} host={picking(page, widget)} />
+        }
+      : undefined,
+
+  'application/vnd.traindock.registration+json': ({ workspace, run }, widget) =>
+    is(WORKSPACE, workspace) && is(RUN, run)
+      ? {
+          key: `${workspace} ${run}`,
+          view: page => (
+            <RegistrationCard model={new RunModel(page.source, { workspace, run })} host={picking(page, widget)} />
+          )
         }
       : undefined,
 
@@ -65,7 +76,9 @@ const KINDS: Record<string, (ids: Ids, widget: string | undefined) => IShown | u
           view: ({ source, host, kernel }) => (
             <RunsCard
               model={new RunsModel(source, { workspace, experiment })}
-              selection={widget === undefined ? new PageSelection() : new KernelSelection(widget, kernel)}
+              selection={
+                widget === undefined ? new PageSelection() : new KernelSelection(widget, 'selected_runs', kernel)
+              }
               host={host}
             />
           )
@@ -86,6 +99,11 @@ export function shownBy(mime: string, model: IRenderMime.IMimeModel): IShown | s
   const ids = model.metadata[mime];
   const known = typeof ids === 'object' && ids !== null ? (ids as Ids) : {};
   return KINDS[mime]?.(known, is(WIDGET, widget) ? widget : undefined) ?? 'This output does not say what it shows.';
+}
+
+/** Return the page's host, by which a widget in the kernel learns which files are picked, and picks some. */
+function picking({ host, kernel }: IPage, widget: string | undefined): IHost {
+  return widget === undefined ? host : { ...host, files: new KernelSelection(widget, 'selected_files', kernel) };
 }
 
 function is(form: RegExp, value: unknown): value is string {

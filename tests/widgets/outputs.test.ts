@@ -2,11 +2,11 @@ import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import { describe, expect, it } from 'vitest';
 import { MIME_TYPES, shownBy } from '../../jupyter_ext/src/shown';
 
-const [RUN, COMPARISON, RUNS] = ['run', 'comparison', 'runs'].map(name => `application/vnd.traindock.${name}+json`) as [
-  string,
-  string,
-  string
-];
+const mimeOf = (name: string): string => `application/vnd.traindock.${name}+json`;
+const RUN = mimeOf('run');
+const REGISTRATION = mimeOf('registration');
+const COMPARISON = mimeOf('comparison');
+const RUNS = mimeOf('runs');
 const W = '0123456789abcdef0123456789abcdef';
 
 /** What an output shows, by its key; or what is said instead. */
@@ -20,8 +20,9 @@ function shown(mime: string, ids: unknown, version: unknown = 1): string {
 
 describe('an output of a notebook', () => {
   it('names what it shows by ids', () => {
-    expect(MIME_TYPES).toEqual([RUN, COMPARISON, RUNS]);
+    expect(MIME_TYPES).toEqual([RUN, REGISTRATION, COMPARISON, RUNS]);
     expect(shown(RUN, { workspace: W, run: 'a_1' })).toBe(`key ${W} a_1`);
+    expect(shown(REGISTRATION, { workspace: W, run: 'a_1' })).toBe(`key ${W} a_1`);
     expect(shown(COMPARISON, { workspace: W, runs: ['a', 'b'] })).toBe(`key ${W} a b`);
     expect(shown(RUNS, { workspace: W, experiment: 'bees' })).toBe(`key ${W} bees`);
   });
@@ -29,6 +30,7 @@ describe('an output of a notebook', () => {
   it.each([
     ['no ids', RUN, undefined],
     ['a path', RUN, { workspace: '../../etc', run: 'a' }],
+    ['a path as the run to register', REGISTRATION, { workspace: W, run: '../a' }],
     ['a run that is a path', RUN, { workspace: W, run: '../a' }],
     ['a run that is no text', RUN, { workspace: W, run: ['a'] }],
     ['one run to be compared', COMPARISON, { workspace: W, runs: ['a'] }],

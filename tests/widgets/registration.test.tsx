@@ -2,6 +2,7 @@ import { render } from 'preact';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { Alias, AliasMove, ModelVersion, RegistrationDocument } from '../../widgets/src/documents';
 import { RunModel } from '../../widgets/src/model/run_model';
+import { PageSelection } from '../../widgets/src/model/selection';
 import { type IRequestOptions, type Reach, RequestError, type Source } from '../../widgets/src/sources/source';
 import { Registration, RegistrationCard } from '../../widgets/src/views/registration';
 import { told } from '../../widgets/src/views/versions';
@@ -156,6 +157,17 @@ describe('the registration panel', () => {
     expect(bodies()[0]).toMatchObject({ name: 'pt-dnn', run: RUN, path: 'outputs/' });
     await untilText('Registered from this run already: pt-dnn:2');
     await untilText('2 (this run)');
+  });
+
+  it('has the files that somebody else picked, and tells which are picked here', async () => {
+    const selection = new PageSelection();
+    selection.set(['outputs/model.pt']);
+    const model = new RunModel(registry, { workspace: 'w', run: RUN });
+    render(<Registration model={model} host={{ files: selection }} />, page);
+    await untilText('1 of 3');
+    labelled<HTMLInputElement>('table.csv').click();
+    await untilText('2 of 3');
+    expect(selection.get()).toEqual(['outputs/model.pt', 'outputs/table.csv']);
   });
 
   it('registers what is chosen, with tags and an alias', async () => {

@@ -7,13 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from traindock_widgets.comparison import Comparison, compare
+    from traindock_widgets.register_model import RegisterModel
     from traindock_widgets.run_details import RunDetails
     from traindock_widgets.runs import Runs
 
-__all__ = ["Comparison", "RunDetails", "Runs", "compare"]
+__all__ = ["Comparison", "RegisterModel", "RunDetails", "Runs", "compare"]
 
 _HOMES = {
     "Comparison": "traindock_widgets.comparison",
+    "RegisterModel": "traindock_widgets.register_model",
     "RunDetails": "traindock_widgets.run_details",
     "Runs": "traindock_widgets.runs",
     "compare": "traindock_widgets.comparison",

@@ -31,6 +31,9 @@ class Kind:
 
 
 RUN: Final = Kind("application/vnd.traindock.run+json", "A run of Traindock: its card is live in JupyterLab.")
+REGISTRATION: Final = Kind(
+    "application/vnd.traindock.registration+json", "Registers a model of Traindock: live in JupyterLab."
+)
 COMPARISON: Final = Kind(
     "application/vnd.traindock.comparison+json", "Runs of Traindock side by side: live in JupyterLab."
 )

@@ -1,9 +1,9 @@
 import type { Disposer } from '../sources/source';
 
-/** Which runs are ticked. */
+/** Which of several things are picked, by name: runs, or files. */
 export interface ISelection {
   get(): readonly string[];
-  set(runs: readonly string[]): void;
+  set(names: readonly string[]): void;
   /** Call `listener` when somebody else has changed it. */
   observe(listener: () => void): Disposer;
 }
@@ -11,16 +11,16 @@ export interface ISelection {
 /** A choice that a page keeps for itself. */
 export class PageSelection implements ISelection {
   get(): readonly string[] {
-    return this._runs;
+    return this._names;
   }
 
-  set(runs: readonly string[]): void {
-    this._runs = runs;
+  set(names: readonly string[]): void {
+    this._names = names;
   }
 
   observe(): Disposer {
     return () => undefined;
   }
 
-  private _runs: readonly string[] = [];
+  private _names: readonly string[] = [];
 }

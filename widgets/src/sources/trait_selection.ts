@@ -13,8 +13,8 @@ export class TraitSelection implements ISelection {
     return (this.model.get(this.trait) ?? []) as string[];
   }
 
-  set(runs: readonly string[]): void {
-    this.model.set(this.trait, [...runs]);
+  set(names: readonly string[]): void {
+    this.model.set(this.trait, [...names]);
     this.model.save_changes();
   }
 

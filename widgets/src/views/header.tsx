@@ -1,10 +1,11 @@
 import { useState } from 'preact/hooks';
 import { duration, words } from '../format';
 import type { RunModel } from '../model/run_model';
+import type { ISelection } from '../model/selection';
 import { runPath } from '../sources/source';
 import { useAction, useClock } from './hooks';
 
-/** What a host adds to the buttons of a card. */
+/** What a host adds to a card. */
 export interface IHost {
   /** Show another run, such as one that was just submitted. */
   openRun?(workspace: string, run: string): void;
@@ -12,6 +13,8 @@ export interface IHost {
   openFolder?(path: string): void;
   /** Show a file of a run's snapshot at a line. */
   openSource?(workspace: string, run: string, path: string, line: number): void;
+  /** Outputs that are picked to be registered, where somebody else wants to know them, or picks too. */
+  files?: ISelection;
 }
 
 const SHOWN: Record<string, string> = {

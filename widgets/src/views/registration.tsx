@@ -1,4 +1,4 @@
-import { useId, useReducer, useRef, useState } from 'preact/hooks';
+import { useEffect, useId, useReducer, useRef, useState } from 'preact/hooks';
 import type { ModelVersion, RunFile } from '../documents';
 import { bytes, shortened } from '../format';
 import {
@@ -15,6 +15,7 @@ import {
   wishId
 } from '../model/registry';
 import type { RunModel } from '../model/run_model';
+import type { ISelection } from '../model/selection';
 import { modelPath, query, runPath } from '../sources/source';
 import { Frame } from './frame';
 import type { IHost } from './header';
@@ -68,6 +69,7 @@ export function Registration({ model, host }: { model: RunModel; host: IHost }) 
         <Own versions={own} />
         <Form
           model={model}
+          selection={host.files}
           name={name}
           known={all}
           onName={setTyped}
@@ -101,19 +103,38 @@ function Own({ versions }: { versions: readonly ModelVersion[] }) {
   return <p class="td-muted">{`Registered from this run already: ${shortened(names.join(', '), 300)}`}</p>;
 }
 
+/** Return which files are picked, null until any were, and what picks: here, and by whoever else may. */
+function usePicked(selection: ISelection | undefined): [Choice | null, (choice: Choice, names: string[]) => void] {
+  const [own, setOwn] = useState<Choice | null>(null);
+  useEffect(() => {
+    const look = (): void => {
+      const names = selection?.get() ?? [];
+      setOwn(names.length > 0 ? new Set(names) : null);
+    };
+    look();
+    return selection?.observe(look);
+  }, [selection]);
+  const pick = (choice: Choice, names: string[]): void => {
+    setOwn(choice);
+    selection?.set(choice === 'all' ? names : names.filter(name => choice.has(name)));
+  };
+  return [own, pick];
+}
+
 interface IFormProps {
   model: RunModel;
+  selection: ISelection | undefined;
   name: string;
   known: readonly ModelVersion[];
   onName(name: string): void;
   onMade(version: ModelVersion): void;
 }
 
-function Form({ model, name, known, onName, onMade }: IFormProps) {
+function Form({ model, selection, name, known, onName, onMade }: IFormProps) {
   const { source, target } = model;
   const id = useId();
   const [rest, setRest] = useState(EMPTY);
-  const [picked, pick] = useState<Choice | null>(null);
+  const [picked, pick] = usePicked(selection);
   const wish = useRef({ what: '', id: '' });
   const action = useAction(source);
   const outputs = useLoaded(
@@ -181,7 +202,7 @@ function Form({ model, name, known, onName, onMade }: IFormProps) {
           ))}
         </datalist>
       </div>
-      <FileChoice files={files} total={total} choice={choice} onChoice={pick} />
+      <FileChoice files={files} total={total} choice={choice} onChoice={pickedNow => pick(pickedNow, names)} />
       {!model.ended && (
         <p class="td-muted">
           The run goes on: what it writes later is not part of the version.{' '}

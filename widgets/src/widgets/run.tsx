@@ -1,7 +1,11 @@
 import { RunModel } from '../model/run_model';
+import { TraitSelection } from '../sources/trait_selection';
 import { RunCard } from '../views/card';
 import { fedWidget } from './fed_widget';
 
 export default fedWidget((model, source, workspace) => (
-  <RunCard model={new RunModel(source, { workspace, run: String(model.get('run_id')) })} />
+  <RunCard
+    model={new RunModel(source, { workspace, run: String(model.get('run_id')) })}
+    host={{ files: new TraitSelection(model, 'selected_files') }}
+  />
 ));
