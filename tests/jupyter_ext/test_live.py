@@ -14,6 +14,7 @@ from tests.conftest import Submit, wait_for
 from tests.jupyter_ext.conftest import API, Ask
 from tornado.websocket import WebSocketClientConnection
 
+from jupyterlab_traindock.app import TraindockApp
 from traindock import Experiment, Run, Workspace
 from traindock.runtime.metric_log import MetricLog
 
@@ -85,6 +86,14 @@ class Page:
 
 
 OpenPage = Callable[[], Awaitable[Page]]
+
+
+@pytest.fixture
+def extension(jp_serverapp: Any) -> TraindockApp:
+    """The extension of the server."""
+    [app] = jp_serverapp.extension_manager.extension_apps["jupyterlab_traindock"]
+    assert isinstance(app, TraindockApp)
+    return app
 
 
 @pytest.fixture
@@ -413,6 +422,82 @@ class TestRefused:
         errors = {message["name"]: message["error"]["code"] for message in [await page.next() for _ in range(3)]}
 
         assert errors == {"run": "run_not_found", "list": "workspace_not_found", "cursor": "invalid_request"}
+
+
+class TestAPageThatReadsNothing:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: dict[str, Any]) -> dict[str, Any]:
+        return {**jp_server_config, "TraindockApp": {"max_unsent_bytes": 1 << 16}}
+
+    async def test_is_read_no_further_once_enough_answers_wait_for_it(
+        self, jp_ws_fetch: Connect, extension: TraindockApp, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        connection = await jp_ws_fetch(*API, "live")
+        [handler] = extension.connected
+        taken: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        answers: list[bytes] = []
+
+        def write(data: bytes, **_: Any) -> asyncio.Future[None]:
+            answers.append(data)
+            return taken
+
+        monkeypatch.setattr(handler, "write_message", write)
+        enough, asked = extension.max_unsent_bytes // 4, 500
+
+        for _ in range(asked):
+            await connection.write_message("x")
+        while sum(map(len, answers)) < enough:
+            await asyncio.sleep(0.001)
+        for _ in range(100):
+            await asyncio.sleep(0)
+
+        assert sum(map(len, answers)) < enough + len(answers[-1])
+        taken.set_result(None)
+        while len(answers) < asked:
+            await asyncio.sleep(0.001)
+        assert all(b"no JSON" in answer for answer in answers)
+        connection.close()
+
+
+class TestManySubscriptions:
+    @pytest.fixture
+    def jp_server_config(self, jp_server_config: dict[str, Any]) -> dict[str, Any]:
+        return {**jp_server_config, "TraindockApp": {"max_subscriptions": 3}}
+
+    async def test_no_page_has_more_than_are_allowed(
+        self, open_page: OpenPage, workspace: Workspace, extension: TraindockApp
+    ) -> None:
+        page = await open_page()
+        [handler] = extension.connected
+        for _ in range(5):  # names that are refused and used again
+            page.follow("a", workspace, "none_1_00000000")
+            page.follow("a", workspace)
+        for name in "abcdd":
+            page.follow(name, workspace)
+        page.send(unsubscribe="a")
+        page.follow("e", workspace)
+        await page.until(lambda message: message["name"] == "e" and "cursor" in message)
+
+        refused = [message["name"] for message in page.messages if message.get("error", {}).get("code") == "too_many"]
+        assert refused == ["d", "d"]
+        assert extension.hub.followed(handler) == 3
+
+    async def test_the_hub_follows_nothing_for_a_page_that_was_closed(
+        self, open_page: OpenPage, workspace: Workspace, extension: TraindockApp
+    ) -> None:
+        page = await open_page()
+        [handler] = extension.connected
+        page.follow("a", workspace)
+        await page.next()
+        assert extension.hub.followed(handler) == 1
+
+        page.connection.close()
+
+        for _ in range(1000):
+            if not extension.hub.followed(handler):
+                break
+            await asyncio.sleep(0.01)
+        assert (extension.hub.followed(handler), len(extension.connected)) == (0, 0)
 
 
 class TestDeletedRuns:

@@ -7,29 +7,20 @@ import json
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import psutil
 import pytest
 from tests.conftest import Submit
 from tests.jupyter_ext.conftest import API
-from tests.jupyter_ext.test_live import Connect, OpenPage, open_page, stepping
+from tests.jupyter_ext.test_live import Connect, OpenPage, extension, open_page, stepping
 
 from jupyterlab_traindock.app import TraindockApp
 from traindock import Run, Workspace
 
-__all__ = ["open_page"]
+__all__ = ["extension", "open_page"]
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def extension(jp_serverapp: Any) -> TraindockApp:
-    """The extension of the server."""
-    [app] = jp_serverapp.extension_manager.extension_apps["jupyterlab_traindock"]
-    assert isinstance(app, TraindockApp)
-    return app
 
 
 def write_points(run: Run, count: int, name: str = "loss", writer: str = "9-00000000") -> None:

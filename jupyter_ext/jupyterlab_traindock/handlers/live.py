@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import threading
+from concurrent.futures import Future
 from http import HTTPStatus
 from typing import Any, ClassVar, cast
 
@@ -30,7 +31,9 @@ class LiveHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
     """A page's connection.
 
     It is sent messages by the hub's thread. What was handed over and not yet taken by the page is counted: beyond a
-    quarter of the limit nothing more is handed over until it has.
+    quarter of the limit nothing more is handed over until it has. Its own messages are read one after the other, the
+    next one once the hub has done what this one asks for, and the page has taken enough: what it is answered, errors
+    among it, waits in the page's own buffers, and not here.
     """
 
     auth_resource = AUTH_RESOURCE
@@ -64,83 +67,90 @@ class LiveHandler(ExtensionHandlerMixin, WebSocketMixin, WebSocketHandler, Jupyt
         self._loop = asyncio.get_running_loop()
         self._counting = threading.Lock()
         self._unsent = 0
-        self._names: set[str] = set()
+        self._room = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._closed = False
         self.app.connected.add(self)
 
-    def on_message(self, message: str | bytes) -> None:
-        """Do what the page asks for."""
+    async def on_message(self, message: str | bytes) -> None:
+        """Do what the page asks for; the next message is read once this is done."""
         name = None
         try:
             asked = _parsed(message)
             name = asked.get("subscribe") or asked.get("unsubscribe")
-            self._obey(asked)
+            await asyncio.wrap_future(self._obey(asked))
         except ApiError as error:
-            self.write_message(json.dumps({"name": name, "error": error.document()}))
+            self.send(json.dumps({"name": name, "error": error.document()}))
+        if not self._closed and not self.takes():
+            self._room.clear()
+            await self._room.wait()
 
     def on_close(self) -> None:
         """End all that the page followed."""
         super().on_close()
         self.app.connected.discard(self)
         self._closed = True
+        self._room.set()
         self.app.hub.leave(self)
 
     # -- for the hub's thread --------------------------------------------------------------------------------
 
     def takes(self) -> bool:
-        """Whether less waits to be sent than a quarter of the limit: one message has at most another quarter."""
+        """Whether less waits to be sent than a quarter of the limit: the rest is for one message more, however long."""
         return not self._closed and self._unsent < self.app.max_unsent_bytes // 4
 
     def send(self, text: str) -> None:
         """Send a message."""
-        self._count(len(text))
+        data = text.encode()
+        self._count(len(data))
         with contextlib.suppress(RuntimeError):  # the server stops, and its loop is closed
-            self._loop.call_soon_threadsafe(self._send, text)
+            self._loop.call_soon_threadsafe(self._send, data)
 
     def refuse(self, name: str, error: BaseException) -> None:
         """Tell that a subscription has ended."""
         answer = of_exception(error, self.app.managers.workspaces.places())
-        with contextlib.suppress(RuntimeError):
-            self._loop.call_soon_threadsafe(self._names.discard, name)
         self.send(json.dumps({"name": name, "error": answer.document()}))
 
     # -- for the loop's thread -------------------------------------------------------------------------------
 
-    def _obey(self, asked: dict[str, Any]) -> None:
+    def _obey(self, asked: dict[str, Any]) -> Future[None]:
+        """Hand over to the hub what is asked for; what is returned is done once it has done it."""
         hub = self.app.hub
         if "unsubscribe" in asked:
-            self._names.discard(asked["unsubscribe"])
-            hub.leave(self, asked["unsubscribe"])
-            return
+            return hub.leave(self, asked["unsubscribe"])
         name, target = asked["subscribe"], asked["to"]
-        if name not in self._names and len(self._names) >= self.app.max_subscriptions:
+        if not hub.follows(self, name) and hub.followed(self) >= self.app.max_subscriptions:
             raise ApiError(
                 HTTPStatus.TOO_MANY_REQUESTS, "too_many", f"a page follows {self.app.max_subscriptions} at most"
             )
-        self._names.add(name)
         if "run" in target:
-            hub.follow_run(self, name, target["workspace"], target["run"], target)
-        else:
-            hub.follow_list(self, name, target["workspace"], target.get("cursor"))
+            return hub.follow_run(self, name, target["workspace"], target["run"], target)
+        return hub.follow_list(self, name, target["workspace"], target.get("cursor"))
 
-    def _send(self, text: str) -> None:
-        async def flushed() -> None:
-            try:
-                await self.write_message(text)
-            except WebSocketClosedError:
-                self._closed = True
-            finally:
-                self._count(-len(text))
-                if self.takes():
-                    self.app.hub.resume()
+    def _send(self, data: bytes) -> None:
+        async def taken(writing: asyncio.Future[None], size: int) -> None:
+            with contextlib.suppress(WebSocketClosedError):
+                await writing
+            self._count(-size)
+            if self.takes():
+                self._room.set()
+                self.app.hub.resume()
 
+        try:
+            # Only its size is kept: tornado has a copy with the frame around it.
+            writing = self.write_message(data, binary=False)
+        except WebSocketClosedError:
+            self._closed = True
+            self._room.set()
+            self._count(-len(data))
+            return
         # The loop itself holds its tasks only loosely.
-        task = self._loop.create_task(flushed())
+        task = self._loop.create_task(taken(writing, len(data)))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
     def _count(self, size: int) -> None:
+        """Count bytes that were handed over, or, with a negative size, taken."""
         with self._counting:
             self._unsent += size
 

@@ -3,6 +3,8 @@
 States are told at once. Metrics and logs are told at most five times a second, the first of them at once after a pause.
 A follower that does not take what it is sent is passed over until it does: its cursor stays, and what it missed comes
 in one piece, so that no queue grows.
+
+Whatever goes wrong with a run or a list ends that subscription alone, and its followers are told why.
 """
 
 from __future__ import annotations
@@ -16,16 +18,16 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
-from jupyterlab_traindock import json_text
 from jupyterlab_traindock.errors import ApiError
 from jupyterlab_traindock.live.list_feed import ListFeed
-from jupyterlab_traindock.live.places import Place, place_of
-from jupyterlab_traindock.live.run_feed import RunFeed, Wanted, wanted_of
+from jupyterlab_traindock.live.places import place_of
+from jupyterlab_traindock.live.run_feed import RunFeed, wanted_of
+from jupyterlab_traindock.live.subscriptions import Answer, Follower, Subscription, body_of, by_feed
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from traindock.errors import TraindockError
 from traindock.run import Run
@@ -37,42 +39,6 @@ ROUND_SECONDS: Final = 0.2
 UPKEEP_SECONDS: Final = 5.0
 
 _log = logging.getLogger(__name__)
-
-
-class Follower(Protocol):
-    """Who gets messages: a page's connection. Called by the hub's thread."""
-
-    def takes(self) -> bool:
-        """Whether it can be sent more just now."""
-
-    def send(self, text: str) -> None:
-        """Send it a message; must not block."""
-
-    def refuse(self, name: str, error: BaseException) -> None:
-        """Tell it that a subscription came to nothing, or has ended, and why."""
-
-
-@dataclass(eq=False)
-class _Subscription:
-    """One run or list that one page follows.
-
-    Attributes:
-        name: as the page calls it.
-        follower: the page.
-        feed: what it follows.
-        wanted: of a run, what it wants to know.
-        place: of a run, what it has.
-        cursor: of a list, what it has.
-        fresh: whether it was told nothing yet.
-    """
-
-    name: str
-    follower: Follower
-    feed: RunFeed | ListFeed
-    wanted: Wanted = field(default_factory=Wanted)
-    place: Place = field(default_factory=Place)
-    cursor: str = ""
-    fresh: bool = True
 
 
 class Hub:
@@ -93,7 +59,7 @@ class Hub:
         self._workspaces = workspaces
         self._describe = describe
         self._failed = failed
-        self._commands: deque[Callable[[], None]] = deque()
+        self._commands: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
         self._stopping = False
@@ -101,24 +67,40 @@ class Hub:
         os.set_blocking(self._woken, False)
         os.set_blocking(self._waker, False)
         self._feeds: dict[tuple[str, str], RunFeed | ListFeed] = {}
-        self._followed: dict[RunFeed | ListFeed, list[_Subscription]] = {}
-        self._by_path: dict[Path, list[_Subscription]] = {}
-        self._behind: set[_Subscription] = set()
-        self._urgent: set[_Subscription] = set()
+        self._followed: dict[RunFeed | ListFeed, list[Subscription]] = {}
+        self._by_path: dict[Path, list[Subscription]] = {}
+        self._by_follower: dict[Follower, dict[str, Subscription]] = {}
+        # In the order in which they are told: who was told goes to the end, so that all get their turn.
+        self._behind: dict[Subscription, None] = {}
+        self._urgent: dict[Subscription, None] = {}
 
     # -- for the loop's thread -------------------------------------------------------------------------------
 
-    def follow_run(self, follower: Follower, name: str, workspace: str, run: str, asked: Mapping[str, Any]) -> None:
-        """Have ``follower`` told of a run; what is wrong with that, it is told as well."""
-        self._do(lambda: self._follow_run(follower, name, workspace, run, asked))
+    def follow_run(
+        self, follower: Follower, name: str, workspace: str, run: str, asked: Mapping[str, Any]
+    ) -> Future[None]:
+        """Have ``follower`` told of a run; what is wrong with that, it is told as well.
 
-    def follow_list(self, follower: Follower, name: str, workspace: str, cursor: str | None) -> None:
-        """Have ``follower`` told of what changes in a workspace."""
-        self._do(lambda: self._follow_list(follower, name, workspace, cursor))
+        Returns:
+            What is done once it is followed or refused: whoever waits for that never has many requests on the way.
+        """
+        return self._do(lambda: self._follow_run(follower, name, workspace, run, asked))
 
-    def leave(self, follower: Follower, name: str | None = None) -> None:
-        """End one subscription of a follower, or all of them."""
-        self._do(lambda: self._leave(follower, name))
+    def follow_list(self, follower: Follower, name: str, workspace: str, cursor: str | None) -> Future[None]:
+        """Have ``follower`` told of what changes in a workspace; returns what :meth:`follow_run` does."""
+        return self._do(lambda: self._follow_list(follower, name, workspace, cursor))
+
+    def leave(self, follower: Follower, name: str | None = None) -> Future[None]:
+        """End one subscription of a follower, or all of them; returns what is done then."""
+        return self._do(lambda: self._leave(follower, name))
+
+    def followed(self, follower: Follower) -> int:
+        """Return how many runs and lists a follower follows, as far as the hub has got."""
+        return len(self._by_follower.get(follower, ()))
+
+    def follows(self, follower: Follower, name: str) -> bool:
+        """Whether a follower follows something under this name, as far as the hub has got."""
+        return name in self._by_follower.get(follower, ())
 
     def resume(self) -> None:
         """Look again at followers that took nothing more."""
@@ -133,19 +115,24 @@ class Hub:
         if thread is not None:
             thread.join(10)
         with self._lock:
+            while self._commands:
+                self._commands.popleft()[1].set_result(None)
             for descriptor in (self._woken, self._waker):
                 os.close(descriptor)
             self._woken = self._waker = -1
 
-    def _do(self, command: Callable[[], None]) -> None:
+    def _do(self, command: Callable[[], None]) -> Future[None]:
+        done: Future[None] = Future()
         with self._lock:
             if self._stopping:
-                return
-            self._commands.append(command)
+                done.set_result(None)
+                return done
+            self._commands.append((command, done))
             if self._thread is None:
                 self._thread = threading.Thread(target=self._work, name="traindock live", daemon=True)
                 self._thread.start()
         self._wake()
+        return done
 
     def _wake(self) -> None:
         with self._lock, contextlib.suppress(BlockingIOError):
@@ -166,10 +153,10 @@ class Hub:
                     now = time.monotonic()
                     if now >= next_round:
                         self._note(data.wait(0))
-                        if self._tell(self._behind):
+                        if self._tell():
                             next_round = time.monotonic() + ROUND_SECONDS
                     else:
-                        self._tell(self._urgent)
+                        self._tell_states()
                     if now >= next_upkeep:
                         self._look_after()
                         next_upkeep = time.monotonic() + UPKEEP_SECONDS
@@ -202,92 +189,118 @@ class Hub:
 
     def _obey(self) -> None:
         while self._commands:
-            self._commands.popleft()()
+            command, done = self._commands.popleft()
+            try:
+                command()
+            except Exception as error:  # noqa: BLE001 -- the next ones are others'
+                self._failed(error)
+            done.set_result(None)
 
     def _note(self, changed: set[Path], *, urgent: bool = False) -> None:
         for path in changed:
-            subscriptions = self._by_path.get(path, ())
+            subscriptions = dict.fromkeys(self._by_path.get(path, ()))
             self._behind.update(subscriptions)
             if urgent:
                 self._urgent.update(subscriptions)
 
-    def _tell(self, due: set[_Subscription]) -> bool:
-        """Tell what is new to those of ``due`` that take it; return whether there was anybody."""
-        taking = [one for one in due if one.follower.takes()]
-        answers: dict[object, _Answer] = {}
-        for one in taking:
-            key = (one.feed, one.place, one.wanted) if isinstance(one.feed, RunFeed) else (one.feed, one.cursor)
-            if key not in answers:
-                answers[key] = self._ask(one)
-            answer = answers[key]
-            self._urgent.discard(one)
-            if answer.error is not None:
-                self._drop(one)
-                one.follower.refuse(one.name, answer.error)
-                continue
-            one.place, one.cursor = answer.place, answer.cursor
-            if not answer.more:
-                self._behind.discard(one)
-            if answer.body or one.fresh:
-                head = {"name": one.name, "cursor": answer.cursor, **({"more": True} if answer.more else {})}
-                one.fresh = False
-                one.follower.send(f"{json.dumps(head)[:-1]}{', ' if answer.body else ''}{answer.body}}}")
-        return bool(taking)
+    def _tell(self) -> bool:
+        """Tell all that is new to those who are behind and take it; return whether there was anybody."""
+        told = [self._tell_group(group) for group in by_feed(self._behind)]
+        return any(told)
 
-    def _ask(self, one: _Subscription) -> _Answer:
+    def _tell_states(self) -> None:
+        """Tell what cannot wait for the next round: changes of lists, and of the states of runs."""
+        for group in by_feed(self._urgent):
+            self._tell_group(group, states_only=True)
+
+    def _tell_group(self, group: list[Subscription], *, states_only: bool = False) -> bool:
+        """Tell what is new about one run or list to those who take it; return whether there was anybody."""
+        answers: dict[object, Answer | Exception] = {}
+        told = False
+        for one in group:
+            if one.feed not in self._followed:  # its workspace has moved: it is followed anew
+                break
+            # Asked before each message: a page may follow many runs, and any message may fill what it is granted.
+            if not one.follower.takes():
+                continue
+            told = True
+            key = (one.place, one.wanted, one.cursor)
+            if key not in answers:
+                answers[key] = self._ask(one, states_only=states_only)
+            answer = answers[key]
+            if isinstance(answer, Exception):
+                self._go_wrong(one.feed, [one], answer)
+            else:
+                self._hand_over(one, answer, states_only=states_only)
+        return told
+
+    def _ask(self, one: Subscription, *, states_only: bool) -> Answer | Exception:
         """Return what is new for a subscription, and all others at the same place of the same feed."""
         try:
             if isinstance(one.feed, RunFeed):
-                news = one.feed.news(one.place, one.wanted)
-                return _Answer(_body(news.message), news.place.cursor(), news.place, news.more)
+                news = one.feed.state_news(one.place) if states_only else one.feed.news(one.place, one.wanted)
+                return Answer(body_of(news.message), news.place.cursor(), news.place, news.more)
             message, cursor = one.feed.news(one.cursor)
-            return _Answer(_body(message), cursor)
-        except (ApiError, TraindockError, OSError) as error:
-            return _Answer(error=self._reason(one.feed, error))
+            return Answer(body_of(message), cursor)
+        except Exception as error:  # noqa: BLE001 -- what one run holds must not end what all pages live on
+            return error
+
+    def _hand_over(self, one: Subscription, answer: Answer, *, states_only: bool) -> None:
+        one.place, one.cursor = answer.place, answer.cursor
+        self._urgent.pop(one, None)
+        if not states_only or isinstance(one.feed, ListFeed):
+            self._behind.pop(one, None)
+            if answer.more:
+                self._behind[one] = None
+        if not answer.body and not one.fresh:
+            return
+        one.fresh = False
+        head = {"name": one.name, "cursor": answer.cursor, **({"more": True} if answer.more else {})}
+        try:
+            one.follower.send(f"{json.dumps(head)[:-1]}{', ' if answer.body else ''}{answer.body}}}")
+        except Exception as error:  # noqa: BLE001 -- the others are told nevertheless
+            self._failed(error)
 
     def _follow_run(self, follower: Follower, name: str, workspace: str, run: str, asked: Mapping[str, Any]) -> None:
-        def make() -> RunFeed:
-            return RunFeed(Run.get(self._workspaces.get(workspace), run), self._describe)
-
-        def subscribe() -> _Subscription:
+        def subscribe() -> Subscription:
             place = place_of(asked.get("cursor"))
-            return _Subscription(name, follower, self._feed(workspace, run, make), wanted_of(asked), place)
+            return Subscription(name, follower, self._feed(workspace, run), wanted_of(asked), place)
 
         self._subscribe(follower, name, subscribe)
 
     def _follow_list(self, follower: Follower, name: str, workspace: str, cursor: str | None) -> None:
-        def make() -> ListFeed:
-            return ListFeed(self._workspaces.get(workspace))
-
-        def subscribe() -> _Subscription:
-            feed = self._feed(workspace, "", make)
+        def subscribe() -> Subscription:
+            feed = self._feed(workspace)
             assert isinstance(feed, ListFeed)
-            return _Subscription(name, follower, feed, cursor=feed.end() if cursor is None else cursor)
+            return Subscription(name, follower, feed, cursor=feed.end() if cursor is None else cursor)
 
         self._subscribe(follower, name, subscribe)
 
-    def _subscribe(self, follower: Follower, name: str, make: Callable[[], _Subscription]) -> None:
+    def _subscribe(self, follower: Follower, name: str, make: Callable[[], Subscription]) -> None:
         self._leave(follower, name)
         try:
             made = make()
-        except (ApiError, TraindockError, OSError) as error:
-            follower.refuse(name, error)
+        except Exception as error:  # noqa: BLE001 -- whatever it is, who asks is told
+            self._feeds = {key: feed for key, feed in self._feeds.items() if feed in self._followed}
+            self._refuse(follower, name, error)
             return
         first = made.feed not in self._followed
         self._followed.setdefault(made.feed, []).append(made)
+        self._by_follower.setdefault(follower, {})[name] = made
         for path, watcher in self._paths(made.feed):
             self._by_path.setdefault(path, []).append(made)
             if first:
                 watcher.add(path)
-        if first and isinstance(made.feed, RunFeed):
-            self._try(made.feed, made.feed.look_after)
-        self._behind.add(made)
-        self._urgent.add(made)
+        self._behind[made] = self._urgent[made] = None
+        if first:
+            self._keep_up(made.feed)
 
-    def _feed(self, workspace: str, run: str, make: Callable[[], RunFeed | ListFeed]) -> RunFeed | ListFeed:
+    def _feed(self, workspace: str, run: str = "") -> RunFeed | ListFeed:
+        """Return what reads a run, or else the list of all of a workspace: one for all who follow it."""
         key = (workspace, run)
         if key not in self._feeds:
-            self._feeds[key] = make()
+            opened = self._workspaces.get(workspace)
+            self._feeds[key] = RunFeed(Run.get(opened, run), self._describe) if run else ListFeed(opened)
         return self._feeds[key]
 
     def _paths(self, feed: RunFeed | ListFeed) -> list[tuple[Path, Watcher]]:
@@ -296,16 +309,18 @@ class Hub:
         return [(feed.events_path, self._states), *((path, self._data) for path in feed.data_paths)]
 
     def _leave(self, follower: Follower, name: str | None) -> None:
-        for one in [one for group in self._followed.values() for one in group]:
-            if one.follower is follower and name in (None, one.name):
+        for one in list(self._by_follower.get(follower, {}).values()):
+            if name in (None, one.name):
                 self._drop(one)
 
-    def _drop(self, one: _Subscription) -> None:
-        self._behind.discard(one)
-        self._urgent.discard(one)
-        group = self._followed.get(one.feed, [])
-        if one not in group:
-            return
+    def _drop(self, one: Subscription) -> None:
+        self._behind.pop(one, None)
+        self._urgent.pop(one, None)
+        names = self._by_follower[one.follower]
+        del names[one.name]
+        if not names:
+            del self._by_follower[one.follower]
+        group = self._followed[one.feed]
         group.remove(one)
         for path, watcher in self._paths(one.feed):
             self._by_path[path].remove(one)
@@ -318,39 +333,55 @@ class Hub:
 
     def _look_after(self) -> None:
         """Have dispatchers at work, and notice workspaces that were moved or deleted."""
-        for (workspace, _), feed in list(self._feeds.items()):
-            self._try(feed, partial(self._workspaces.get, workspace))
-            if isinstance(feed, RunFeed) and feed in self._followed:
-                self._try(feed, feed.look_after)
+        for feed in list(self._followed):
+            self._keep_up(feed)
 
-    def _try(self, feed: RunFeed | ListFeed, act: Callable[[], object]) -> None:
-        """Do something for a feed; if that fails, its followers are told, and it is followed no more."""
+    def _keep_up(self, feed: RunFeed | ListFeed) -> None:
         try:
-            act()
-        except (ApiError, TraindockError, OSError) as error:
-            reason = self._reason(feed, error)
-            for one in list(self._followed.get(feed, ())):
-                self._drop(one)
-                one.follower.refuse(one.name, reason)
+            if self._has_moved(feed):
+                self._follow_anew(feed)
+            elif isinstance(feed, RunFeed):
+                feed.look_after()
+        except Exception as error:  # noqa: BLE001 -- the others are looked after nevertheless
+            self._go_wrong(feed, list(self._followed.get(feed, ())), error)
 
-    def _reason(self, feed: RunFeed | ListFeed, error: BaseException) -> BaseException:
-        """Return why a feed failed: that its workspace is gone, where it is, else the error itself."""
+    def _go_wrong(self, feed: RunFeed | ListFeed, those: list[Subscription], error: Exception) -> None:
+        """End subscriptions and tell why, unless only the workspace's folder has moved: then they go on there."""
         try:
-            self._workspaces.get(feed.workspace.id)
-        except ApiError as gone:
-            return gone
-        return error
+            if self._has_moved(feed):
+                self._follow_anew(feed)
+                return
+        except Exception as gone:  # noqa: BLE001 -- says more than what came of it
+            error = gone
+        for one in those:
+            self._drop(one)
+            self._refuse(one.follower, one.name, error)
 
+    def _refuse(self, follower: Follower, name: str, error: Exception) -> None:
+        if not isinstance(error, ApiError | TraindockError):
+            self._failed(error)
+        try:
+            follower.refuse(name, error)
+        except Exception as unheard:  # noqa: BLE001 -- the others are told nevertheless
+            self._failed(unheard)
 
-@dataclass(frozen=True)
-class _Answer:
-    body: str = ""
-    cursor: str = ""
-    place: Place = field(default_factory=Place)
-    more: bool = False
-    error: BaseException | None = None
+    def _has_moved(self, feed: RunFeed | ListFeed) -> bool:
+        """Whether the workspace lies in another folder now.
 
+        Raises:
+            ApiError: 404, where it is gone.
+        """
+        return self._workspaces.get(feed.workspace.id).layout.root != feed.workspace.layout.root
 
-def _body(message: Mapping[str, Any]) -> str:
-    """Return a message as JSON without its braces: those who are at the same place get it under their own names."""
-    return json_text.of_plain(message)[1:-1].decode()
+    def _follow_anew(self, feed: RunFeed | ListFeed) -> None:
+        """Follow a run or list of a workspace that has moved where it is now, from where each follower had got to."""
+        group = list(self._followed[feed])
+        for one in group:
+            self._drop(one)
+        run = feed.run.id if isinstance(feed, RunFeed) else ""
+        for one in group:
+
+            def moved(one: Subscription = one) -> Subscription:
+                return replace(one, feed=self._feed(feed.workspace.id, run))
+
+            self._subscribe(one.follower, one.name, moved)

@@ -13,13 +13,15 @@ import numpy.typing as npt
 
 from traindock.documents import plain
 from traindock.store.metric_files import Record
-from traindock.store.metric_points import Series
+from traindock.store.metric_points import Series, as_float
 from traindock.store.metrics import Batch
 
 Floats = npt.NDArray[np.float64]
 
 #: Most points and buckets of all metrics in one message.
 MOST: Final = 4_000
+#: Most metrics in one message; those left out come with the next one.
+MOST_SERIES: Final = 500
 #: Most of one metric.
 MOST_OF_ONE: Final = 400
 #: Most records (rows, tables, pictures, …) in one message.
@@ -47,6 +49,11 @@ class Merged:
         for record in batch.records:
             self._add_record(record)
 
+    @property
+    def room(self) -> int:
+        """How many more metrics can be taken."""
+        return max(0, MOST_SERIES - len(self._series))
+
     def __bool__(self) -> bool:
         return bool(self._series or self._records or self._left_out)
 
@@ -57,7 +64,7 @@ class Merged:
         with columns ``first`` and ``final`` (times), ``first_step`` and ``final_step``, ``min``, ``max``, ``last``,
         ``count`` and ``nans``.
         """
-        most = max(2, min(MOST_OF_ONE, MOST // max(len(self._series), 1)))
+        most = min(MOST_OF_ONE, MOST // max(len(self._series), 1))
         return {
             "series": [_described(name, _fewer(table, most)) for name, table in self._series.items()],
             "records": self._records,
@@ -72,12 +79,13 @@ class Merged:
         self._series[name] = _fewer(table, MOST_OF_ONE) if table.shape[1] > 2 * MOST_OF_ONE else table
 
     def _add_record(self, record: Record) -> None:
-        if record.kind == "scalar" and isinstance(record.value, bool | int | float):
-            value = float(record.value)
+        scalar = record.kind == "scalar" and isinstance(record.value, bool | int | float)
+        if scalar and (self.room or record.name in self._series):
+            value = as_float(record.value)
             step = None if record.step is None else np.array([record.step])
             self._put(record.name, _buckets_of(Series(record.name, np.array([record.time]), np.array([value]), step)))
             return
-        if len(self._records) >= MOST_RECORDS:
+        if scalar or len(self._records) >= MOST_RECORDS:
             self._left_out += 1
             return
         shown = plain(record.value)

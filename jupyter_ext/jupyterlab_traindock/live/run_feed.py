@@ -6,7 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -110,9 +110,7 @@ class RunFeed:
         """
         # The state first: once it is terminal, all else is complete when it is read after it.
         size, record = self._load()
-        message: dict[str, Any] = {}
-        if size != place.events:
-            message["state"] = plain(_state(record))
+        message = _changed_state(record, size, place)
         metrics, more = place.metrics, False
         if wanted.metrics:
             merged, metrics, more = _merged(self._reader, place.metrics)
@@ -126,7 +124,7 @@ class RunFeed:
                 message["resources"] = {"series": merged.document()["series"]}
         logs = dict(place.logs)
         for name in wanted.logs:
-            text = self._log(name, logs)
+            text = self._log(name, logs, whole=record.state.terminal)
             if text:
                 message.setdefault("logs", {})[name] = text
         ended = place.ended
@@ -134,6 +132,11 @@ class RunFeed:
             message["run"] = _short(plain(self._describe(self.run)))
             ended = True
         return News(message, Place(size, metrics, resources, tuple(sorted(logs.items())), ended), more, ended)
+
+    def state_news(self, place: Place) -> News:
+        """Return what is new about the state alone: metrics, logs and the end wait for :meth:`news`; raises alike."""
+        size, record = self._load()
+        return News(_changed_state(record, size, place), replace(place, events=size))
 
     def _load(self) -> tuple[int, RunRecord]:
         """Return the size of the record of what happened, and what it says."""
@@ -145,8 +148,14 @@ class RunFeed:
             self._record = (size, self.run.record)
         return self._record
 
-    def _log(self, name: str, offsets: dict[str, int]) -> dict[str, Any]:
-        """Return what was appended to a log, its last part if that is much, and go on in ``offsets``."""
+    def _log(self, name: str, offsets: dict[str, int], *, whole: bool) -> dict[str, Any]:
+        """Return what was appended to a log, its last part if that is much, and go on in ``offsets``.
+
+        Args:
+            name: of the log.
+            offsets: how many bytes of each log were told.
+            whole: whether nothing will be appended any more, so that a character cut at the end stays so.
+        """
         with opened(self._layout.driver / DRIVER_LOGS[name]) as descriptor:
             if descriptor is None:
                 return {}
@@ -159,7 +168,8 @@ class RunFeed:
             cut = data.find(b"\n") + 1
             skipped += cut
             data = data[cut:]
-        data = data[: len(data) - unfinished(data)]
+        if not whole:
+            data = data[: len(data) - unfinished(data)]
         offsets[name] = begin + skipped + len(data)
         if not data and not skipped:
             return {}
@@ -172,15 +182,20 @@ def _merged(reader: MetricReader, cursor: str | None) -> tuple[Merged, str | Non
     merged = Merged()
     deadline = time.monotonic() + MOST_SECONDS
     while True:
-        batch, cursor = reader.since(cursor)
+        batch, cursor = reader.since(cursor, most_series=merged.room)
         merged.add(batch)
-        if not batch.more or merged.points > MOST_POINTS or time.monotonic() > deadline:
+        if not batch.more or not merged.room or merged.points > MOST_POINTS or time.monotonic() > deadline:
             return merged, cursor, batch.more
 
 
 def _short(document: dict[str, Any]) -> dict[str, Any]:
     """Leave out long lists of what the run has: None tells to ask for them."""
     return {name: None if name in _LISTS and len(value) > MOST_LISTED else value for name, value in document.items()}
+
+
+def _changed_state(record: RunRecord, size: int, place: Place) -> dict[str, Any]:
+    """Return the state for a message; empty where the follower has it."""
+    return {} if size == place.events else {"state": plain(_state(record))}
 
 
 def _state(record: RunRecord) -> dict[str, Any]:

@@ -37,7 +37,7 @@ def decoded(cursor: str | None) -> dict[str, Any]:
         unpacker = zlib.decompressobj()
         packed = base64.b64decode(cursor[len(_CURSOR) :], altchars=b"-_", validate=True)
         places = json.loads(unpacker.decompress(packed, 1 << 26))
-    except (ValueError, binascii.Error, zlib.error) as error:
+    except (ValueError, RecursionError, binascii.Error, zlib.error) as error:
         raise refused from error
     if not isinstance(places, dict) or not all(_is_place(place) for place in places.values()):
         raise refused
