@@ -68,6 +68,7 @@ class TraindockApp(ExtensionApp):
     connected: set[object]
     _loop: asyncio.AbstractEventLoop
     _looking: asyncio.Task[None] | None = None
+    _made: asyncio.Event
 
     def initialize_settings(self) -> None:
         """Make the parts that answer requests."""
@@ -96,6 +97,7 @@ class TraindockApp(ExtensionApp):
         """Tell Jupyter's event system of what happens from now on."""
         await super()._start_jupyter_server_extension(serverapp)  # type: ignore[no-untyped-call]
         self._loop = asyncio.get_running_loop()
+        self._made = asyncio.Event()
         self._looking = self._loop.create_task(self._look_for_workspaces())
 
     async def _look_for_workspaces(self) -> None:
@@ -104,7 +106,14 @@ class TraindockApp(ExtensionApp):
                 await self._loop.run_in_executor(self.executor, self.announcer.look)
             except Exception:  # the next look may fare better
                 self.log.exception("Traindock cannot look for workspaces")
-            await asyncio.sleep(self.look_seconds)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._made.wait(), self.look_seconds)
+            self._made.clear()
+
+    def workspace_made(self) -> None:
+        """Have a workspace that was just made followed at once."""
+        if self._looking is not None:
+            self._made.set()
 
     @property
     def _event_logger(self) -> EventLogger:

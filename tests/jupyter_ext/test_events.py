@@ -9,8 +9,13 @@ from typing import Any
 import pytest
 from tests.conftest import Submit, make_workspace
 from tests.jupyter_ext.conftest import Ask
+from tests.jupyter_ext.following import a_hub, published
 
+from jupyterlab_traindock.live import hub as hub_module
+from jupyterlab_traindock.live.announcer import Announcer
+from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from traindock import Workspace
+from traindock.dispatcher import start
 
 RUNS = "urn:traindock:event:run_lifecycle:v1"
 MODELS = "urn:traindock:event:model_registration:v1"
@@ -39,11 +44,16 @@ async def until(condition: Callable[[], Any]) -> None:
     pytest.fail("it was not told in time")
 
 
+def followed_by(jp_serverapp: Any) -> set[str]:
+    """Ids of the workspaces that the extension's hub follows."""
+    [app] = jp_serverapp.extension_manager.extension_apps["jupyterlab_traindock"]
+    return {feed.workspace.id for feed in list(app.hub._feeds.values())}
+
+
 async def followed(workspace: Workspace, jp_serverapp: Any) -> None:
     """Start the extension, as a server does once it answers, and wait until the workspace is followed."""
     await jp_serverapp.extension_manager.start_all_extensions()
-    [app] = jp_serverapp.extension_manager.extension_apps["jupyterlab_traindock"]
-    await until(lambda: any(feed.workspace.id == workspace.id for feed in list(app.hub._feeds.values())))
+    await until(lambda: workspace.id in followed_by(jp_serverapp))
 
 
 async def test_each_state_of_a_run_once_and_in_order(
@@ -79,6 +89,49 @@ async def test_a_model_that_is_registered(
         ("digits", 1, run.id, 7),
         ("digits", 2, run.id, 7),
     ]
+
+
+async def test_workspaces_made_meanwhile_are_told_of_from_their_beginning(
+    heard: Heard, ask: Ask, workspace: Workspace, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start.Upkeep, "look", lambda upkeep: "")
+    await followed(workspace, jp_serverapp)
+
+    over_http = await ask("workspaces", method="POST", json={"name": "made-here"}, expect=201)
+    await until(lambda: over_http["id"] in followed_by(jp_serverapp))
+    elsewhere = Workspace.create("made-elsewhere", show_output=False)
+    runs = {published(each).id for each in (elsewhere, Workspace.get("made-here"))}
+    await ask("workspaces", method="POST", json={"name": "another"}, expect=201)  # the next look
+
+    await until(lambda: {event["run"] for event in heard} == runs)
+    assert [event["state"] for event in heard] == ["NotStarted", "NotStarted"]
+
+
+async def test_one_that_was_gone_for_a_while_is_told_of_without_a_gap(
+    workspace: Workspace, private_folders: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(start.Upkeep, "look", lambda upkeep: "")
+    monkeypatch.setattr(hub_module, "UPKEEP_SECONDS", 0.02)
+    told: list[str] = []
+    workspaces = OpenedWorkspaces([], "", workspace.layout.root)
+    with a_hub(workspaces, []) as hub:
+        announcer = Announcer(hub, workspaces, lambda _, event: told.append(event["run"]))
+        announcer.look()
+        await until(lambda: hub.followed(announcer))
+        first = published(workspace)
+        await until(lambda: told)
+
+        root = workspace.layout.root
+        away = root.rename(root.with_name("away").with_suffix(".old"))
+        with monkeypatch.context() as gone:
+            gone.setattr(workspaces, "_all", dict)
+            await until(lambda: not hub.followed(announcer))
+        away.rename(root)
+        second = published(workspace)
+        announcer.look()
+
+        await until(lambda: len(told) == 2)
+    assert told == [first.id, second.id]
 
 
 async def test_what_happened_before_is_not_told_again(

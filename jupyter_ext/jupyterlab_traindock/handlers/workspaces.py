@@ -26,6 +26,7 @@ class WorkspacesHandler(ApiHandler):
     async def post(self) -> None:
         """Make one."""
         made = await self.off_loop(self.managers.workspaces.create, (await self.document())["name"])
+        self.app.workspace_made()
         self.set_header("Location", self.url("workspaces", made["id"]))
         await self.answer(made, HTTPStatus.CREATED)
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyterlab_traindock.live.hub import Hub
+from jupyterlab_traindock.live.list_feed import BEGINNING
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from traindock.documents import timestamp
 from traindock.errors import TraindockError
@@ -44,15 +45,23 @@ class Announcer:
         self._workspaces = workspaces
         self._emit = emit
         self._followed: set[str] = set()
+        #: Of each workspace, up to where its changes were told.
+        self._cursors: dict[str, str] = {}
         self._since = time.time()
         self._told: OrderedDict[tuple[str, str], float] = OrderedDict()
 
     def look(self) -> None:
-        """Follow workspaces that are new."""
+        """Follow workspaces that are new: one made meanwhile from its beginning, one that is back as before."""
         for workspace_id in self._workspaces.ids():
             if workspace_id not in self._followed:
                 self._followed.add(workspace_id)
-                self._hub.follow_list(self, workspace_id, workspace_id, None)
+                self._hub.follow_list(self, workspace_id, workspace_id, self._cursor_of(workspace_id))
+
+    def _cursor_of(self, workspace_id: str) -> str | None:
+        known = self._cursors.get(workspace_id)
+        if known is None and self._workspaces.get(workspace_id).record.created >= self._since:
+            return BEGINNING
+        return known
 
     # -- what the hub calls ----------------------------------------------------------------------------------
 
@@ -63,6 +72,7 @@ class Announcer:
     def send(self, text: str) -> None:
         """Emit what a message of the hub comes to."""
         message = json.loads(text)
+        self._cursors[message["name"]] = message["cursor"]
         changes = message.get("changes")
         if not changes:
             return

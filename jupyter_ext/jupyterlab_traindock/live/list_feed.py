@@ -16,6 +16,9 @@ from traindock.workspace import Workspace
 #: Most runs in one message; where more have changed, the page is told to ask for its list again.
 MOST_RUNS: Final = 100
 
+#: The cursor before all changes.
+BEGINNING: Final = "w1.0"
+
 _CURSOR: Final = re.compile(r"w1\.([0-9]{1,17})", re.ASCII)
 
 
@@ -40,7 +43,7 @@ class ListFeed:
         try:
             return f"w1.{self.path.stat().st_size}"
         except FileNotFoundError:
-            return "w1.0"
+            return BEGINNING
 
     def news(self, cursor: str) -> tuple[dict[str, Any], str]:
         """Return what has changed since ``cursor``, and where that ends; an empty message where nothing has.
