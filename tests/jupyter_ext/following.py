@@ -66,7 +66,13 @@ class Page:
 @contextmanager
 def a_hub(workspaces: OpenedWorkspaces, faults: list[BaseException]) -> Iterator[Hub]:
     """A hub that adds what is a fault of ours to ``faults``."""
-    hub = Hub(workspaces, RunManager(workspaces).described, faults.append)
+    with closing_hub(Hub(workspaces, RunManager(workspaces).described, faults.append)) as hub:
+        yield hub
+
+
+@contextmanager
+def closing_hub(hub: Hub) -> Iterator[Hub]:
+    """Stop a hub in the end."""
     try:
         yield hub
     finally:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import base64
 import json
+import threading
 import zlib
 from collections.abc import Iterator
+from concurrent.futures import Future
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.conftest import wait_for
-from tests.jupyter_ext.following import Page, a_hub, job_of, published
+from tests.jupyter_ext.following import Page, a_hub, closing_hub, job_of, published
 
 from jupyterlab_traindock.errors import ApiError
 from jupyterlab_traindock.live import hub as hub_module
@@ -57,9 +59,11 @@ def follow(hub: Hub, page: Page, run: Run, name: str = "mine", **asked: Any) -> 
     hub.follow_run(page, name, run.workspace.id, run.id, asked).result(30)
 
 
-def sealed(run: Run) -> dict[str, Any]:
+def sealed(run: Run) -> Future[dict[str, Any]]:
     """Stands for what is told of a run at its end."""
-    return {"id": run.id, "files": [], "metrics": {}}
+    described: Future[dict[str, Any]] = Future()
+    described.set_result({"id": run.id, "files": [], "metrics": {}})
+    return described
 
 
 class TestARunThatCannotBeFollowed:
@@ -198,6 +202,40 @@ class TestEndedRuns:
         assert "run" in first.message
         assert second.message["state"]["tags"] == {"later": "1"}
         assert "run" not in second.message
+
+    def test_what_takes_long_to_be_described_keeps_nobody_waiting(self, workspace: Workspace, run: Run) -> None:
+        page, other, may_go_on = Page(), Page(), threading.Event()
+
+        def describe(run: Run) -> dict[str, Any]:
+            assert may_go_on.wait(60)
+            return {"id": run.id, "files": None, "metrics": {}}
+
+        ended = published(workspace)
+        ended._folder.advance(State.CANCELED, reason=Reason.CANCELED_BY_USER)
+        workspaces = OpenedWorkspaces([workspace.layout.root], "", workspace.layout.root)
+        with closing_hub(Hub(workspaces, describe)) as hub:
+            follow(hub, page, ended)
+            follow(hub, other, run)
+            job_of(run).log("loss", 0.5)
+
+            other.until(lambda _: other.values("loss") == [0.5], "the other run's metric")
+            assert page.messages
+            assert not any("run" in message for message in page.messages)
+            may_go_on.set()
+
+            page.until(lambda message: message.get("run", {}).get("id") == ended.id, "the end")
+
+    def test_what_cannot_be_described_is_told(self, workspace: Workspace, run: Run) -> None:
+        def describe(run: Run) -> dict[str, Any]:
+            raise UserErrorException("no")
+
+        page = Page()
+        run._folder.advance(State.CANCELED, reason=Reason.CANCELED_BY_USER)
+        with closing_hub(Hub(OpenedWorkspaces([workspace.layout.root], "", Path()), describe)) as hub:
+            follow(hub, page, run)
+
+            [(_, error)] = wait_for(lambda: page.refused, "the refusal")
+        assert str(error) == "no"
 
 
 class TestLogs:

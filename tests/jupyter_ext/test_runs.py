@@ -12,7 +12,10 @@ from typing import Any
 import pytest
 from tests.conftest import Submit
 from tests.jupyter_ext.conftest import Ask, Fetch
+from tests.jupyter_ext.following import published
 
+from jupyterlab_traindock.managers.opened import OpenedWorkspaces
+from jupyterlab_traindock.managers.runs import MOST_FILES, RunManager
 from traindock import Experiment, Run, StoreException, Workspace
 
 ENDED = ("Completed", "Failed", "Canceled")
@@ -257,3 +260,18 @@ def form(configuration: Any, files: dict[str, str]) -> dict[str, Any]:
     ]
     body = "".join(f"--{boundary}\r\n{part}\r\n" for part in parts) + f"--{boundary}--\r\n"
     return {"body": body, "headers": {"Content-Type": f"multipart/form-data; boundary={boundary}"}}
+
+
+class TestARunWithManyFiles:
+    def test_lists_them_in_pages_only(self, workspace: Workspace) -> None:
+        workspaces = OpenedWorkspaces([workspace.layout.root], "", workspace.layout.root)
+        run = published(workspace)
+        uploads = run._folder.layout.uploads
+        for number in range(MOST_FILES):
+            (uploads / f"{number:03}.txt").touch()
+
+        as_many_as_fit = RunManager(workspaces).described(run)["files"]
+        (uploads / "one more.txt").touch()
+
+        assert [file["name"] for file in as_many_as_fit] == [f"{number:03}.txt" for number in range(MOST_FILES)]
+        assert RunManager(workspaces).described(run)["files"] is None

@@ -48,8 +48,13 @@ def row_document(row: RunRow, metrics: Mapping[str, tuple[float, float, float, i
     }
 
 
-def run_document(run: Run) -> dict[str, Any]:
-    """One run with everything that is known about it."""
+def run_document(run: Run, most_files: int | None = None) -> dict[str, Any]:
+    """One run with everything that is known about it.
+
+    Args:
+        run: the run.
+        most_files: how many files are listed at most; where there are more, ``files`` is None. By default all are.
+    """
     from traindock import run_details
     from traindock.images.uv import masked
     from traindock.masking import masked_spec
@@ -60,6 +65,7 @@ def run_document(run: Run) -> dict[str, Any]:
     if record.state.value == "Failed" and record.reason is not None:
         found = run_details.failure(record, layout)
         failure = {"log": str(found.log), "log_tail": found.tail, "hint": found.hint}
+    files = file_sizes(run) if most_files is None else few_file_sizes(run, most_files)
     return {
         "id": record.id,
         "experiment": record.experiment,
@@ -87,7 +93,7 @@ def run_document(run: Run) -> dict[str, Any]:
         "environment": masked(record.environment),
         "exit": record.exit,
         "resources": record.resources,
-        "warnings": [warning["message"] for warning in run.get_details().get("warnings", [])],
+        "warnings": run_details.warnings(record, layout),
         "failure": failure,
         "history": [
             {
@@ -99,7 +105,7 @@ def run_document(run: Run) -> dict[str, Any]:
             for change in record.history
         ],
         "metrics": metrics_document(summaries(run)),
-        "files": [{"name": name, "size": size} for name, size in file_sizes(run)],
+        "files": None if files is None else [{"name": name, "size": size} for name, size in files],
     }
 
 
@@ -122,12 +128,26 @@ def summaries(run: Run) -> dict[str, tuple[float, float, float, int]]:
 
 def file_sizes(run: Run) -> list[tuple[str, int | None]]:
     """Names and sizes of a run's files; None for one that vanished meanwhile."""
+    from traindock.store import run_files
+
+    return _sized(run, run_files.list_files(run.workspace.layout.run(run.id)))
+
+
+def few_file_sizes(run: Run, most: int) -> list[tuple[str, int | None]] | None:
+    """Return what :func:`file_sizes` does; None where a run has more than ``most`` files, which is soon known."""
+    from traindock.store import run_files
+
+    names = run_files.list_few(run.workspace.layout.run(run.id), most)
+    return None if names is None else _sized(run, names)
+
+
+def _sized(run: Run, names: list[str]) -> list[tuple[str, int | None]]:
     from traindock.errors import TraindockError
     from traindock.store import run_files
 
     layout = run.workspace.layout.run(run.id)
     found = []
-    for name in run_files.list_files(layout):
+    for name in names:
         size = None
         with contextlib.suppress(TraindockError, OSError):
             size = run_files.resolve(layout, name).stat().st_size

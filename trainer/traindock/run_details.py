@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -56,7 +56,6 @@ def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
 
     record, layout = run.record, run.workspace.layout.run(run.id)
     logs = log_files(layout)
-    metrics = MetricReader(layout.metrics)
     found: dict[str, Any] = {
         "runId": run.id,
         "target": record.spec.compute_target,
@@ -72,16 +71,15 @@ def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
         "runDefinition": masked_spec(record.spec.to_json()),
         "environment": masked(record.environment),
         "exit": dict(record.exit),
-        "lostMetricPoints": metrics.lost(),
-        "lostOutputBytes": int(record.exit.get("lost_output_bytes") or 0),
+        "lostMetricPoints": MetricReader(layout.metrics).lost(),
+        "lostOutputBytes": _lost_output(record),
         "logFiles": LogFiles(
             (name, tail_text(path, _LOG_BYTES) if with_logs else str(path)) for name, path in logs.items()
         ),
         "submittedBy": record.user,
     }
-    warnings = [*record.warnings, *_losses(found), *_damages(layout, metrics), *_not_kept(layout)]
-    if warnings:
-        found["warnings"] = [{"message": text} for text in warnings]
+    if texts := warnings(record, layout):
+        found["warnings"] = [{"message": text} for text in texts]
     if record.state is State.FAILED:
         found["error"] = {
             "code": record.reason.value if record.reason else "unknown",
@@ -89,6 +87,12 @@ def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
             "details": dict(record.exit.get("error") or {}),
         }
     return found
+
+
+def warnings(record: RunRecord, layout: RunLayout) -> list[str]:
+    """Return what people are to know about a run besides its state."""
+    metrics = MetricReader(layout.metrics)
+    return [*record.warnings, *_losses(record, metrics), *_damages(layout, metrics), *_not_kept(layout)]
 
 
 def log_files(layout: RunLayout) -> dict[str, Path]:
@@ -202,13 +206,13 @@ def user_name() -> str:
         return f"uid {os.getuid()}"
 
 
-def _losses(found: Mapping[str, Any]) -> list[str]:
-    texts = []
-    if found["lostMetricPoints"]:
-        texts.append(f"{found['lostMetricPoints']} metric points were lost because the disk was full")
-    if found["lostOutputBytes"]:
-        texts.append(f"{found['lostOutputBytes']} bytes of output were lost because the disk was full")
-    return texts
+def _losses(record: RunRecord, metrics: MetricReader) -> list[str]:
+    counts = ((metrics.lost(), "metric points"), (_lost_output(record), "bytes of output"))
+    return [f"{count} {what} were lost because the disk was full" for count, what in counts if count]
+
+
+def _lost_output(record: RunRecord) -> int:
+    return int(record.exit.get("lost_output_bytes") or 0)
 
 
 def _not_kept(layout: RunLayout) -> list[str]:

@@ -18,7 +18,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
@@ -46,7 +46,7 @@ class Hub:
 
     Args:
         workspaces: what may be opened.
-        describe: gives everything about a run.
+        describe: gives everything about a run; called in a thread of its own, since it reads all that a run has left.
         failed: is told of what nobody asked for and is a fault of ours.
     """
 
@@ -59,6 +59,7 @@ class Hub:
         self._workspaces = workspaces
         self._describe = describe
         self._failed = failed
+        self._describing = ThreadPoolExecutor(1, "traindock describe")
         self._commands: deque[tuple[Callable[[], None], Future[None]]] = deque()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
@@ -112,6 +113,7 @@ class Hub:
             self._stopping = True
             thread = self._thread
         self._wake()
+        self._describing.shutdown(wait=False, cancel_futures=True)
         if thread is not None:
             thread.join(10)
         with self._lock:
@@ -300,8 +302,18 @@ class Hub:
         key = (workspace, run)
         if key not in self._feeds:
             opened = self._workspaces.get(workspace)
-            self._feeds[key] = RunFeed(Run.get(opened, run), self._describe) if run else ListFeed(opened)
+            self._feeds[key] = RunFeed(Run.get(opened, run), self._begin_to_describe) if run else ListFeed(opened)
         return self._feeds[key]
+
+    def _begin_to_describe(self, run: Run) -> Future[dict[str, Any]]:
+        described = self._describing.submit(self._describe, run)
+        described.add_done_callback(lambda _: self._do(lambda: self._tell_again(run)))
+        return described
+
+    def _tell_again(self, run: Run) -> None:
+        feed = self._feeds.get((run.workspace.id, run.id))
+        if feed is not None:
+            self._behind.update(dict.fromkeys(self._followed.get(feed, ())))
 
     def _paths(self, feed: RunFeed | ListFeed) -> list[tuple[Path, Watcher]]:
         if isinstance(feed, ListFeed):

@@ -6,6 +6,7 @@ import contextlib
 import os
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -24,14 +25,12 @@ from traindock.store.run_records import RunRecord
 
 #: Most bytes of one log in a message; what lies before them is told as a gap.
 LOG_BYTES: Final = 64 << 10
-#: Files and metrics are listed at the end of a run if they are no more than so many.
+#: Metrics are listed at the end of a run if they are no more than so many.
 MOST_LISTED: Final = 200
 #: Most points that one look reads; the rest comes with the next one.
 MOST_POINTS: Final = 1_000_000
 #: Seconds that one look takes at most.
 MOST_SECONDS: Final = 0.1
-
-_LISTS: Final = ("files", "metrics")
 
 
 @dataclass(frozen=True)
@@ -71,13 +70,15 @@ class RunFeed:
 
     Args:
         run: the run.
-        describe: gives everything about it, for its end.
+        describe: begins to gather everything about it, for its end, which takes long where it has left much; once
+            that is done, whoever follows has to be told :meth:`news` again.
     """
 
-    def __init__(self, run: Run, describe: Callable[[Run], dict[str, Any]]) -> None:
+    def __init__(self, run: Run, describe: Callable[[Run], Future[dict[str, Any]]]) -> None:
         self.run = run
         self.workspace = run.workspace
         self._describe = describe
+        self._description: tuple[int, Future[dict[str, Any]]] | None = None
         self._layout = run.workspace.layout.run(run.id)
         self._reader = MetricReader(self._layout.metrics)
         self._used = MetricReader(self._layout.resources)
@@ -129,14 +130,22 @@ class RunFeed:
                 message.setdefault("logs", {})[name] = text
         ended = place.ended
         if record.state.terminal and not more and not ended:
-            message["run"] = _short(plain(self._describe(self.run)))
-            ended = True
+            description = self._described(size)
+            if description.done():
+                message["run"] = _short(plain(description.result()))
+                ended = True
         return News(message, Place(size, metrics, resources, tuple(sorted(logs.items())), ended), more, ended)
 
     def state_news(self, place: Place) -> News:
         """Return what is new about the state alone: metrics, logs and the end wait for :meth:`news`; raises alike."""
         size, record = self._load()
         return News(_changed_state(record, size, place), replace(place, events=size))
+
+    def _described(self, size: int) -> Future[dict[str, Any]]:
+        """Return everything about the run, as it is when the record of what happened has this size."""
+        if self._description is None or self._description[0] != size:
+            self._description = (size, self._describe(self.run))
+        return self._description[1]
 
     def _load(self) -> tuple[int, RunRecord]:
         """Return the size of the record of what happened, and what it says."""
@@ -189,8 +198,8 @@ def _merged(reader: MetricReader, cursor: str | None) -> tuple[Merged, str | Non
 
 
 def _short(document: dict[str, Any]) -> dict[str, Any]:
-    """Leave out long lists of what the run has: None tells to ask for them."""
-    return {name: None if name in _LISTS and len(value) > MOST_LISTED else value for name, value in document.items()}
+    """Leave out metrics that are very many: None tells to ask for them."""
+    return {**document, "metrics": None} if len(document["metrics"]) > MOST_LISTED else document
 
 
 def _changed_state(record: RunRecord, size: int, place: Place) -> dict[str, Any]:

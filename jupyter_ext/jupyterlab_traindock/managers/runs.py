@@ -23,6 +23,9 @@ GROUPS: Final[Mapping[str, tuple[State, ...]]] = {
     "ended": tuple(state for state in State if state.terminal),
 }
 
+#: Most files that a run's document lists; more are to be asked for in pages.
+MOST_FILES: Final = 200
+
 
 class RunManager:
     """The runs of the workspaces.
@@ -73,8 +76,11 @@ class RunManager:
         return self.described(Run.get(workspace, run_id))
 
     def described(self, run: Run) -> dict[str, Any]:
-        """Return a run's document, with folders as the server's own contents have them, and no path of its Python."""
-        found = run_document(run)
+        """Return a run's document as the server tells it.
+
+        Folders are as the server's own contents have them, there is no path of its Python, and no long list of files.
+        """
+        found = run_document(run, MOST_FILES)
         found["folder"] = self._below_root(run.path)
         interpreter = found["spec"]["interpreter"]
         found["environment"] = self._without_places(found["environment"], interpreter)

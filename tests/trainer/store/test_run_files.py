@@ -13,7 +13,7 @@ import pytest
 
 from traindock.errors import ModelPathNotFoundException, StoreException, TraindockError, UserErrorException
 from traindock.runtime.files import RunFiles
-from traindock.runtime.links import MOST_LINKED, TOO_MANY
+from traindock.runtime.links import MOST_LINKED, TOO_MANY, LinkedFolder
 from traindock.store import run_files
 from traindock.store.blobs import BlobStore
 from traindock.store.layout import RunLayout
@@ -55,6 +55,27 @@ def any_run(request, run, blobs) -> RunLayout:
     if request.param == "sealed":
         seal(run, blobs)
     return run
+
+
+class TestFewNames:
+    def test_are_those_there_are_or_none_where_they_are_more(self, any_run: RunLayout) -> None:
+        assert run_files.list_few(any_run, len(NAMES)) == NAMES
+        assert run_files.list_few(any_run, len(NAMES) - 1) is None
+
+    def test_the_rest_is_not_looked_at(self, run: RunLayout, monkeypatch: pytest.MonkeyPatch) -> None:
+        for number in range(20):
+            write(run.work / f"outputs/{number}/file", b"")
+        looked_at = []
+        entries = LinkedFolder._entries
+
+        def counted(folder: LinkedFolder, place: str) -> list[tuple[str, int]]:
+            looked_at.append(place)
+            return entries(folder, place)
+
+        monkeypatch.setattr(LinkedFolder, "_entries", counted)
+
+        assert run_files.list_few(run, 5) is None
+        assert len(looked_at) < 10
 
 
 class TestNames:

@@ -41,17 +41,35 @@ def list_files(run: RunLayout) -> list[str]:
     Raises:
         StoreException: the record of the sealed files is damaged.
     """
+    return sorted(set(_names(run)))
+
+
+def list_few(run: RunLayout, most: int) -> list[str] | None:
+    """Return what :func:`list_files` does; None where it has more than ``most`` names, which is soon known.
+
+    Raises:
+        StoreException: the record of the sealed files is damaged.
+    """
+    names: set[str] = set()
+    for name in _names(run):
+        names.add(name)
+        if len(names) > most:
+            return None
+    return sorted(names)
+
+
+def _names(run: RunLayout) -> Iterator[str]:
+    """Yield the names of all files of the run, as they are found; some twice."""
     sealed = read_sealed(run)
     run = present(run)
-    names = {f"logs/{name}" for name in _names_below(_linked(run, "logs"))}
+    yield from (name for name, file in DRIVER_LOGS.items() if (run.driver / file).is_file())
     if sealed is not None:
-        names.update(sealed.files)
-    else:
-        names.update(f"outputs/{name}" for name in _names_below(_linked(run, "outputs")))
+        yield from sealed.files
+    yield from (f"logs/{name}" for name in _names_below(_linked(run, "logs")))
+    if sealed is None:
+        yield from (f"outputs/{name}" for name in _names_below(_linked(run, "outputs")))
         uploads = (name for name, place in LinkedFolder(str(run.uploads)).files() if name == place)
-        names.update(name for name in uploads if _is_finished(name) and not name.startswith(("outputs/", "logs/")))
-    names.update(name for name, file in DRIVER_LOGS.items() if (run.driver / file).is_file())
-    return sorted(names)
+        yield from (name for name in uploads if _is_finished(name) and not name.startswith(("outputs/", "logs/")))
 
 
 def resolve(run: RunLayout, name: str) -> Path:
