@@ -95,6 +95,8 @@ async def test_workspaces_made_meanwhile_are_told_of_from_their_beginning(
     heard: Heard, ask: Ask, workspace: Workspace, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(start.Upkeep, "look", lambda upkeep: "")
+    [app] = jp_serverapp.extension_manager.extension_apps["jupyterlab_traindock"]
+    app.look_seconds = 3600  # what is followed sooner is so since it was made here
     await followed(workspace, jp_serverapp)
 
     over_http = await ask("workspaces", method="POST", json={"name": "made-here"}, expect=201)
