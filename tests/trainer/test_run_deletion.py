@@ -61,7 +61,14 @@ def recorder(workspace: Workspace) -> Record:
             turn=run_records.take_turn(workspace.layout),
             user="ann",
             parent=parent.id if parent is not None else None,
-            spec={"snapshot": "", "compute_target": "local", "environment": {}, "interpreter": sys.executable},
+            # A dispatcher that happens to be at work leaves runs of this kind to the process that logs into them.
+            spec={
+                "snapshot": "",
+                "compute_target": "local",
+                "environment": {},
+                "interpreter": sys.executable,
+                "type": "traindock.interactive",
+            },
             **facts,
         )
         folder.layout.outputs.mkdir()

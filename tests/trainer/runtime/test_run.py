@@ -209,6 +209,8 @@ class TestContext:
         only_outside = {
             "record": "what the run's folder says",
             "signed": "a job was signed, or it would not run",
+            "resources": "what a job uses is looked at from outside of it",
+            "get_resources": "as above",
         }
 
         def public(kind: type) -> dict[str, Any]:

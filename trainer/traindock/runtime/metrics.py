@@ -116,7 +116,7 @@ class Metrics:
         """
         raise _only_outside("damaged")
 
-    def since(self, cursor: str | None = None, limit: int = 100_000) -> NoReturn:
+    def since(self, cursor: str | None = None, limit: int = 100_000, most_series: int | None = None) -> NoReturn:
         """Not to be had by a training script, which need not follow itself: see :meth:`values`.
 
         Raises:

@@ -167,6 +167,7 @@ class BackendContract:
         _wait_for(lambda: _stdout(job) == "started\n", "the script")
         launcher.kill()
         launcher.join(PATIENCE)
+        time.sleep(0.3)  # what depends on that process may notice its end a little later
         (job.layout.outputs / "go").touch()
         assert _exit_code(backend.follow(job, lambda: None)) == 0
         assert _stdout(job) == "started\nended\n"
