@@ -198,7 +198,7 @@ def test_another_host_reads_everything_and_is_refused_every_change(
     run.register_model("known", "outputs/model.bin")
     going = running(submit(LASTING))
     wait_for(
-        lambda: {"cpu", "memory"} <= set(going.resources),
+        lambda: {"cpu", "memory"} <= set(going.record.resources),
         "what it uses to be recorded, which its own host does meanwhile",
     )
     before = {path: path.read_bytes() for path in _records(shared)}
