@@ -152,7 +152,7 @@ describe('the list of the runs of an experiment', () => {
     await act(async () => {
       source.tellList({ error: { code: 'workspace_not_found', message: 'there is no workspace', advice: '' } });
     });
-    expect(place.querySelector('[role=alert]')?.textContent).toContain('there is no workspace');
+    expect(place.querySelector('[role=alert]')?.textContent).toContain('does not know the workspace');
   });
 
   it('shows names as the text that they are', async () => {

@@ -9,7 +9,7 @@ import {
   TERMINAL
 } from '../documents';
 import type { Connection, Disposer, FollowedRun, Source } from '../sources/source';
-import { runPath } from '../sources/source';
+import { RequestError, runPath } from '../sources/source';
 import { LogText } from './log_text';
 import { epochsWanted, type Progress, progressOf } from './progress';
 import { Series } from './series';
@@ -111,8 +111,13 @@ export class RunModel {
   async refresh(): Promise<void> {
     try {
       this.run = await this.source.request<RunDocument>(runPath(this.target));
-    } catch {
-      return; // whether it can be followed is told by who follows it
+    } catch (error) {
+      // Whether a run can be followed is told by who follows it, unless there is nobody to do so.
+      if (!(error instanceof RequestError) || error.code !== 'no_extension') {
+        return;
+      }
+      const { code, message, advice } = error;
+      this.error = { code, message, advice };
     }
     this._changed();
   }
@@ -151,9 +156,7 @@ export class RunModel {
     if (message.whole) {
       this._forget();
     }
-    if (message.error !== undefined) {
-      this.error = message.error;
-    }
+    this.error = message.error ?? null;
     this.state = message.state ?? this.state;
     if (message.run !== undefined) {
       this.run = message.run;

@@ -89,6 +89,11 @@ async function refusal(response: Response): Promise<RequestError> {
     // Not from the API: a proxy's page, say, or that of a server that has not got the extension.
   }
   return response.status === 404
-    ? new RequestError('no_extension', 'This Jupyter server has not got the extension of Traindock.', '', 404)
+    ? new RequestError(
+        'no_extension',
+        'This Jupyter server has not got the extension of Traindock.',
+        'Install Traindock where the server runs, and start the server again.',
+        404
+      )
     : new RequestError('refused', `The server refused with status ${response.status}.`, '', response.status);
 }

@@ -8,6 +8,7 @@ import { Frame } from './frame';
 import { Header, type IHost } from './header';
 import { useRun } from './hooks';
 import { Log } from './log';
+import { problemOf } from './problems';
 import { Registration } from './registration';
 import { Resources } from './resources';
 import { ProgressBar, Stages } from './stages';
@@ -24,7 +25,7 @@ export function RunCard({ model, host = {} }: { model: RunModel; host?: IHost })
     return (
       <Frame label="Run">
         <p class="td-problem" role="alert">
-          {model.error.message} {model.error.advice}
+          {problemOf(model.error)}
         </p>
       </Frame>
     );
@@ -80,7 +81,7 @@ function Notice({ model }: { model: RunModel }) {
   if (model.error !== null) {
     return (
       <p class="td-notice" role="status">
-        {model.error.message} This is what was known before.
+        {problemOf(model.error)} This is what was known before.
       </p>
     );
   }

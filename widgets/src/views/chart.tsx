@@ -70,7 +70,7 @@ export function Chart({ title, lines, options, version, brief = false, onRange }
     }
   }, [version, labels, options.axis, options.logarithmic, options.smoothing]);
 
-  const summary = lines.map(line => `${line.label} ${metric(line.series.latest)}`).join(', ');
+  const summary = lines.map(summaryOf).join(', ');
   return (
     <figure class="td-chart">
       <figcaption>
@@ -109,6 +109,11 @@ function Legend({ line, alone, brief }: { line: ILine; alone: boolean; brief: bo
       {odd > 0 && <span class="td-warning">{`${odd} NaN`}</span>}
     </li>
   );
+}
+
+/** A line in words, for those who do not see it. */
+function summaryOf({ label, series }: ILine): string {
+  return `${label} ${metric(series.latest)} after ${series.count.toLocaleString('en')} points`;
 }
 
 function zoomedIn(plot: uPlot): boolean {

@@ -25,7 +25,7 @@ export function Charts({ charts, brief = false }: { charts: readonly IChart[]; b
   );
   const metrics = new Set(charts.flatMap(({ parts }) => parts.map(part => part.name))).size;
   return (
-    <section class="td-curves" aria-label="Curves">
+    <div class="td-curves">
       <div class="td-tools">
         <Tools options={options} change={change} />
         {metrics > 4 && (
@@ -49,7 +49,7 @@ export function Charts({ charts, brief = false }: { charts: readonly IChart[]; b
           Show {Math.min(MOST_CHARTS, found.length - most)} more of {found.length} charts
         </button>
       )}
-    </section>
+    </div>
   );
 }
 

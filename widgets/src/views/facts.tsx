@@ -11,7 +11,7 @@ export function Facts({ model }: { model: RunModel }) {
   }
   const { arguments: words = [], script, snapshot, recipe, gpus, ...rest } = run.spec as ISpec;
   return (
-    <section class="td-facts" aria-label="Details">
+    <div class="td-facts">
       <Section title="Parameters" empty="The script was given no arguments." rows={parameters(words)} />
       <Section title="Tags" empty="No tags." rows={Object.entries(run.tags)} />
       <Section
@@ -44,7 +44,7 @@ export function Facts({ model }: { model: RunModel }) {
           </ul>
         </div>
       )}
-    </section>
+    </div>
   );
 }
 

@@ -49,7 +49,7 @@ export function Files({ model }: { model: RunModel }) {
     return <p class="td-empty">{error || 'Looking for files…'}</p>;
   }
   return (
-    <section class="td-files" aria-label="Files">
+    <div class="td-files">
       <div class="td-tools">
         <span class="td-muted">{`${value.total} files`}</span>
         {!model.ended && (
@@ -112,7 +112,7 @@ export function Files({ model }: { model: RunModel }) {
         </table>
       )}
       {chosen !== null && <Preview key={chosen} model={model} name={chosen} />}
-    </section>
+    </div>
   );
 }
 

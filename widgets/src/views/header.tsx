@@ -82,12 +82,7 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
             Resubmit
           </button>
         )}
-        <button
-          type="button"
-          onClick={() => {
-            void navigator.clipboard?.writeText(model.target.run).then(() => setCopied(true));
-          }}
-        >
+        <button type="button" onClick={() => action.run(() => copy(model.target.run).then(() => setCopied(true)))}>
           {copied ? 'Copied' : 'Copy id'}
         </button>
         {folder !== null && host.openFolder !== undefined && (
@@ -101,6 +96,15 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
       </p>
     </header>
   );
+}
+
+/** Put a text into the clipboard, which browsers give to pages of `https` and of this machine alone. */
+async function copy(text: string): Promise<void> {
+  try {
+    await navigator.clipboard.writeText(text);
+  } catch {
+    throw new Error(`This page must not copy. The id is ${text}`);
+  }
 }
 
 async function resubmit(model: RunModel, host: IHost): Promise<string> {

@@ -23,7 +23,7 @@ export function Log({ model, host }: { model: RunModel; host: IHost }) {
   const text = model.logs.get(name) as LogText;
   const download = model.source.address(runPath(model.target, `/files/content${query({ name })}`));
   return (
-    <section class="td-log" aria-label="Log">
+    <div class="td-log">
       <div class="td-tools">
         <fieldset aria-label="Which log" class="td-choice">
           {[...model.logs.keys()].map(one => (
@@ -50,7 +50,7 @@ export function Log({ model, host }: { model: RunModel; host: IHost }) {
       ) : (
         <Lines key={name} model={model} text={text} wanted={wanted} host={host} />
       )}
-    </section>
+    </div>
   );
 }
 

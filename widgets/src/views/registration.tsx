@@ -64,7 +64,7 @@ export function Registration({ model, host }: { model: RunModel; host: IHost }) 
   const name = typed ?? likelyName([...own, ...all], target.run, model.run?.experiment);
   const settled = useSettled(name.trim());
   return (
-    <section class="td-registration" aria-label="Model">
+    <div class="td-registration">
       <div class="td-stack">
         <Own versions={own} />
         <Form
@@ -90,7 +90,7 @@ export function Registration({ model, host }: { model: RunModel; host: IHost }) 
           onChanged={() => changed(undefined)}
         />
       )}
-    </section>
+    </div>
   );
 }
 

@@ -4,8 +4,9 @@ import type { ComponentChildren } from 'preact';
 export function Scrolling({ looks, label, children }: { looks: string; label: string; children: ComponentChildren }) {
   return (
     // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls has to be reached by the keyboard
-    <section class={looks} tabIndex={0} aria-label={label}>
+    // biome-ignore lint/a11y/useSemanticElements: a section would be a landmark in each card, and a fieldset is of forms
+    <div class={looks} tabIndex={0} role="group" aria-label={label}>
       {children}
-    </section>
+    </div>
   );
 }

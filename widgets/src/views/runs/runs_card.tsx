@@ -6,6 +6,7 @@ import { RunCard } from '../card';
 import { CompareCard } from '../compare/compare_card';
 import { Frame } from '../frame';
 import type { IHost } from '../header';
+import { problemOf } from '../problems';
 import { RunsTable } from './runs_table';
 
 /** Runs that can be compared at once. */
@@ -60,7 +61,7 @@ export function RunsCard({ model, selection, host = {} }: { model: RunsModel; se
       <Filters model={model} />
       {model.error !== null && (
         <p class="td-notice" role="alert">
-          {model.error.message} {model.error.advice}
+          {problemOf(model.error)}
         </p>
       )}
       {model.error === null && model.connection === 'broken' && (
