@@ -14,7 +14,9 @@ QUICK := TUTORIAL_COMPUTE=local TUTORIAL_GPU=no TUTORIAL_DATA=drawn TUTORIAL_MOD
 
 # nbval, which only the notebook needs, takes each process that runs tests two seconds to import. A process runs tests on
 # each core, where the threads that numpy and torch start by themselves only wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n auto --ignore=tests/docker
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n auto --ignore=tests/docker --ignore=tests/browser
+# One browser at a time; and Playwright has an event loop in the process that others would stumble over.
+BROWSER := $(BIN)/python -m pytest -p no:nbval tests/browser
 
 # Where node came from PyPI it is there.
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -22,7 +24,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help tutorial lab build test containers check bench lint types format clean
+.PHONY: help tutorial lab build test containers browser soak check bench lint types format clean
 
 help:
 	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
@@ -31,6 +33,8 @@ help:
 	@echo 'make build      build the TypeScript of the cards again, after changes to it; reload the page to see them'
 	@echo 'make test       lint, types, all tests, and the notebook'
 	@echo 'make containers of these, the tests in containers alone: they need an engine, see CONTRIBUTING.md'
+	@echo 'make browser    of these, the tests in a browser alone: they need Chromium'
+	@echo 'make soak       more of these, which take many minutes: kernels of several versions, floods, logs of 1 GB'
 	@echo 'make check      lint and the quick tests, in under two minutes on two cores'
 	@echo 'make bench      measure Traindock beside what else one would use; PEERS=<python with benchmarks/peers.txt>'
 	@echo 'make lint       ruff, mypy, vermin, biome, tsc        make format   rewrite by ruff'
@@ -56,10 +60,17 @@ test: lint types
 	$(QUICK) $(BIN)/python -m pytest --nbval-lax -p no:cacheprovider -q $(NOTEBOOK)
 	jlpm test
 	$(PYTEST)
+	$(BROWSER) -m 'not soak'
 	$(BIN)/python .ci/test-containers
 
 containers: $(READY)
 	$(BIN)/python .ci/test-containers
+
+browser: $(READY)
+	$(BROWSER) -m 'not soak'
+
+soak: $(READY)
+	$(BROWSER) -m soak -rP
 
 check: lint
 	jlpm test

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from urllib.parse import urlsplit
 
 TOKEN = "secret"
 
@@ -47,7 +49,7 @@ class JupyterServer:
         with (folder / "server.log").open("ab") as log:
             self.process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
-        while not (url := self._url(folder)):
+        while not ((url := self._url(folder)) and _answers(url)):
             if self.process.poll() is not None or time.monotonic() > deadline:
                 raise RuntimeError((folder / "server.log").read_text())
             time.sleep(0.02)
@@ -70,3 +72,13 @@ class JupyterServer:
         """End it without notice."""
         self.process.send_signal(signal.SIGKILL)
         self.process.wait(10)
+
+
+def _answers(url: str) -> bool:
+    """Whether somebody listens: Jupyter says where it will before it does."""
+    place = urlsplit(url)
+    try:
+        socket.create_connection((place.hostname, place.port), 10).close()
+    except OSError:
+        return False
+    return True

@@ -43,12 +43,13 @@ def private_folders(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "uv"
     )
     monkeypatch.setenv("UV_CACHE_DIR", cache)
-    _be_at_home_in(tmp_path, monkeypatch)
+    be_at_home_in(tmp_path, monkeypatch)
     for name in ("TRAINDOCK_WORKSPACE", "TRAINDOCK_RUN_ID", "TRAINDOCK_FAULT", "TRAINDOCK_GPU_DEVICES"):
         monkeypatch.delenv(name, raising=False)
 
 
-def _be_at_home_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
+def be_at_home_in(folder: Path, patch: pytest.MonkeyPatch) -> None:
+    """Keep data, configuration, state and leases in ``folder``."""
     for name in ("DATA", "CONFIG", "CACHE", "STATE"):
         patch.setenv(f"XDG_{name}_HOME", str(folder / "home" / name.lower()))
     patch.setenv("TRAINDOCK_LEASE_DIR", str(folder / "leases"))
@@ -69,7 +70,7 @@ def workspace(
     mark = request.node.get_closest_marker("shared_workspace")
     if mark is not None and mark.args != (False,):
         shared: Workspace = request.getfixturevalue("shared_by_all")
-        _be_at_home_in(shared.layout.root.parent, monkeypatch)
+        be_at_home_in(shared.layout.root.parent, monkeypatch)
         opened = Workspace(shared.layout.root)
         before = unfinished(opened)
         yield opened
@@ -88,7 +89,7 @@ def shared_by_all(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Workspac
 
     folder = tmp_path_factory.mktemp("shared")
     with pytest.MonkeyPatch.context() as patch:
-        _be_at_home_in(folder, patch)
+        be_at_home_in(folder, patch)
         made = make_workspace(folder / "workspace", idle_seconds=60.0)
         start.ensure(made.layout)  # before a test has set variables of its own
     yield made

@@ -1,0 +1,137 @@
+"""A JupyterLab with Traindock, in a process of its own, below a base URL as JupyterHub gives one."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import urllib.request
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from benchmarks.servers import TOKEN, JupyterServer
+from tests.conftest import wait_for
+
+BASE_URL = "/user/ann/"
+CARDS = "jupyterlab-traindock"
+
+#: What a notebook is about when it is opened: the kernel of these tests.
+KERNEL = {"name": "python3", "display_name": "Python 3", "language": "python"}
+
+
+class Lab:
+    """Started when it is made, with the environment as it is then.
+
+    Args:
+        folder: a new folder, for notebooks and for all that Jupyter would keep in the user's home.
+        extension: whether the server has Traindock's extension.
+        labextension: whether pages have that of Traindock.
+    """
+
+    def __init__(self, folder: Path, *, extension: bool = True, labextension: bool = True) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self._extension = extension
+        self._port = _free_port()
+        self._environment = dict(os.environ)
+        # Nothing asks for news at home, and no window about them covers what is looked at.
+        disabled = {"@jupyterlab/apputils-extension:announcements": True, CARDS: not labextension}
+        settings = {"jupyter_lab_config.json": {"LabApp": {"expose_app_in_browser": True}}}
+        settings["labconfig/page_config.json"] = {"disabledExtensions": disabled}
+        for name, content in settings.items():
+            file = folder / "config" / name
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(content))
+        self.start()
+
+    def start(self) -> None:
+        """Start it, at the address that it always had."""
+        options = [f"--port={self._port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={BASE_URL}"]
+        self.server = JupyterServer(
+            self.folder, app="lab", extension=self._extension, options=options, environment=self._environment
+        )
+        if self._extension:  # Jupyter goes on without an extension that cannot be imported
+            assert self.ask("traindock/api")["name"] == "traindock", (self.folder / "server.log").read_text()
+
+    def kill(self) -> None:
+        """End it without notice. Its kernels live on, and are found by nobody any more."""
+        self.server.kill()
+
+    def stop(self) -> None:
+        """End it and its kernels."""
+        self.server.process.terminate()
+        self.server.process.wait(20)
+
+    def address(self, notebook: str) -> str:
+        """Return where a page shows a notebook and nothing else."""
+        return f"{self.server.url}lab/tree/{notebook}?token={TOKEN}&reset"
+
+    def ask(self, path: str, method: str = "GET", body: Any = None) -> Any:
+        """Ask the server for a document, by its path below the base URL."""
+        request = urllib.request.Request(
+            f"{self.server.url}{path}",
+            method=method,
+            data=None if body is None else json.dumps(body).encode(),
+            headers={"Authorization": f"token {TOKEN}"},
+        )
+        with urllib.request.urlopen(request, timeout=60) as answer:
+            text = answer.read()
+        return json.loads(text) if text else None
+
+    def kernel_of(self, notebook: str) -> str:
+        """Return the id of the kernel of a notebook."""
+
+        def found() -> str | None:
+            return next((one["kernel"]["id"] for one in self.ask("api/sessions") if one["path"] == notebook), None)
+
+        return str(wait_for(found, f"a kernel of {notebook}"))
+
+    def is_busy(self, notebook: str) -> bool:
+        """Whether a cell of the notebook is being executed."""
+        kernel = self.ask(f"api/kernels/{self.kernel_of(notebook)}")
+        return bool(kernel["execution_state"] == "busy")
+
+    def end_kernels(self) -> None:
+        """End all kernels, so that they are in nobody's way."""
+        for session in self.ask("api/sessions"):
+            self.ask(f"api/sessions/{session['id']}", "DELETE")
+
+    def add_kernel(self, name: str, python: Path) -> Mapping[str, str]:
+        """Offer another Python with ipykernel; return how notebooks name it."""
+        folder = Path(self._environment["JUPYTER_DATA_DIR"]) / "kernels" / name
+        folder.mkdir(parents=True, exist_ok=True)
+        spec = {"display_name": f"Python 3 ({name})", "language": "python"}
+        command = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+        (folder / "kernel.json").write_text(json.dumps({**spec, "argv": command}))
+        return {"name": name, **spec}
+
+    def write(self, notebook: str, *cells: Mapping[str, Any], kernel: Mapping[str, str] = KERNEL) -> Path:
+        """Make a notebook of cells."""
+        document = {"cells": list(cells), "metadata": {"kernelspec": kernel}, "nbformat": 4, "nbformat_minor": 5}
+        file = self.folder / notebook
+        file.write_text(json.dumps(document))
+        return file
+
+
+def code(source: str, *outputs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a cell with code, and outputs that were saved with it."""
+    return {
+        "cell_type": "code",
+        "id": f"cell{abs(hash(source)) % 10**9}",
+        "metadata": {},
+        "execution_count": 1 if outputs else None,
+        "source": source,
+        "outputs": list(outputs),
+    }
+
+
+def output(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
+    """Return an output as notebooks keep it."""
+    return {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata)}
+
+
+def _free_port() -> int:
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])

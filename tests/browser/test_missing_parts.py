@@ -1,0 +1,109 @@
+"""A card says so where something is missing, and is drawn by whoever is left: the kernel, or a picture."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from textwrap import dedent
+
+from playwright.sync_api import expect
+from tests.browser.conftest import AddKernel, Show
+from tests.browser.labs import Lab, code
+from tests.browser.scripts import STEADY, last_run, logged, showing, submitting, waiting_for
+from tests.conftest import Submit, end_everything_in
+
+from traindock import Run, Workspace
+from traindock_widgets.picture import picture
+
+#: Beside the errors that a browser notes by itself where something is not there.
+NOT_THERE = ["404", "WebSocket"]
+
+
+def test_the_kernel_draws_the_card_where_the_server_has_no_extension(
+    show: Show, start_lab: Callable[..., Lab], workspace: Workspace, tmp_path: Path
+):
+    end = tmp_path / "end"
+    lab = start_lab(extension=False)
+    lab.write("no-extension.ipynb", code(submitting(workspace.layout.root, STEADY, end)))
+    page = show("no-extension.ipynb", lab)
+    page.expected += NOT_THERE
+    page.run_all()
+    expect(page.card.locator).to_contain_text("has not got the extension of Traindock")
+    kernels = page.second_card
+    kernels.wait_for_points("train_loss", 100)
+    end.touch()
+    kernels.wait_for_state("Completed")
+    kernels.wait_for_all(logged(last_run(workspace)))
+    # Without a kernel that knows the run the message is all there is.
+    page.save()
+    page.page.get_by_text("Saving completed").wait_for()
+    lab.end_kernels()
+    page.expected.append("model not found")
+    page.reload()
+    expect(page.card.locator).to_contain_text("has not got the extension of Traindock")
+    expect(page.page.get_by_text("Error displaying widget")).not_to_be_visible()
+
+
+def test_the_kernel_draws_the_card_of_a_run_whose_workspace_the_server_does_not_know(
+    show: Show, lab: Lab, tmp_path: Path
+):
+    end, folder = tmp_path / "end", tmp_path / "elsewhere"
+    make = f"""
+        import os
+        os.environ["XDG_DATA_HOME"] = os.environ["XDG_CONFIG_HOME"] = {str(folder)!r}
+        from traindock import Workspace
+        Workspace.create("elsewhere", path={str(folder / "workspace")!r}, show_output=False)
+    """
+    lab.write("elsewhere.ipynb", code(dedent(make)), code(submitting(folder / "workspace", STEADY, end)))
+    page = show("elsewhere.ipynb")
+    page.expected.append("404")
+    page.run_all()
+    expect(page.card.locator).to_contain_text("does not know the workspace of this run", timeout=60_000)
+    try:
+        page.second_card.wait_for_points("train_loss", 100)
+    finally:
+        end_everything_in(Workspace(folder / "workspace"))
+
+
+def test_a_card_says_that_its_run_was_deleted(show: Show, lab: Lab, submit: Submit):
+    run = submit("print('done')")
+    run.wait_for_completion()
+    lab.write("deleted.ipynb", showing(run))
+    page = show("deleted.ipynb")
+    page.card.wait_for_state("Completed")
+    run.delete()
+    page.expected.append("404")
+    page.reload()
+    expect(page.card.locator).to_contain_text("This run was deleted")
+
+
+def test_without_the_labextension_the_kernel_feeds_the_card_while_a_cell_blocks_it(
+    show: Show, lab_without_cards: Lab, workspace: Workspace, tmp_path: Path, add_kernel: AddKernel
+):
+    idle, lab = tmp_path / "idle", lab_without_cards
+    submit = code(submitting(workspace.layout.root, STEADY, tmp_path / "never"))
+    lab.write("no-labextension.ipynb", submit, waiting_for(idle), kernel=add_kernel(lab))
+    page = show("no-labextension.ipynb", lab)
+    page.run_all()
+    seen = page.card.wait_for_points("train_loss", 1)
+    page.card.wait_for_points("train_loss", seen + 200)
+    assert lab.is_busy("no-labextension.ipynb")
+    page.card.button("Stop").click()
+    expect(page.card.locator).to_contain_text("done when its cell ends")
+    assert page.card.state == "Running"
+    idle.touch()
+    page.card.wait_for_state("Canceled")
+    page.card.wait_for_all(logged(last_run(workspace)))
+
+
+def test_an_exported_page_shows_a_picture(show: Show, lab: Lab, hostile_run: Run):
+    notebook = lab.write("exported.ipynb", showing(hostile_run, picture(hostile_run)))
+    subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", str(notebook)], check=True, capture_output=True)
+    # nbconvert's own template fetches what draws formulas and widgets.
+    page = show(notebook.with_suffix(".html"), prepare=lambda one: one.expected.append("cdnjs"))
+    image = page.page.locator(".jp-OutputArea img")
+    expect(image).to_be_visible()
+    assert image.evaluate("image => image.naturalWidth") > 600
+    assert page.page.locator("script", has_text="alert").count() == 0
