@@ -38,8 +38,9 @@ const { metafile } = await build({
   target: 'es2022',
   minify: true,
   charset: 'utf8',
-  // Private members of our own classes: those of libraries begin with another character after it.
-  mangleProps: /^_[a-z]/,
+  // Private members of our own classes (those of libraries begin with another character after it), and names that are
+  // ours alone, stand in no document of the API, and are nowhere made of texts.
+  mangleProps: /^(_[a-z].*|onConnection|onMessage|followList|spokenLog|sourcePath|oddities|logarithmic)$/,
   jsx: 'automatic',
   jsxImportSource: 'preact',
   legalComments: 'none',

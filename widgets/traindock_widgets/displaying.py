@@ -16,6 +16,11 @@ def is_shown(run: RunFacts) -> bool:
     return (run.workspace.id, run.id) in _cards
 
 
+def remember(run: RunFacts, card: RunDetails) -> None:
+    """Remember that a card of the run was shown: another output of the run shows the same one."""
+    _cards[run.workspace.id, run.id] = card
+
+
 def show(run: RunFacts) -> None:
     """Show the card of a run in the output of the cell that is executed."""
     card_of(run).show()

@@ -14,7 +14,7 @@ from traindock.errors import UserErrorException
 from traindock.notebook import in_kernel
 from traindock.run_facts import RunFacts
 from traindock.states import State
-from traindock_widgets import outputs
+from traindock_widgets import displaying, outputs
 from traindock_widgets.feeding import STATIC, Digest, FedWidget
 from traindock_widgets.picture import picture
 from traindock_widgets.run_digest import RunDigest
@@ -83,6 +83,7 @@ class RunDetails(FedWidget):
         if not in_kernel():
             print(self._run)  # noqa: T201 -- a terminal or a script shows no card
             return
+        displaying.remember(self._run, self)
         self._outputs.show(self.model_id, changes=not State(self.state).terminal)
 
     def _told(self, name: str, message: dict[str, Any]) -> None:

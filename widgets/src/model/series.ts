@@ -160,14 +160,14 @@ export function chartOf(name: string): string {
   return rest || name;
 }
 
-/** Group names by chart, in the order in which they came. */
+/** Group names by chart, in the order in which they came. A metric that has a chart to itself names it. */
 export function charts(names: Iterable<string>): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const name of names) {
     const chart = chartOf(name);
     found.set(chart, [...(found.get(chart) ?? []), name]);
   }
-  return found;
+  return new Map([...found].map(([chart, group]) => [group.length === 1 ? (group[0] as string) : chart, group]));
 }
 
 const SMALL = /loss|err|perplexity|mse|mae|wer|cer|latency|seconds/i;

@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import { duration, words } from '../format';
 import type { RunModel } from '../model/run_model';
 import type { ISelection } from '../model/selection';
@@ -28,6 +28,9 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
   const running = state !== null && !model.ended;
   const now = useClock(running);
   const action = useAction(model.source);
+  const told = state?.state;
+  // What became of a click is old as soon as the run is in another state.
+  useEffect(() => action.forget(), [told]);
   const [copied, setCopied] = useState(false);
   if (state === null) {
     return (

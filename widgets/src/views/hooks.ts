@@ -75,6 +75,8 @@ export interface IAction {
   refused: boolean;
   /** `done` says what became of it. */
   run<T>(act: () => Promise<T>, done?: (answer: T) => string): void;
+  /** Say no more about it. */
+  forget(): void;
 }
 
 /** Do what a person asks for, once at a time, and tell what became of it. */
@@ -98,7 +100,7 @@ export function useAction(source: Source): IAction {
       }
     );
   };
-  return { busy, note, refused, run };
+  return { busy, note, refused, run, forget: () => setNote('') };
 }
 
 /** Return why something was refused, and what to do next. */

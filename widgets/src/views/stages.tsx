@@ -11,8 +11,9 @@ export interface IStage {
   /** Seconds; null where it never came there. */
   seconds: number | null;
   current: boolean;
-  /** Whether the run came to a bad end there. */
+  /** Whether the run failed there, or was canceled. */
   failed: boolean;
+  canceled: boolean;
 }
 
 /** Return the stages of a run with the time it spent in each; a run that was queued twice has both in one. */
@@ -32,7 +33,8 @@ export function stagesOf(history: readonly StateChange[], now: number): IStage[]
     name,
     seconds: spent.get(name) ?? null,
     current: name === last,
-    failed: last === 'Failed' && name === reached
+    failed: last === 'Failed' && name === reached,
+    canceled: last === 'Canceled' && name === reached
   }));
 }
 
@@ -54,6 +56,9 @@ export function Stages({ model }: { model: RunModel }) {
 function looks(stage: IStage): string {
   if (stage.failed) {
     return 'td-failed';
+  }
+  if (stage.canceled) {
+    return 'td-canceled';
   }
   return stage.current ? 'td-current' : stage.seconds === null ? 'td-ahead' : 'td-past';
 }

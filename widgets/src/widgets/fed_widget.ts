@@ -11,6 +11,7 @@ export function fedWidget(view: (model: IWidgetModel, source: KernelSource, work
   return {
     render({ model, el }) {
       const source = new KernelSource(model);
+      el.classList.add('td-widget');
       render(view(model, source, String(model.get('workspace_id'))), el);
       return () => {
         render(null, el);

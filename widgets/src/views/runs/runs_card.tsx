@@ -119,7 +119,7 @@ function Filters({ model }: { model: RunsModel }) {
         aria-label="Only runs with this tag"
         maxLength={1024}
         value={model.query.tag}
-        onChange={event => change({ tag: event.currentTarget.value.trim() })}
+        onInput={event => change({ tag: event.currentTarget.value })}
       />
     </div>
   );
