@@ -51,8 +51,12 @@ class Lab:
         self.server = JupyterServer(
             self.folder, app="lab", extension=self._extension, options=options, environment=self._environment
         )
-        if self._extension:  # Jupyter goes on without an extension that cannot be imported
-            assert self.ask("traindock/api")["name"] == "traindock", (self.folder / "server.log").read_text()
+        try:
+            if self._extension:  # Jupyter goes on without an extension that cannot be imported
+                self.ask("traindock/api")
+        except OSError as error:
+            self.stop()
+            raise AssertionError((self.folder / "server.log").read_text()) from error
 
     def kill(self) -> None:
         """End it without notice. Its kernels live on, and are found by nobody any more."""
