@@ -129,12 +129,30 @@ def check(schema: Draft202012Validator, value: Any) -> None:
     # Where something else is wrong, what stands beside it counts as not evaluated, which would mislead.
     error = best_match([one for one in errors if one.validator != "unevaluatedProperties"] or errors)
     if error is not None:
-        place = ".".join(map(str, error.absolute_path)) or "the body"
         choices = error.validator_value if error.validator == "oneOf" else []
-        if choices and all("required" in choice for choice in choices):
+        error = _within_choice(error, choices) or error
+        place = ".".join(map(str, error.absolute_path)) or "the body"
+        if error.validator == "oneOf" and choices and all("required" in choice for choice in choices):
             named = " or ".join(" and ".join(choice["required"]) for choice in choices)
             raise invalid(f"{place}: it has to have {named}, and not several of them")
         raise invalid(f"{place}: {_told(error.message)}")
+
+
+def _within_choice(error: ValidationError, choices: Sequence[Mapping[str, Any]]) -> ValidationError | None:
+    """Return what is wrong with a value that has all that one of the choices asks for; None where it has not."""
+    value = error.instance
+    if not isinstance(value, dict):
+        return None
+    meant = [
+        (len(choice.get("required", ())), at)
+        for at, choice in enumerate(choices)
+        if choice.get("required") and set(choice["required"]) <= value.keys()
+    ]
+    if not meant:
+        return None
+    _, at = max(meant)
+    found: ValidationError | None = best_match([one for one in error.context or () if one.schema_path[0] == at])
+    return found
 
 
 @cache

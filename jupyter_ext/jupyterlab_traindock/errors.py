@@ -32,6 +32,7 @@ _STATUS: Final[tuple[tuple[type[sdk.TraindockError], HTTPStatus], ...]] = (
 #: What to do next, by code; what a text of the SDK advises goes first.
 _ADVICE: Final[Mapping[str, str]] = {
     "invalid_request": "Compare the request with the OpenAPI document of this API, at its path /openapi.",
+    "not_found": "Its paths are in the OpenAPI document of this API, at its path /openapi.",
     "workspace_not_found": "List the workspaces that this server may open: GET /workspaces.",
     "run_not_found": "List the runs of the workspace: GET /workspaces/{workspace}/runs.",
     "run_not_signed": "Only its own user can change a run or launch it again: submit it yourself.",

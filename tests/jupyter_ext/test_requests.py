@@ -15,6 +15,7 @@ from tests.jupyter_ext.conftest import Ask, Fetch
 from tests.jupyter_ext.test_runs import form
 
 from jupyterlab_traindock import api_document
+from jupyterlab_traindock.errors import ApiError
 from traindock import Experiment, Workspace
 
 CONFIGURATION = {"experiment": "digits", "script": "train.py"}
@@ -254,3 +255,26 @@ def unbounded(schema: Any, place: str) -> Iterator[str]:
         yield from unbounded(schema.get(keyword), f"{place}.{keyword}")
     for name, entry in schema.get("properties", {}).items():
         yield from unbounded(entry, f"{place}.{name}")
+
+
+class TestMistakes:
+    @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
+    async def test_a_path_that_is_none_is_answered_as_everything_is(
+        self, ask: Ask, workspace: Workspace, method: str
+    ) -> None:
+        options = {"body": ""} if method == "POST" else {}
+        error = await ask("workspaces", workspace.id, "nope", method=method, expect=404, **options)
+
+        assert error["code"] == "not_found"
+        assert error["message"] == "the API has no path '…/nope'"
+        assert "/openapi" in error["advice"]
+
+    def test_what_is_wrong_is_named_where_it_is_clear_what_was_meant(self) -> None:
+        asked = {"subscribe": "training", "to": {"workspace": "nope", "run": "digits_1_00000000", "cursor": None}}
+
+        with pytest.raises(ApiError, match=r"to\.workspace: 'nope' does not match"):
+            api_document.check(api_document.schema("LiveRequest"), asked)
+
+    def test_what_lacks_is_named_where_nothing_was(self) -> None:
+        with pytest.raises(ApiError, match="it has to have subscribe and to or unsubscribe"):
+            api_document.check(api_document.schema("LiveRequest"), {"hello": 1})

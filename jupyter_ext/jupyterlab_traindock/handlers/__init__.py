@@ -29,7 +29,8 @@ def routes(prefix: str) -> list[tuple[str, type[RequestHandler]]]:
         prefix: what stands before each path.
     """
     answered = [(_pattern(prefix, handler.path), handler) for handler in HANDLERS]
-    return [*answered, (_pattern(prefix, LiveHandler.path), LiveHandler)]
+    live = (_pattern(prefix, LiveHandler.path), LiveHandler)
+    return [*answered, live, (f"{prefix}/.*", server.UnknownPathHandler)]
 
 
 def _pattern(prefix: str, path: str) -> str:

@@ -6,6 +6,7 @@ from jupyter_server.auth.decorator import authorized
 from tornado.web import authenticated
 
 from jupyterlab_traindock import api_document
+from jupyterlab_traindock.errors import not_found
 from jupyterlab_traindock.handlers.base import ApiHandler
 
 
@@ -34,6 +35,18 @@ class DocumentHandler(ApiHandler):
         base = {**document["servers"][0]["variables"]["base"], "default": self.base_url.rstrip("/")}
         server = {**document["servers"][0], "variables": {"base": base}}
         await self.answer({**document, "servers": [server]})
+
+
+class UnknownPathHandler(ApiHandler):
+    """Whatever below the API is no path of its document: without it Jupyter would answer with a page."""
+
+    @authenticated
+    async def get(self) -> None:
+        """Answer that there is no such thing."""
+        path = self.request.path.partition(self.app.extension_url)[2]
+        raise not_found("not_found", f"the API has no path {path!r:.200}")
+
+    head = post = put = patch = delete = get
 
 
 HANDLERS = (ServerHandler, DocumentHandler)
