@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import Submit, wait_for
+from tests.conftest import Submit, end_everything_in, wait_for
 
 from traindock import (
     Experiment,
@@ -61,14 +61,7 @@ def recorder(workspace: Workspace) -> Record:
             turn=run_records.take_turn(workspace.layout),
             user="ann",
             parent=parent.id if parent is not None else None,
-            # A dispatcher that happens to be at work leaves runs of this kind to the process that logs into them.
-            spec={
-                "snapshot": "",
-                "compute_target": "local",
-                "environment": {},
-                "interpreter": sys.executable,
-                "type": "traindock.interactive",
-            },
+            spec={"snapshot": "", "compute_target": "local", "environment": {}, "interpreter": sys.executable},
             **facts,
         )
         folder.layout.outputs.mkdir()
@@ -245,6 +238,7 @@ class TestSpace:
         (tmp_path / "source" / "data").write_bytes(b"in a snapshot")
         with Experiment(workspace, "tests").start_logging(outputs=None, snapshot_directory=tmp_path / "source"):
             pass
+        end_everything_in(workspace)  # a dispatcher would drive what is recorded below by itself
         before = contents(workspace)
         run = record({"own": b"own", "shared": b"shared", "model": b"a model's", "data": b"in a snapshot"})
         other = record({"shared": b"shared"})
