@@ -82,7 +82,7 @@ def test_the_notebook_trains_in_a_container_and_registers_the_model(
     assert {path.stat().st_uid for path in run.path.rglob("*")} == {os.getuid()}
     executed = nbformat.read(tmp_path / "tutorial" / NAME, as_version=4)
     figures = [cell.id for cell in executed.cells for output in cell.get("outputs", ()) if "image/png" in str(output)]
-    assert figures == ["curves", "predictions"]
+    assert figures == ["card", "curves", "predictions"]
 
 
 def test_the_notebook_names_the_compute_targets_that_there_are(settings: dict[str, str]) -> None:
