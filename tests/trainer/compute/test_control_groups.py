@@ -92,3 +92,12 @@ def test_within_a_container_that_hides_where_its_group_is_the_limits_are_at_the_
 def test_where_there_are_none_nothing_is_known(tmp_path: Path) -> None:
     group = ControlGroup.of(7, proc=tmp_path, mounted=tmp_path)
     assert (group.cpu_seconds(), group.memory_bytes(), group.cpus(), group.memory_limit()) == (None, None, None, None)
+
+
+def test_of_a_container_is_only_what_is_named_by_one(make: Make) -> None:
+    container = f"/docker/{'a1' * 32}"
+    alone = make(f"0::{container}", {f"fs{container}/memory.current": 7})
+    shared = make("0::/user.slice/engine", {"fs/user.slice/engine/memory.current": 7})
+
+    assert alone.of_container().memory_bytes() == 7
+    assert shared.of_container().memory_bytes() is None

@@ -7,6 +7,7 @@ this is no Linux, nothing is known.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ MOUNTED: Final = Path("/sys/fs/cgroup")
 #: From here on a number of bytes is the kernel's way to say "no limit" (version 1).
 _NO_LIMIT: Final = 1 << 60
 _UNIFIED: Final = ""
+_CONTAINER: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,13 @@ class ControlGroup:
                 top = mounted / controller if controller else mounted
                 folders[controller] = (top / path.lstrip("/"), top)
         return cls(folders)
+
+    def of_container(self) -> ControlGroup:
+        """Return what of it is a container's alone: engines name such a group by the container's id.
+
+        Where an engine has no right to make groups, as a rootless one may not, its containers are in the engine's own.
+        """
+        return ControlGroup({name: found for name, found in self.folders.items() if _CONTAINER.search(str(found[0]))})
 
     def cpu_seconds(self) -> float | None:
         """Return the processor time of all processes that are or were in the group."""

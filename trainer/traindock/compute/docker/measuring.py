@@ -45,7 +45,7 @@ def measure(job: Job, url: str, devices: Sequence[str]) -> ResourceUse | None:
 
 
 def _of_group(main: Identity, devices: Sequence[str]) -> ResourceUse | None:
-    return use_of_group(ControlGroup.of(main.pid), main.pid, devices)
+    return use_of_group(ControlGroup.of(main.pid).of_container(), main.pid, devices)
 
 
 def _of_engine(engine: Engine, container: Mapping[str, Any], devices: Sequence[str]) -> ResourceUse | None:
