@@ -41,7 +41,8 @@ def measure(job: Job, url: str, devices: Sequence[str]) -> ResourceUse | None:
         return None
     main = containers.main_process(container)
     found = _of_group(main, devices) if main is not None else None
-    return found or _of_engine(engine, container, devices)
+    # An engine that can limit nothing has no groups for its containers, and tells of those that it is in itself.
+    return found or (_of_engine(engine, container, devices) if engine.facts().applies else None)
 
 
 def _of_group(main: Identity, devices: Sequence[str]) -> ResourceUse | None:
