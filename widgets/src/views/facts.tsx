@@ -9,7 +9,7 @@ export function Facts({ model }: { model: RunModel }) {
   if (run === null) {
     return <p class="td-empty">Asking for it…</p>;
   }
-  const { arguments: words = [], script, snapshot, recipe, gpus, ...rest } = run.spec as ISpec;
+  const { arguments: words = [], script, snapshot, environment, gpus, ...rest } = run.spec as ISpec;
   return (
     <div class="td-facts">
       <Section title="Parameters" empty="The script was given no arguments." rows={parameters(words)} />
@@ -32,7 +32,7 @@ export function Facts({ model }: { model: RunModel }) {
       <Section
         title="Environment"
         empty="The caller's own Python as it was."
-        rows={entries({ ...recipe, ...run.environment })}
+        rows={entries({ ...environment, ...run.environment })}
       />
       {run.warnings.length > 0 && (
         <div>
@@ -54,7 +54,7 @@ interface ISpec {
   script?: string;
   command?: string[];
   snapshot?: string;
-  recipe?: Record<string, unknown>;
+  environment?: Record<string, unknown>;
   gpus?: number;
 }
 
