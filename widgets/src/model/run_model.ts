@@ -11,6 +11,7 @@ import {
 import type { Connection, Disposer, FollowedRun, Source } from '../sources/source';
 import { RequestError, runPath } from '../sources/source';
 import { LogText } from './log_text';
+import { Observed } from './observed';
 import { epochsWanted, type Progress, progressOf } from './progress';
 import { Series } from './series';
 
@@ -25,11 +26,13 @@ const MOST_RECORDS = 500;
  *
  * Nothing of it is drawn here. Whoever draws is called after changes, once for each message.
  */
-export class RunModel {
+export class RunModel extends Observed {
   constructor(
     readonly source: Source,
     readonly target: FollowedRun
-  ) {}
+  ) {
+    super();
+  }
 
   /** What may change, as last told; null until it was. */
   state: RunStateDocument | null = null;
@@ -92,21 +95,6 @@ export class RunModel {
     return path.startsWith('/') ? below : path.replace(/^\.\//, '');
   }
 
-  /** Call `listener` after each change; the run is followed while anybody listens. */
-  observe(listener: () => void): Disposer {
-    this._listeners.add(listener);
-    if (this._stop === null) {
-      this._follow();
-    }
-    return () => {
-      this._listeners.delete(listener);
-      if (this._listeners.size === 0) {
-        this._stop?.();
-        this._stop = null;
-      }
-    };
-  }
-
   /** Ask again for everything about the run. */
   async refresh(): Promise<void> {
     try {
@@ -138,9 +126,9 @@ export class RunModel {
     this.error = null;
   }
 
-  private _follow(): void {
+  protected _follow(): Disposer {
     this._forget();
-    this._stop = this.source.follow(this.target, {
+    const stop = this.source.follow(this.target, {
       onMessage: message => {
         this._take(message);
       },
@@ -150,6 +138,7 @@ export class RunModel {
       }
     });
     void this.refresh();
+    return stop;
   }
 
   private _take(message: RunMessage): void {
@@ -172,15 +161,10 @@ export class RunModel {
     this._changed();
   }
 
-  private _changed(): void {
+  protected override _changed(): void {
     this.version++;
-    for (const listener of [...this._listeners]) {
-      listener();
-    }
+    super._changed();
   }
-
-  private _stop: Disposer | null = null;
-  private readonly _listeners = new Set<() => void>();
 }
 
 function addTo(known: Map<string, Series>, news: readonly SeriesDocument[]): void {

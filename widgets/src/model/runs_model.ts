@@ -1,5 +1,6 @@
 import { type ErrorDocument, type ListMessage, type RunRow, type RunsDocument, TERMINAL } from '../documents';
 import { type Connection, type Disposer, query, RequestError, type Source } from '../sources/source';
+import { Observed } from './observed';
 import { bestOf } from './series';
 
 /** Rows of a page. */
@@ -36,11 +37,13 @@ export function bestStatistic(metric: string): 'min' | 'max' | 'last' {
 }
 
 /** A page of the runs of an experiment, kept up to date while anybody looks at it. */
-export class RunsModel {
+export class RunsModel extends Observed {
   constructor(
     readonly source: Source,
     readonly target: ExperimentTarget
-  ) {}
+  ) {
+    super();
+  }
 
   query: IRunsQuery = FIRST;
   /** Null until it was told. */
@@ -83,22 +86,7 @@ export class RunsModel {
     this.ask({ offset: Math.max(0, this.query.offset + pages * PAGE) });
   }
 
-  /** Call `listener` after each change; the list is followed while anybody listens. */
-  observe(listener: () => void): Disposer {
-    this._listeners.add(listener);
-    if (this._stop === null) {
-      this._follow();
-    }
-    return () => {
-      this._listeners.delete(listener);
-      if (this._listeners.size === 0) {
-        this._stop?.();
-        this._stop = null;
-      }
-    };
-  }
-
-  private _follow(): void {
+  protected _follow(): Disposer {
     const stop = this.source.followList(this.target.workspace, {
       onMessage: message => {
         this._take(message);
@@ -113,7 +101,7 @@ export class RunsModel {
         this._loadSoon();
       }
     }, REFRESH);
-    this._stop = () => {
+    return () => {
       stop();
       clearInterval(timer);
       clearTimeout(this._timer);
@@ -206,15 +194,7 @@ export class RunsModel {
     this._changed();
   }
 
-  private _changed(): void {
-    for (const listener of [...this._listeners]) {
-      listener();
-    }
-  }
-
   private _loading = false;
   private _again = false;
-  private _stop: Disposer | null = null;
   private _timer: ReturnType<typeof setTimeout> | undefined;
-  private readonly _listeners = new Set<() => void>();
 }
