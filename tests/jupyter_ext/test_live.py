@@ -47,6 +47,10 @@ class Page:
             pass
         return message
 
+    async def told(self, condition: Callable[[dict[str, Any]], Any]) -> dict[str, Any]:
+        """Return the message for which the condition holds, be it that it has come already or is still to come."""
+        return next(filter(condition, self.messages), None) or await self.until(condition)
+
     async def ended(self, name: str) -> dict[str, Any]:
         return await self.until(lambda message: message["name"] == name and "run" in message)
 
@@ -510,9 +514,10 @@ class TestDeletedRuns:
         page.follow("run", workspace, run.id)
         page.follow("list", workspace)
         await page.ended("run")
+        await page.told(lambda message: message["name"] == "list")
 
         run.delete()
 
-        await page.until(lambda message: run.id in message.get("changes", {}).get("gone", ()))
-        told = await page.until(lambda message: message["name"] == "run" and "error" in message)
+        await page.told(lambda message: run.id in message.get("changes", {}).get("gone", ()))
+        told = await page.told(lambda message: message["name"] == "run" and "error" in message)
         assert told["error"]["code"] == "run_not_found"
