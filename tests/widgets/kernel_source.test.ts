@@ -1,66 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { RunMessage } from '../../widgets/src/documents';
-import { type IWidgetModel, KernelSource } from '../../widgets/src/sources/kernel_source';
-
-/** A widget's model whose kernel is the test. */
-class FakeModel implements IWidgetModel {
-  readonly traits: Record<string, unknown> = { _digest: {} };
-  readonly sent: unknown[] = [];
-  readonly handlers = new Map<string, ((...values: never[]) => void)[]>();
-
-  get(name: string): unknown {
-    return this.traits[name];
-  }
-
-  set(name: string, value: unknown): void {
-    this.traits[name] = value;
-  }
-
-  save_changes(): void {}
-
-  send(content: unknown): void {
-    this.sent.push(content);
-  }
-
-  on(event: string, handler: (...values: never[]) => void): void {
-    this.handlers.set(event, [...(this.handlers.get(event) ?? []), handler]);
-  }
-
-  off(event: string, handler: (...values: never[]) => void): void {
-    this.handlers.set(
-      event,
-      (this.handlers.get(event) ?? []).filter(one => one !== handler)
-    );
-  }
-
-  news(name: string, number: number, detail: string): void {
-    this._call('msg:custom', { kind: 'news', name, number, message: message(detail) }, []);
-  }
-
-  digest(names: Record<string, [number: number, detail: string] | null>): void {
-    this.traits._digest = Object.fromEntries(
-      Object.entries(names).map(([name, one]) => [
-        name,
-        one === null ? { number: 0 } : { number: one[0], message: message(one[1]) }
-      ])
-    );
-    this._call('change:_digest');
-  }
-
-  answer(content: Record<string, unknown>, buffers: DataView[] = []): void {
-    this._call('msg:custom', { kind: 'answer', ...content }, buffers);
-  }
-
-  private _call(event: string, ...values: unknown[]): void {
-    for (const handler of this.handlers.get(event) ?? []) {
-      handler(...(values as never[]));
-    }
-  }
-}
-
-function message(detail: string): RunMessage {
-  return { error: { code: detail, message: '', advice: '' } };
-}
+import { KernelSource } from '../../widgets/src/sources/kernel_source';
+import { FakeModel } from './sources';
 
 function listener() {
   const heard: string[] = [];
@@ -162,15 +103,24 @@ describe('a kernel as a source', () => {
   it('gives answers to those who asked, and says why a request was refused', async () => {
     const [first, second] = [source.request('/a'), source.request('/b')];
     const refused = expect(second).rejects.toMatchObject({ code: 'run_not_found', message: 'gone', advice: 'look' });
-    model.answer({ id: 2, error: { code: 'run_not_found', message: 'gone', advice: 'look' } });
-    model.answer({ id: 1, body: { x: 1 } });
+    const [one, other] = model.questions;
+    model.answer({ ...other, error: { code: 'run_not_found', message: 'gone', advice: 'look' } });
+    model.answer({ ...one, body: { x: 1 } });
     expect(await first).toEqual({ x: 1 });
     await refused;
   });
 
+  it('takes no answer to another view of the same widget, which hears all of them too', async () => {
+    const asked = [source.request('/a'), new KernelSource(model).request('/b')];
+    model.questions.forEach(question => {
+      model.answer({ ...question, body: question.path });
+    });
+    expect(await Promise.all(asked)).toEqual(['/a', '/b']);
+  });
+
   it('gives bytes as they came', async () => {
     const asked = source.bytes('/file');
-    model.answer({ id: 1 }, [new DataView(new Uint8Array([0, 1, 2, 3]).buffer, 1, 2)]);
+    model.answer(model.questions[0] ?? {}, [new DataView(new Uint8Array([0, 1, 2, 3]).buffer, 1, 2)]);
     expect([...new Uint8Array(await asked)]).toEqual([1, 2]);
   });
 });

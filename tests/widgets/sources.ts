@@ -1,4 +1,5 @@
 import type { ListMessage, RunMessage } from '../../widgets/src/documents';
+import type { IWidgetModel } from '../../widgets/src/sources/kernel_source';
 import type {
   Disposer,
   FollowedRun,
@@ -75,4 +76,70 @@ export class FakeSource implements Source {
 
   private readonly _runs = new Map<string, RunListener>();
   private _list: ListListener | undefined;
+}
+
+/** A widget's model whose kernel is the test. */
+export class FakeModel implements IWidgetModel {
+  readonly traits: Record<string, unknown> = { _digest: {} };
+  readonly sent: unknown[] = [];
+  readonly handlers = new Map<string, ((...values: never[]) => void)[]>();
+
+  get(name: string): unknown {
+    return this.traits[name];
+  }
+
+  set(name: string, value: unknown): void {
+    this.traits[name] = value;
+  }
+
+  save_changes(): void {}
+
+  send(content: unknown): void {
+    this.sent.push(content);
+  }
+
+  on(event: string, handler: (...values: never[]) => void): void {
+    this.handlers.set(event, [...(this.handlers.get(event) ?? []), handler]);
+  }
+
+  off(event: string, handler: (...values: never[]) => void): void {
+    this.handlers.set(
+      event,
+      (this.handlers.get(event) ?? []).filter(one => one !== handler)
+    );
+  }
+
+  /** What was asked for, without what an answer has none of. */
+  get questions(): { id: string; path: string }[] {
+    const asked = this.sent as { kind: string; id: string; path: string }[];
+    return asked.filter(one => one.kind === 'request').map(({ id, path }) => ({ id, path }));
+  }
+
+  news(name: string, number: number, detail: string): void {
+    this._call('msg:custom', { kind: 'news', name, number, message: message(detail) }, []);
+  }
+
+  digest(names: Record<string, [number: number, detail: string] | null>): void {
+    this.traits._digest = Object.fromEntries(
+      Object.entries(names).map(([name, one]) => [
+        name,
+        one === null ? { number: 0 } : { number: one[0], message: message(one[1]) }
+      ])
+    );
+    this._call('change:_digest');
+  }
+
+  answer(content: Record<string, unknown>, buffers: DataView[] = []): void {
+    this._call('msg:custom', { kind: 'answer', ...content }, buffers);
+  }
+
+  private _call(event: string, ...values: unknown[]): void {
+    for (const handler of this.handlers.get(event) ?? []) {
+      handler(...(values as never[]));
+    }
+  }
+}
+
+function message(detail: string): RunMessage {
+  return { error: { code: detail, message: '', advice: '' } };
 }

@@ -25,7 +25,7 @@ type News = RunMessage & ListMessage;
 /** A message from the kernel: news of what is followed under a name, each with the next number, or an answer. */
 type KernelMessage =
   | { kind: 'news'; name: string; number: number; message: News }
-  | { kind: 'answer'; id: number; body?: unknown; error?: ErrorDocument };
+  | { kind: 'answer'; id: string; body?: unknown; error?: ErrorDocument };
 
 /** By name of what is followed, what stands for all news up to a number; no message until there were any. */
 type Digest = Record<string, { number: number; message?: News }>;
@@ -105,7 +105,7 @@ export class KernelSource implements Source {
   }
 
   private _ask(path: string, options: IRequestOptions): Promise<{ body: unknown; buffers: DataView[] }> {
-    const id = ++this._count;
+    const id = `${this._own}${++this._count}`;
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this._waiting.delete(id);
@@ -177,10 +177,12 @@ export class KernelSource implements Source {
     return (this.model.get('_digest') ?? {}) as Digest;
   }
 
+  /** Tells its questions from those of other views of the same widget, which hear all answers. */
+  private readonly _own = `${Math.random().toString(36).slice(2)}-`;
   private _count = 0;
   private readonly _followed = new Set<IFollowed>();
   private readonly _waiting = new Map<
-    number,
+    string,
     (message: KernelMessage & { kind: 'answer' }, buffers: DataView[]) => void
   >();
 }
