@@ -9,6 +9,7 @@ import { RunCard } from '../../widgets/src/views/card';
 import { CompareCard } from '../../widgets/src/views/compare/compare_card';
 import type { IHost } from '../../widgets/src/views/header';
 import { RegistrationCard } from '../../widgets/src/views/registration';
+import { openedHere } from '../../widgets/src/views/runs/opened';
 import { RunsCard } from '../../widgets/src/views/runs/runs_card';
 import { KernelSelection } from './kernel_selection';
 
@@ -79,6 +80,7 @@ const KINDS: Record<string, (ids: Ids, widget: string | undefined) => IShown | u
               selection={
                 widget === undefined ? new PageSelection() : new KernelSelection(widget, 'selected_runs', kernel)
               }
+              opened={openedHere(source, workspace)}
               host={host}
             />
           )

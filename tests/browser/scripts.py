@@ -92,6 +92,17 @@ def showing(run: Run, drawn: bytes | None = None) -> dict[str, Any]:
     return code("run", output(*card_output(RUN, {"workspace": run.workspace.id, "run": run.id}, None, drawn)))
 
 
+def listing(run: Run) -> str:
+    """Return code for a cell that shows the runs of the experiment that a run is of."""
+    return dedent(
+        f"""
+        from traindock import Experiment, Workspace
+        from traindock_widgets import Runs
+        Runs(Experiment(Workspace({str(run.workspace.layout.root)!r}), {run.experiment.name!r}))
+        """
+    ).strip()
+
+
 def last_run(workspace: Workspace) -> Run:
     """Return the run that was submitted last."""
     return next(iter(Run.list(workspace)))

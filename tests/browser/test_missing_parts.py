@@ -11,7 +11,7 @@ from textwrap import dedent
 from playwright.sync_api import expect
 from tests.browser.conftest import AddKernel, Show
 from tests.browser.labs import Lab, code
-from tests.browser.scripts import STEADY, last_run, logged, showing, submitting, waiting_for
+from tests.browser.scripts import STEADY, last_run, listing, logged, showing, submitting, waiting_for
 from tests.conftest import Submit, end_everything_in
 
 from traindock import Run, Workspace
@@ -96,6 +96,23 @@ def test_without_the_labextension_the_kernel_feeds_the_card_while_a_cell_blocks_
     idle.touch()
     page.card.wait_for_state("Canceled")
     page.card.wait_for_all(logged(last_run(workspace)))
+
+
+def test_without_the_labextension_the_kernel_sends_the_views_of_what_is_opened_in_a_list(
+    show: Show, lab_without_cards: Lab, hostile_run: Run, failed_run: Run
+):
+    lab = lab_without_cards
+    lab.write("list.ipynb", code(listing(failed_run)))
+    page = show("list.ipynb", lab)
+    page.run_all()
+    page.card.locator.get_by_role("button", name=failed_run.id).click()
+    page.second_card.wait_for_state("Failed")
+    for run in (hostile_run, failed_run):
+        page.card.locator.get_by_label(f"Tick {run.id}").check()
+    page.card.button("Compare 2 runs").click()
+    expect(page.second_card.locator).to_have_attribute("aria-label", "Comparison of 2 runs")
+    expect(page.second_card.locator.locator(".td-plot").first).to_be_visible()
+    lab.end_kernels()
 
 
 def test_an_exported_page_shows_a_picture(show: Show, lab: Lab, hostile_run: Run):

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { RunRow } from '../../widgets/src/documents';
 import { RunsModel } from '../../widgets/src/model/runs_model';
 import { PageSelection } from '../../widgets/src/model/selection';
+import { openedHere } from '../../widgets/src/views/runs/opened';
 import { RunsCard } from '../../widgets/src/views/runs/runs_card';
 import { FakeSource } from './sources';
 
@@ -41,7 +42,11 @@ describe('the list of the runs of an experiment', () => {
     source.answers.set(PATH, { runs, more });
     await act(async () => {
       render(
-        <RunsCard model={new RunsModel(source, { workspace: 'w', experiment: 'bees' })} selection={selection} />,
+        <RunsCard
+          model={new RunsModel(source, { workspace: 'w', experiment: 'bees' })}
+          selection={selection}
+          opened={openedHere(source, 'w')}
+        />,
         place
       );
     });

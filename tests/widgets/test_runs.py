@@ -13,6 +13,7 @@ from tests.widgets.conftest import Page, told
 
 from traindock import Experiment, Run, UserErrorException
 from traindock_widgets import Runs
+from traindock_widgets.feeding import STATIC
 
 Start = Callable[..., Any]
 
@@ -61,6 +62,18 @@ class TestNews:
         message = page.states(card, "_digest")[-1][""]["message"]
         assert message["changes"]["reload"]
         assert [row["id"] for row in message["page"]["answer"]["runs"]] == [run.id]
+
+
+class TestOpening:
+    @pytest.mark.parametrize("name", ["run", "comparison"])
+    def test_sends_the_module_of_what_is_opened(self, page: Page, experiment: Experiment, name: str) -> None:
+        answer, (module,) = page.answer(Runs(experiment), f"/modules/{name}")
+        assert "error" not in answer
+        assert module == (STATIC / f"{name}.js").read_bytes()
+
+    def test_sends_nothing_else(self, page: Page, experiment: Experiment) -> None:
+        answer, buffers = page.answer(Runs(experiment), "/modules/../runs")
+        assert (answer["error"]["code"], buffers) == ("not_found", [])
 
 
 class TestSelection:

@@ -1,18 +1,22 @@
 import { render, type VNode } from 'preact';
 import { type IWidgetModel, KernelSource } from '../sources/kernel_source';
+import type { IHost } from '../views/header';
 
-/** A module of a widget, as anywidget wants it. */
-interface IWidget {
-  render(context: { model: IWidgetModel; el: HTMLElement }): () => void;
+/** What a widget's module gives to those who show it: to anywidget, and to widgets that open it in theirs. */
+export interface IWidget {
+  /** Draw it in `el`; what is returned ends that. `host` is what a widget adds that opens it. */
+  render(context: { model: IWidgetModel; el: HTMLElement; host?: IHost }): () => void;
 }
 
 /** Return the widget that shows a view for hosts without our labextension: its kernel feeds it. */
-export function fedWidget(view: (model: IWidgetModel, source: KernelSource, workspace: string) => VNode): IWidget {
+export function fedWidget(
+  view: (model: IWidgetModel, source: KernelSource, workspace: string, host: IHost) => VNode
+): IWidget {
   return {
-    render({ model, el }) {
+    render({ model, el, host = {} }) {
       const source = new KernelSource(model);
       el.classList.add('td-widget');
-      render(view(model, source, String(model.get('workspace_id'))), el);
+      render(view(model, source, String(model.get('workspace_id')), host), el);
       return () => {
         render(null, el);
         source.dispose();

@@ -3,9 +3,9 @@ import { TraitSelection } from '../sources/trait_selection';
 import { RunCard } from '../views/card';
 import { fedWidget } from './fed_widget';
 
-export default fedWidget((model, source, workspace) => (
+export default fedWidget((model, source, workspace, host) => (
   <RunCard
     model={new RunModel(source, { workspace, run: String(model.get('run_id')) })}
-    host={{ files: new TraitSelection(model, 'selected_files') }}
+    host={{ files: new TraitSelection(model, 'selected_files'), ...host }}
   />
 ));

@@ -1,19 +1,18 @@
+import { Fragment } from 'preact';
 import { useEffect, useReducer, useState } from 'preact/hooks';
-import { RunModel } from '../../model/run_model';
 import type { IRunsQuery, RunsModel } from '../../model/runs_model';
 import type { ISelection } from '../../model/selection';
-import { RunCard } from '../card';
-import { CompareCard } from '../compare/compare_card';
 import { Frame } from '../frame';
 import type { IHost } from '../header';
 import { problemOf } from '../problems';
+import type { IOpened } from './opened';
 import { RunsTable } from './runs_table';
 
 /** Runs that can be compared at once. */
 export const MOST_COMPARED = 10;
 
 /** What is shown below the table. */
-type Below = { run: RunModel } | { compared: readonly string[] } | null;
+type Below = { run: string } | { compared: readonly string[] } | null;
 
 const STATES: readonly (readonly [string, string])[] = [
   ['', 'all'],
@@ -27,7 +26,17 @@ const STATES: readonly (readonly [string, string])[] = [
 ];
 
 /** The runs of an experiment, live: to be sorted, filtered, looked at one by one, and compared. */
-export function RunsCard({ model, selection, host = {} }: { model: RunsModel; selection: ISelection; host?: IHost }) {
+export function RunsCard({
+  model,
+  selection,
+  opened,
+  host = {}
+}: {
+  model: RunsModel;
+  selection: ISelection;
+  opened: IOpened;
+  host?: IHost;
+}) {
   const [, draw] = useReducer((count: number) => count + 1, 0);
   useEffect(() => model.observe(() => draw(undefined)), [model]);
   useEffect(() => selection.observe(() => draw(undefined)), [selection]);
@@ -38,7 +47,7 @@ export function RunsCard({ model, selection, host = {} }: { model: RunsModel; se
     draw(undefined);
   };
   const open = (run: string): void => {
-    show({ run: new RunModel(model.source, { workspace: model.target.workspace, run }) });
+    show({ run });
   };
   return (
     <Frame label={`Runs of ${model.target.experiment}`}>
@@ -73,7 +82,7 @@ export function RunsCard({ model, selection, host = {} }: { model: RunsModel; se
         model={model}
         ticked={ticked}
         tick={tick}
-        opened={below !== null && 'run' in below ? below.run.target.run : null}
+        opened={below !== null && 'run' in below ? below.run : null}
         open={open}
       />
       <Pages model={model} />
@@ -84,15 +93,11 @@ export function RunsCard({ model, selection, host = {} }: { model: RunsModel; se
               Close
             </button>
           </div>
-          {'run' in below ? (
-            <RunCard
-              key={below.run.target.run}
-              model={below.run}
-              host={{ ...host, openRun: host.openRun ?? ((_, run) => open(run)) }}
-            />
-          ) : (
-            <CompareCard source={model.source} workspace={model.target.workspace} ids={below.compared} />
-          )}
+          <Fragment key={'run' in below ? below.run : below.compared.join(' ')}>
+            {'run' in below
+              ? opened.run(below.run, { ...host, openRun: host.openRun ?? ((_, run) => open(run)) })
+              : opened.comparison(below.compared)}
+          </Fragment>
         </div>
       )}
     </Frame>
