@@ -6,6 +6,7 @@ import { ServerSource } from '../../widgets/src/sources/server_source';
 import { serverAccess } from './access';
 import { cardFactory } from './renderer';
 import { Tabs } from './tabs';
+import { Versions } from './versions';
 
 /** Lower ranks are preferred: that of ipywidgets is -10, and its view needs a kernel. */
 const RANK = -20;
@@ -18,10 +19,13 @@ const cards: JupyterFrontEndPlugin<void> = {
   requires: [IRenderMimeRegistry],
   optional: [IEditorServices],
   activate: (app: JupyterFrontEnd, registry: IRenderMimeRegistry, editors: IEditorServices | null) => {
-    const source = new ServerSource(serverAccess(app.serviceManager.serverSettings));
-    const tabs = new Tabs(app, source, editors);
+    const versions = new Versions();
+    const source: ServerSource = new ServerSource(serverAccess(app.serviceManager.serverSettings), () => {
+      void versions.check(source);
+    });
+    const tabs = new Tabs(app, source, versions, editors);
     registry.addFactory(
-      cardFactory(node => ({ source, host: tabs.host, kernel: () => kernelOf(app, node) })),
+      cardFactory(node => ({ source, versions, host: tabs.host, kernel: () => kernelOf(app, node) })),
       RANK
     );
   }

@@ -1,8 +1,10 @@
 import type { IRenderMimeRegistry } from '@jupyterlab/rendermime';
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import type { Message } from '@lumino/messaging';
 import { Panel, Widget } from '@lumino/widgets';
 import { render } from 'preact';
 import { type IPage, MIME_TYPES, shownBy } from './shown';
+import { Surroundings } from './surroundings';
 import { WatchedSource } from './watched_source';
 
 /** What outputs need of the page; the kernel is that of the notebook in which a node is. */
@@ -61,9 +63,13 @@ class CardOutput extends Panel implements IRenderMime.IRenderer {
         this._choose(known || key !== this._key, model);
       });
       render(
-        typeof shown === 'string' ? <p class="td-card td-problem">{shown}</p> : shown.view({ ...page, source }),
+        <Surroundings versions={page.versions}>
+          {typeof shown === 'string' ? <p class="td-card td-problem">{shown}</p> : shown.view({ ...page, source })}
+        </Surroundings>,
         this._place.node
       );
+      this._unknown = typeof shown === 'string' ? model : null;
+      this._chooseForUnknown();
     }
     return Promise.resolve();
   }
@@ -74,7 +80,19 @@ class CardOutput extends Panel implements IRenderMime.IRenderer {
     super.dispose();
   }
 
-  /** Have the kernel draw below what the card says, where the server cannot. */
+  /** Only what is attached has a notebook around it, and thereby a kernel. */
+  protected override onAfterAttach(message: Message): void {
+    super.onAfterAttach(message);
+    this._chooseForUnknown();
+  }
+
+  private _chooseForUnknown(): void {
+    if (this._unknown !== null && this.isAttached) {
+      this._choose(false, this._unknown);
+    }
+  }
+
+  /** Have the kernel draw below what the card says, where the server or this page cannot. */
   private _choose(known: boolean, model: IRenderMime.IMimeModel): void {
     if (known || this.isDisposed) {
       this._kernels?.dispose();
@@ -88,6 +106,8 @@ class CardOutput extends Panel implements IRenderMime.IRenderer {
   }
 
   private _key = '';
+  /** What this page does not know how to draw. */
+  private _unknown: IRenderMime.IMimeModel | null = null;
   private _kernels: Widget | null = null;
   private readonly _place = new Widget();
 }

@@ -1,6 +1,7 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { Kernel } from '@jupyterlab/services';
 import type { VNode } from 'preact';
+import { shortened } from '../../widgets/src/format';
 import { RunModel } from '../../widgets/src/model/run_model';
 import { RunsModel } from '../../widgets/src/model/runs_model';
 import { PageSelection } from '../../widgets/src/model/selection';
@@ -12,6 +13,7 @@ import { RegistrationCard } from '../../widgets/src/views/registration';
 import { openedHere } from '../../widgets/src/views/runs/opened';
 import { RunsCard } from '../../widgets/src/views/runs/runs_card';
 import { KernelSelection } from './kernel_selection';
+import type { Versions } from './versions';
 
 /** The newest version of our outputs that is known here. */
 const VERSION = 1;
@@ -28,6 +30,7 @@ const MOST_COMPARED = 10;
 /** What views need of the page. */
 export interface IPage {
   source: Source;
+  versions: Versions;
   host: IHost;
   /** Returns the kernel of the notebook that the view is in, if there is one. */
   kernel(): Kernel.IKernelConnection | null;
@@ -95,7 +98,10 @@ export const MIME_TYPES = Object.keys(KINDS);
 export function shownBy(mime: string, model: IRenderMime.IMimeModel): IShown | string {
   const data = model.data[mime] as { version?: unknown } | undefined;
   if (typeof data?.version !== 'number' || data.version > VERSION) {
-    return 'This card was made by a newer version of Traindock. Update Traindock on this Jupyter server to see it.';
+    return (
+      `This card was made by a newer version of Traindock (its form is ${shortened(String(data?.version), 20)}, and this ` +
+      `page knows ${VERSION}). Update Traindock on this Jupyter server to see it, and reload the page.`
+    );
   }
   const widget = (model.data[WIDGET_VIEW] as { model_id?: unknown } | undefined)?.model_id;
   const ids = model.metadata[mime];

@@ -7,13 +7,20 @@ import { RunModel } from '../../widgets/src/model/run_model';
 import { query, type RunTarget, runPath, type Source } from '../../widgets/src/sources/source';
 import { RunCard } from '../../widgets/src/views/card';
 import type { IHost } from '../../widgets/src/views/header';
+import { Surroundings } from './surroundings';
+import type { Versions } from './versions';
 
 /** A card as the content of a tab. */
 class CardContent extends Widget {
-  constructor(source: Source, target: RunTarget, host: IHost) {
+  constructor(source: Source, target: RunTarget, host: IHost, versions: Versions) {
     super();
     this.addClass('jp-Traindock-RunTab');
-    render(<RunCard model={new RunModel(source, target)} host={host} />, this.node);
+    render(
+      <Surroundings versions={versions}>
+        <RunCard model={new RunModel(source, target)} host={host} />
+      </Surroundings>,
+      this.node
+    );
   }
 
   /** End following the run. */
@@ -28,6 +35,7 @@ export class Tabs {
   constructor(
     private readonly app: JupyterFrontEnd,
     private readonly source: Source,
+    private readonly versions: Versions,
     private readonly editors: IEditorServices | null
   ) {}
 
@@ -47,7 +55,7 @@ export class Tabs {
   /** Show a run's card at full size. */
   openRun(target: RunTarget): void {
     this._open(`traindock-run-${target.workspace}-${target.run}`, target.run, () => {
-      return new CardContent(this.source, target, this.host);
+      return new CardContent(this.source, target, this.host, this.versions);
     });
   }
 

@@ -81,7 +81,8 @@ def test_a_hostile_notebook_has_nothing_requested_but_runs_by_valid_ids_and_noth
     expect(refused.filter(has_text="This output does not say what it shows")).to_have_count(len(forged))
     expect(page.page.get_by_text("does not know the workspace of this run")).to_be_visible()
     valid = {f"{API}/workspaces/{ids['workspace']}/runs/{ids['run']}" for ids in (real, unknown)}
-    assert {(method, path) for method, path in requests if path.startswith(API)} <= {("GET", path) for path in valid}
+    asked = {(method, path) for method, path in requests if path.startswith(API)}
+    assert asked <= {("GET", path) for path in {f"{API}/", *valid}}, "and the server's version, which pages ask for"
     asked = [{key: one["to"][key] for key in ("workspace", "run")} for one in subscriptions if "to" in one]
     assert all(one in (real, unknown) for one in asked)
     assert not [path for _, path in requests if "example.org" in path or "shutdown" in path]

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 from tests.browser.conftest import AddKernel, Show
 from tests.browser.labs import Lab, code
+from tests.browser.pages import LabPage
 from tests.browser.scripts import STEADY, last_run, listing, logged, showing, submitting, waiting_for
 from tests.conftest import Submit, end_everything_in
 
 from traindock import Run, Workspace
+from traindock._version import __version__
+from traindock.runtime.metric_format import STEPPED
 from traindock_widgets.picture import picture
 
 #: Beside the errors that a browser notes by itself where something is not there.
@@ -74,9 +78,60 @@ def test_a_card_says_that_its_run_was_deleted(show: Show, lab: Lab, submit: Subm
     page = show("deleted.ipynb")
     page.card.wait_for_state("Completed")
     run.delete()
+    expect(page.card.locator).to_contain_text("This run was deleted")
     page.expected.append("404")
     page.reload()
     expect(page.card.locator).to_contain_text("This run was deleted")
+
+
+def test_a_card_draws_what_can_be_read_of_torn_metrics_and_says_what_cannot(show: Show, lab: Lab, submit: Submit):
+    run = submit(
+        "from traindock import Run\nfor step in range(300):\n    Run.get_context().log('loss', 1.0, step=step)"
+    )
+    run.wait_for_completion()
+    [numbers] = run.workspace.layout.run(run.id).metrics.glob("*/0.bin")
+    numbers.chmod(0o600)
+    with numbers.open("r+b") as file:
+        file.seek(100 * STEPPED)
+        file.write(b"\xff" * 3 * STEPPED)
+        file.seek(-STEPPED // 2, 2)
+        file.truncate()
+    lab.write("torn.ipynb", showing(run))
+    page = show("torn.ipynb")
+    page.card.wait_for_all({"loss": 296})
+    expect(page.card.locator).to_contain_text("4 records of its metrics cannot be read")
+    expect(page.card.locator).to_contain_text("what can be read is shown")
+
+
+def test_a_page_of_another_version_than_the_server_says_so_and_goes_on(show: Show, lab: Lab, hostile_run: Run):
+    def answer_as_an_older_server(page: LabPage) -> None:
+        def answer(route: Route) -> None:
+            response = route.fetch()
+            route.fulfill(response=response, json={**response.json(), "version": "0.0.1"})
+
+        page.page.route(re.compile(r"/traindock/api/(\?|$)"), answer)
+
+    lab.write("versions.ipynb", showing(hostile_run))
+    page = show("versions.ipynb", prepare=answer_as_an_older_server)
+    notice = f"This page has version {__version__} of Traindock, and the Jupyter server 0.0.1"
+    expect(page.card.locator).to_contain_text(notice)
+    page.second_card.wait_for_state("Completed")
+    page.second_card.wait_for_points("val_loss", 300)
+
+
+def test_a_card_of_a_newer_version_is_drawn_by_its_kernel(show: Show, lab: Lab, hostile_run: Run):
+    newer = f"""
+        from dataclasses import replace
+        from traindock_widgets import outputs
+        outputs.RUN = replace(outputs.RUN, version=99)
+        from traindock import Run, Workspace
+        Run.get(Workspace({str(hostile_run.workspace.layout.root)!r}), {hostile_run.id!r})
+    """
+    lab.write("newer.ipynb", code(dedent(newer)))
+    page = show("newer.ipynb")
+    page.run_all()
+    expect(page.card.locator).to_contain_text("newer version of Traindock (its form is 99", timeout=60_000)
+    page.second_card.wait_for_state("Completed")
 
 
 def test_without_the_labextension_the_kernel_feeds_the_card_while_a_cell_blocks_it(

@@ -123,6 +123,11 @@ class TestNames:
         found = await ask(*of(run))
 
         assert (found["lost"], found["damaged"]) == (3, 1)
+        document = await ask("workspaces", run.workspace.id, "runs", run.id)
+        assert document["metric_losses"] == {"lost": 3, "damaged": 1}
+        [damage] = [text for text in document["warnings"] if "damaged" in text]
+        assert damage.endswith("/metrics is damaged: passed over what cannot be read (1)")
+        assert str(run.workspace.layout.root) not in damage
 
     async def test_a_run_that_is_not_there(self, ask: Ask, workspace: Workspace) -> None:
         for path in ("", "buckets", "values", "export"):

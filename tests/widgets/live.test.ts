@@ -93,6 +93,20 @@ describe('the connection of a page', () => {
     expect(socket(1).sent[0]?.to?.cursor).toBe('here');
   });
 
+  it('tells of each time that it has come up, since another server may be there then', () => {
+    const opened = vi.fn();
+    const told = new LiveConnection(() => new FakeSocket() as unknown as WebSocket, opened);
+    told.follow(target, follower());
+    told.follow({ workspace: 'w', run: 'other' }, follower());
+    expect(opened).not.toHaveBeenCalled();
+    socket(0).up();
+    expect(opened).toHaveBeenCalledTimes(1);
+    socket(0).down();
+    vi.advanceTimersByTime(300);
+    socket(1).up();
+    expect(opened).toHaveBeenCalledTimes(2);
+  });
+
   it('is tried again less and less often', () => {
     live.follow(target, follower());
     for (let at = 0; at < 12; at++) {

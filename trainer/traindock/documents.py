@@ -9,6 +9,7 @@ import contextlib
 import math
 import time
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -65,6 +66,7 @@ def run_document(run: Run, most_files: int | None = None) -> dict[str, Any]:
     if record.state.value == "Failed" and record.reason is not None:
         found = run_details.failure(record, layout)
         failure = {"log": str(found.log), "log_tail": found.tail, "hint": found.hint}
+    losses = run_details.metric_losses(layout)
     files = file_sizes(run) if most_files is None else few_file_sizes(run, most_files)
     return {
         "id": record.id,
@@ -93,7 +95,8 @@ def run_document(run: Run, most_files: int | None = None) -> dict[str, Any]:
         "environment": masked(record.environment),
         "exit": record.exit,
         "resources": record.resources,
-        "warnings": run_details.warnings(record, layout),
+        "warnings": run_details.warnings(record, layout, losses),
+        "metric_losses": asdict(losses),
         "failure": failure,
         "history": [
             {

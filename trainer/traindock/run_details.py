@@ -89,10 +89,35 @@ def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
     return found
 
 
-def warnings(record: RunRecord, layout: RunLayout) -> list[str]:
-    """Return what people are to know about a run besides its state."""
+@dataclass(frozen=True, slots=True)
+class MetricLosses:
+    """What is missing of a run's metrics.
+
+    Attributes:
+        lost: how many points the job could not write, because the disk was full.
+        damaged: how many records readers pass over: torn, or without sense.
+    """
+
+    lost: int
+    damaged: int
+
+
+def metric_losses(layout: RunLayout) -> MetricLosses:
+    """Return what is missing of a run's metrics, as they are now."""
     metrics = MetricReader(layout.metrics)
-    return [*record.warnings, *_losses(record, metrics), *_damages(layout, metrics), *_not_kept(layout)]
+    return MetricLosses(metrics.lost(), metrics.damaged())
+
+
+def warnings(record: RunRecord, layout: RunLayout, losses: MetricLosses | None = None) -> list[str]:
+    """Return what people are to know about a run besides its state.
+
+    Args:
+        record: the run.
+        layout: where it lies.
+        losses: what is missing of its metrics, where that is known already.
+    """
+    losses = losses or metric_losses(layout)
+    return [*record.warnings, *_losses(record, losses), *_damages(layout, losses), *_not_kept(layout)]
 
 
 def log_files(layout: RunLayout) -> dict[str, Path]:
@@ -206,8 +231,8 @@ def user_name() -> str:
         return f"uid {os.getuid()}"
 
 
-def _losses(record: RunRecord, metrics: MetricReader) -> list[str]:
-    counts = ((metrics.lost(), "metric points"), (_lost_output(record), "bytes of output"))
+def _losses(record: RunRecord, losses: MetricLosses) -> list[str]:
+    counts = ((losses.lost, "metric points"), (_lost_output(record), "bytes of output"))
     return [f"{count} {what} were lost because the disk was full" for count, what in counts if count]
 
 
@@ -225,9 +250,9 @@ def _not_kept(layout: RunLayout) -> list[str]:
     return texts
 
 
-def _damages(layout: RunLayout, metrics: MetricReader) -> list[str]:
+def _damages(layout: RunLayout, losses: MetricLosses) -> list[str]:
     """Say how much of the record and of the metrics readers have to pass over."""
-    counts = ((layout.events, events.damaged(layout.events)), (layout.metrics, metrics.damaged()))
+    counts = ((layout.events, events.damaged(layout.events)), (layout.metrics, losses.damaged))
     return [f"{path} is damaged: passed over what cannot be read ({count})" for path, count in counts if count]
 
 

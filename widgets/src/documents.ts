@@ -90,6 +90,8 @@ export interface RunDocument extends RunStateDocument {
   signed: boolean;
   properties: Record<string, string>;
   metrics: Record<string, Statistics> | null;
+  /** What is missing of its metrics; an older server does not tell. */
+  metric_losses?: { lost: number; damaged: number };
   signature: string;
   folder: string | null;
   spec: Record<string, unknown>;

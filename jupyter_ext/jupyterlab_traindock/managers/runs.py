@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from jupyterlab_traindock.errors import with_names
+from jupyterlab_traindock.errors import with_names, without_paths
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from traindock.dispatcher import start
 from traindock.documents import row_document, run_document
@@ -85,6 +85,7 @@ class RunManager:
         interpreter = found["spec"]["interpreter"]
         found["environment"] = self._without_places(found["environment"], interpreter)
         found["spec"]["interpreter"] = _last_part(interpreter)
+        found["warnings"] = [without_paths(text, self._workspaces.places()) for text in found["warnings"]]
         if found["failure"] is not None:
             path = Path(found["failure"]["log"])
             found["failure"]["log"] = f"logs/{path.name}"

@@ -27,8 +27,14 @@ interface IFollowed {
  * is followed goes on at its last cursor, so that nothing is lost or comes twice.
  */
 export class LiveConnection {
-  /** @param open - Opens a websocket to the API's `/live`. */
-  constructor(private readonly open: () => WebSocket) {}
+  /**
+   * @param open - Opens a websocket to the API's `/live`.
+   * @param opened - Called when one is open.
+   */
+  constructor(
+    private readonly open: () => WebSocket,
+    private readonly opened: () => void = () => undefined
+  ) {}
 
   /** Follow a run from its beginning, or what changes in a workspace from now on. */
   follow(subject: Subject, listener: Listener<LiveMessage>): Disposer {
@@ -64,6 +70,7 @@ export class LiveConnection {
     this._socket = socket;
     socket.onopen = () => {
       this._failures = 0;
+      this.opened();
       for (const [name, followed] of this._followed) {
         followed.listener.onConnection('connected');
         this._subscribe(name);

@@ -24,8 +24,15 @@ export interface IServerAccess {
 export class ServerSource implements Source {
   readonly reach = 'now';
 
-  constructor(private readonly access: IServerAccess) {
-    this._live = new LiveConnection(() => access.webSocket('/live'));
+  /**
+   * @param access - How to reach it.
+   * @param reached - Called when its websocket has come up, for the first time or again: it may be another one then.
+   */
+  constructor(
+    private readonly access: IServerAccess,
+    reached: () => void = () => undefined
+  ) {
+    this._live = new LiveConnection(() => access.webSocket('/live'), reached);
   }
 
   follow(target: FollowedRun, listener: RunListener): Disposer {

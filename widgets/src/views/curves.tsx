@@ -1,3 +1,4 @@
+import { lossesOf } from '../model/losses';
 import type { RunModel } from '../model/run_model';
 import { charts } from '../model/series';
 import { Charts } from './charts';
@@ -5,6 +6,20 @@ import { startOf } from './lines_chart';
 
 /** All scalar metrics of a run, those of one kind on one chart. */
 export function Curves({ model }: { model: RunModel }) {
+  const losses = lossesOf(model.run);
+  return (
+    <>
+      {losses !== '' && (
+        <p class="td-notice" role="status">
+          {losses}
+        </p>
+      )}
+      <Drawn model={model} />
+    </>
+  );
+}
+
+function Drawn({ model }: { model: RunModel }) {
   if (model.series.size === 0) {
     return <NoCurves model={model} />;
   }

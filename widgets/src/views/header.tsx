@@ -40,8 +40,9 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
     );
   }
   const name = state.display_name || run?.display_name || model.target.run;
-  const able = model.source.reach !== 'never';
-  const folder = run?.folder ?? null;
+  // Of a run that is gone the id is all that can be had.
+  const able = model.source.reach !== 'never' && model.error === null;
+  const folder = (able && run?.folder) || null;
   return (
     <header class="td-header">
       <div class="td-title">

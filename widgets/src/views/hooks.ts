@@ -2,6 +2,7 @@ import { useEffect, useReducer, useState } from 'preact/hooks';
 import type { RunModel } from '../model/run_model';
 import type { Reach, Source } from '../sources/source';
 import { RequestError } from '../sources/source';
+import { problemOf } from './problems';
 
 /** Draw again after each change of a run, and follow it as long as this is shown. */
 export function useRun(model: RunModel): void {
@@ -106,8 +107,7 @@ export function useAction(source: Source): IAction {
 /** Return why something was refused, and what to do next. */
 export function said(error: unknown): string {
   if (error instanceof RequestError) {
-    const message = /[.!?:]$/.test(error.message) ? error.message : `${error.message}.`;
-    return `${message} ${error.advice}`.trim();
+    return problemOf(error);
   }
   return error instanceof Error ? error.message : String(error);
 }

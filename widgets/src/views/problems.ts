@@ -8,5 +8,6 @@ const WORDS: Record<string, string> = {
 
 /** Return why a run cannot be shown, and what to do next. */
 export function problemOf(error: ErrorDocument): string {
-  return WORDS[error.code] ?? `${error.message} ${error.advice}`.trim();
+  const message = /[.!?:]$/.test(error.message) ? error.message : `${error.message}.`;
+  return WORDS[error.code] ?? `${message} ${error.advice}`.trim();
 }

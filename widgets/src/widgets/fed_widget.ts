@@ -1,5 +1,6 @@
-import { render, type VNode } from 'preact';
+import { h, render, type VNode } from 'preact';
 import { type IWidgetModel, KernelSource } from '../sources/kernel_source';
+import { Guard } from '../views/guard';
 import type { IHost } from '../views/header';
 
 /** What a widget's module gives to those who show it: to anywidget, and to widgets that open it in theirs. */
@@ -16,7 +17,7 @@ export function fedWidget(
     render({ model, el, host = {} }) {
       const source = new KernelSource(model);
       el.classList.add('td-widget');
-      render(view(model, source, String(model.get('workspace_id')), host), el);
+      render(h(Guard, null, view(model, source, String(model.get('workspace_id')), host)), el);
       return () => {
         render(null, el);
         source.dispose();

@@ -1,6 +1,7 @@
 import { useMemo, useState } from 'preact/hooks';
 import { duration, shortened } from '../../format';
 import { environments, names, results } from '../../model/comparison';
+import { lossesOf } from '../../model/losses';
 import { RunModel } from '../../model/run_model';
 import type { Source } from '../../sources/source';
 import { Frame } from '../frame';
@@ -90,6 +91,14 @@ function Notices({ runs, labels }: { runs: readonly RunModel[]; labels: readonly
           </p>
         )
       )}
+      {runs.map((run, at) => {
+        const losses = lossesOf(run.run);
+        return losses === '' ? null : (
+          <p key={`${run.target.run} losses`} class="td-notice" role="status">
+            {`${labels[at]}: ${losses}`}
+          </p>
+        );
+      })}
       {broken && (
         <p class="td-notice" role="status">
           The connection is broken; the runs go on, and so does this card once the connection is back.
