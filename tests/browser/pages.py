@@ -174,6 +174,11 @@ class Card:
         """Return the button of that name."""
         return self.locator.get_by_role("button", name=name, exact=True)
 
+    def stop(self) -> None:
+        """Have the run stopped, and say so twice."""
+        self.button("Stop").click()
+        self.button("Stop the run").click()
+
     def _told(self) -> dict[str, tuple[float, int]]:
         labels: list[Any] = self.locator.locator(".td-plot").evaluate_all(
             "charts => charts.map(chart => chart.getAttribute('aria-label'))"

@@ -61,7 +61,7 @@ def test_a_run_is_stopped_by_a_click_while_a_cell_blocks_the_kernel(
     page = show("stopped.ipynb")
     page.run_all()
     page.card.wait_for_points("train_loss", 1)
-    page.card.button("Stop").click()
+    page.card.stop()
     expect(page.card.button("Stopping…")).to_be_disabled()
     page.card.wait_for_state("Canceled")
     assert lab.is_busy("stopped.ipynb")

@@ -145,7 +145,7 @@ def test_without_the_labextension_the_kernel_feeds_the_card_while_a_cell_blocks_
     seen = page.card.wait_for_points("train_loss", 1)
     page.card.wait_for_points("train_loss", seen + 200)
     assert lab.is_busy("no-labextension.ipynb")
-    page.card.button("Stop").click()
+    page.card.stop()
     expect(page.card.locator).to_contain_text("done when its cell ends")
     assert page.card.state == "Running"
     idle.touch()

@@ -5,6 +5,18 @@ import type { RunDocument, RunMessage } from '../../widgets/src/documents';
 import { CompareCard } from '../../widgets/src/views/compare/compare_card';
 import { FakeSource } from './sources';
 
+// happy-dom has no canvas
+vi.mock('../../widgets/src/views/chart', () => ({
+  Chart: ({ title, lines }: { title: string; lines: { label: string; colour: number }[] }) => (
+    <figure>{`${title}: ${lines.map(({ label, colour }) => `${label} ${colour}`).join(', ')}`}</figure>
+  )
+}));
+
+function logged(name: string, ...values: number[]): RunMessage {
+  const series = [{ name, times: values.map((_, at) => 100 + at), values, steps: null }];
+  return { metrics: { series, records: [], records_left_out: 0 } };
+}
+
 function known(name: string, lr: string): RunMessage {
   return {
     run: {
@@ -93,6 +105,20 @@ describe('the card that compares runs', () => {
     });
     expect(rows()).toContain('lr≠differs121');
     expect(rows()).not.toContain('epochs333');
+  });
+
+  it('gives each run one colour: on charts, in figures, in the legend and in the head of tables', async () => {
+    const losses = [logged('loss', 3, 2), logged('loss', 4, 1)];
+    await tell({ a: known('first', '1'), b: { ...known('second', '2'), ...losses[0] } });
+    await tell({ c: { ...known('third', '1'), ...losses[1] }, b: logged('size', 7) });
+    const colours = (selector: string) =>
+      [...place.querySelectorAll(selector)].map(one => /td-line-\d/.exec(one.className)?.[0]);
+    expect(place.querySelector('figure')?.textContent).toBe('loss: second 1, third 2');
+    expect(colours('.td-figures .td-swatch')).toEqual(['td-line-1']);
+    expect(colours('.td-compared .td-swatch')).toEqual(['td-line-0', 'td-line-1', 'td-line-2']);
+    await press('Results');
+    const heads = [...place.querySelectorAll<HTMLElement>('thead th[style]')].map(one => one.getAttribute('style'));
+    expect(heads).toEqual([0, 1, 2].map(at => expect.stringContaining(`--td-line-${at}`)));
   });
 
   it('says that a run was deleted, and goes on with the others', async () => {

@@ -163,10 +163,13 @@ describe('the row of a card', () => {
     expect(host.innerHTML).toBe('');
   });
 
-  it('has no place for a run that no compute target executes', () => {
+  it.each([
+    ['traindock.interactive', 'An interactive run: what its own process uses is not recorded.'],
+    ['traindock.childrun', 'Part of another run: what both use is recorded there.']
+  ])('says in place of gauges why a run of type %s has none', (type, why) => {
     const model = shown();
-    tell({ run: { state: 'Running', type: 'traindock.interactive', spec: {}, history: [] } as never });
+    tell({ run: { state: 'Running', type, spec: {}, history: [] } as never });
     expect(model.ended).toBe(false);
-    expect(host.innerHTML).toBe('');
+    expect(host.textContent).toBe(why);
   });
 });

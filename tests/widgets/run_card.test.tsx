@@ -1,11 +1,20 @@
 import { render } from 'preact';
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RunDocument, RunStateDocument } from '../../widgets/src/documents';
+import { type RunDocument, type RunStateDocument, TERMINAL } from '../../widgets/src/documents';
 import { RunModel } from '../../widgets/src/model/run_model';
+import { RequestError } from '../../widgets/src/sources/source';
 import { RunCard } from '../../widgets/src/views/card';
 import { Guard } from '../../widgets/src/views/guard';
+import type { IHost } from '../../widgets/src/views/header';
 import { FakeSource } from './sources';
+
+// happy-dom has no canvas
+vi.mock('../../widgets/src/views/chart', () => ({
+  Chart: ({ title, lines }: { title: string; lines: { label: string }[] }) => (
+    <figure>{`${title}: ${lines.map(line => line.label).join(', ')}`}</figure>
+  )
+}));
 
 const STATE: RunStateDocument = {
   state: 'Completed',
@@ -50,16 +59,17 @@ describe('the card of a run', () => {
   const text = () => place.textContent ?? '';
   const buttons = () => [...place.querySelectorAll('.td-buttons button')].map(one => one.textContent);
 
-  async function show(run: Partial<RunDocument> = {}): Promise<void> {
+  async function show(run: Partial<RunDocument> = {}, host: IHost = { openFolder: () => undefined }): Promise<void> {
     const document = { ...RUN, ...run };
     source.answers.set('/workspaces/w/runs/a', document);
-    const host = { openFolder: () => undefined };
     await act(async () => {
       render(<RunCard model={new RunModel(source, { workspace: 'w', run: 'a' })} host={host} />, place);
     });
     await act(async () => {
       source.tell('a', { state: document });
-      source.tell('a', { run: document });
+      if (TERMINAL.has(document.state)) {
+        source.tell('a', { run: document });
+      }
     });
   }
 
@@ -105,6 +115,151 @@ describe('the card of a run', () => {
     expect(text()).not.toContain('cannot be read');
     await show({ metric_losses: undefined });
     expect(text()).not.toContain('cannot be read');
+  });
+
+  describe('of a run that goes on', () => {
+    const focused = () => document.activeElement?.textContent;
+    const canceled = () => source.asked.includes('/workspaces/w/runs/a/cancel');
+
+    it('asks in the place of the button whether to stop it, and stops it then', async () => {
+      await show({ state: 'Running' });
+      source.answers.set('/workspaces/w/runs/a/cancel', { ...RUN, state: 'CancelRequested' });
+      await press('Stop');
+      expect([buttons(), focused(), canceled()]).toEqual([
+        ['Stop the run', 'Keep it running', 'Copy id', 'Open folder'],
+        'Keep it running',
+        false
+      ]);
+      await press('Stop the run');
+      expect(canceled()).toBe(true);
+      expect(text()).toContain('Asked it to stop.');
+    });
+
+    it.each(['Escape', 'Keep it running'])('leaves it running by %s, and has the focus where it was', async way => {
+      await show({ state: 'Running' });
+      await press('Stop');
+      const outside = vi.fn();
+      place.addEventListener('keydown', outside);
+      await act(async () => {
+        const key = new KeyboardEvent('keydown', { key: 'Escape', bubbles: true });
+        way === 'Escape' ? document.activeElement?.dispatchEvent(key) : (document.activeElement as HTMLElement).click();
+      });
+      expect([buttons()[0], focused(), canceled()]).toEqual(['Stop', 'Stop', false]);
+      expect(outside).not.toHaveBeenCalled();
+    });
+  });
+
+  describe('of metrics with one value', () => {
+    const log = (time: number, ...names: string[]) =>
+      act(async () => {
+        const series = names.map(name => ({ name, times: [time], values: [0.5], steps: null }));
+        source.tell('a', { metrics: { series, records: [], records_left_out: 0 } });
+      });
+    const figures = () => [...place.querySelectorAll('.td-figures li')].map(one => one.textContent);
+    const charts = () => [...place.querySelectorAll('figure')].map(one => one.textContent);
+
+    it('has figures in a row, and charts of the others, once the run has ended', async () => {
+      await show({ state: 'Running' });
+      const now = Date.now() / 1000;
+      await log(now, 'train_loss', 'test_loss', 'lr');
+      await log(now, 'train_loss');
+      expect([figures(), charts()]).toEqual([[], ['loss: train_loss, test_loss', 'lr: lr']]);
+      await act(async () => {
+        source.tell('a', { run: RUN });
+      });
+      expect([figures(), charts()]).toEqual([['test_loss0.5', 'lr0.5'], ['train_loss: train_loss']]);
+    });
+
+    it('has them as figures while it goes on where no second value has come for long', async () => {
+      await show({ state: 'Running' });
+      await log(Date.now() / 1000 - 60, 'parameters');
+      expect([figures(), charts()]).toEqual([['parameters0.5'], []]);
+    });
+  });
+
+  describe('says under lineage', () => {
+    const lineage = () =>
+      [...place.querySelectorAll('.td-facts h4')].find(one => one.textContent === 'Lineage')?.parentElement;
+    const opened = vi.fn();
+    const host: IHost = { openRun: (...ids) => opened(...ids), openSource: (...place) => opened(...place) };
+    const child = { id: 'kid', display_name: 'fold 1', state: 'Failed', reason: 'out_of_memory' };
+    const made = { id: 'pt-dnn:3', name: 'pt-dnn', version: 3, aliases: ['production'] };
+    const come: Partial<RunDocument> = {
+      parent: 'sweep',
+      properties: { 'traindock.resubmitted_from': 'before' },
+      spec: {
+        script: 'train.py',
+        snapshot: 'f'.repeat(64),
+        arguments: ['--data_dir', './ants', '--lr', '1'],
+        environment_name: 'pytorch'
+      },
+      environment: { key: 'e'.repeat(64), image: 'traindock/env:1' }
+    };
+
+    beforeEach(async () => {
+      opened.mockClear();
+      source.answers.set('/workspaces/w/runs?parent=a', { runs: [child], more: false });
+      source.answers.set('/workspaces/w/models?run=a', { models: [made], more: false });
+    });
+
+    it('what it comes from and what has come of it', async () => {
+      await show(come, host);
+      await press('Details');
+      const facts = [...(lineage()?.querySelectorAll('dl > div') ?? [])].map(one => one.textContent);
+      expect(facts).toEqual([
+        'part ofsweep',
+        'resubmitted frombefore',
+        'childrenfold 1 out of memory',
+        `source${'f'.repeat(12)} train.py all files`,
+        `environmentpytorch ${'e'.repeat(12)}image traindock/env:1`,
+        'data_dir./ants',
+        'modelspt-dnn version 3 production'
+      ]);
+    });
+
+    it('links to what the host can open', async () => {
+      await show(come, host);
+      await press('Details');
+      for (const name of ['sweep', 'before', 'fold 1']) {
+        await press(name);
+      }
+      await press('train.py');
+      expect(opened.mock.calls).toEqual([
+        ['w', 'sweep'],
+        ['w', 'before'],
+        ['w', 'kid'],
+        ['w', 'a', 'train.py', 1]
+      ]);
+    });
+
+    it('the files that it was submitted with, when they are asked for', async () => {
+      const entries = ['nets/dnn.py', 'train.py'].map(path => ({ path, kind: 'file', size: 1000 }));
+      await show(come, host);
+      source.answers.set('/workspaces/w/runs/a/snapshot', { id: 'f', entries, total: 2, more: false });
+      await press('Details');
+      expect(source.asked).not.toContain('/workspaces/w/runs/a/snapshot?limit=1000&offset=0');
+      await press('all files');
+      await vi.waitFor(() => expect(text()).toContain('nets/dnn.py'));
+      await press('nets/dnn.py');
+      expect(opened).toHaveBeenLastCalledWith('w', 'a', 'nets/dnn.py', 1);
+    });
+
+    it('the same as text where the host can open nothing', async () => {
+      await show(come, {});
+      await press('Details');
+      const links = [...(lineage()?.querySelectorAll('button') ?? [])].map(one => one.textContent);
+      expect(links).toEqual(['all files', 'pt-dnn version 3']);
+      expect(lineage()?.textContent).toContain('sweep');
+    });
+
+    it('why what it needs to ask for does not come', async () => {
+      source.answers.set('/workspaces/w/runs?parent=a', () => {
+        throw new RequestError('unavailable', 'the index is being rebuilt', 'Try again soon.');
+      });
+      await show(come, host);
+      await press('Details');
+      expect(lineage()?.textContent).toContain('the index is being rebuilt. Try again soon.');
+    });
   });
 });
 

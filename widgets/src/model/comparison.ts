@@ -1,5 +1,5 @@
 import { duration, metric, words } from '../format';
-import { parameters } from './parameters';
+import { isData, parameters } from './parameters';
 import type { RunModel } from './run_model';
 import { bestOf } from './series';
 
@@ -39,12 +39,9 @@ interface ISpec {
 /** Title of the section that has how runs went. */
 const OUTCOME = 'Run';
 
-const DATA = /data|input|corpus/i;
-
 /** Return what the runs were asked for and what they came to. */
 export function results(runs: readonly RunModel[], now = Date.now()): ISection[] {
   const given = runs.map(run => run.run && new Map(parameters(spec(run).arguments ?? [])));
-  const isData = (name: string): boolean => DATA.test(name);
   return filled([
     { title: 'Metrics', outcome: true, rows: metricRows(runs) },
     section(

@@ -16,3 +16,8 @@ export function parameters(words: readonly unknown[]): [string, string][] {
   }
   return found;
 }
+
+/** Return whether a parameter names what a run learned from, as its own name tells. */
+export function isData(name: string): boolean {
+  return /data|input|corpus/i.test(name);
+}

@@ -41,13 +41,13 @@ export function RunCard({ model, host = {} }: { model: RunModel; host?: IHost })
       <Failure model={model} />
       <Notice model={model} />
       <Tabs names={TABS} label="What of the run" chosen={tab} choose={choose}>
-        {model.state === null ? <p class="td-empty">Asking for the run…</p> : panel(tab, model, host)}
+        {model.state === null ? <p class="td-empty">Asking for the run…</p> : panel(tab, model, host, choose)}
       </Tabs>
     </Frame>
   );
 }
 
-function panel(tab: Tab, model: RunModel, host: IHost) {
+function panel(tab: Tab, model: RunModel, host: IHost, choose: (tab: Tab) => void) {
   switch (tab) {
     case 'Curves':
       return <Curves model={model} />;
@@ -58,7 +58,7 @@ function panel(tab: Tab, model: RunModel, host: IHost) {
     case 'Model':
       return <Registration model={model} host={host} />;
     case 'Details':
-      return <Facts model={model} />;
+      return <Facts model={model} host={host} openModel={() => choose('Model')} />;
   }
 }
 

@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { shortened } from '../format';
 import type { IChartOptions } from '../model/chart_data';
 import type { Axis } from '../model/series';
+import { Figures } from './figures';
 import { type IPart, LinesChart } from './lines_chart';
 
 /** Charts that are shown at once; more are found by their names. */
@@ -15,19 +16,30 @@ export interface IChart {
 }
 
 /** Charts with what is chosen for all of them: their axes, how smooth their lines are, and which are shown. */
-export function Charts({ charts, brief = false }: { charts: readonly IChart[]; brief?: boolean }) {
+export function Charts({
+  charts,
+  figures,
+  brief = false
+}: {
+  charts: readonly IChart[];
+  /** What has no line to draw. */
+  figures: readonly IChart[];
+  brief?: boolean;
+}) {
   const [options, change] = useState<IChartOptions>({ axis: 'step', smoothing: 0, logarithmic: false });
   const [wanted, setWanted] = useState('');
   const [most, setMost] = useState(MOST_CHARTS);
   const sought = wanted.toLowerCase();
-  const found = charts.filter(({ title, parts }) =>
-    [title, ...parts.map(part => part.name)].some(name => name.toLowerCase().includes(sought))
-  );
-  const metrics = new Set(charts.flatMap(({ parts }) => parts.map(part => part.name))).size;
+  const isSought = ({ title, parts }: IChart): boolean =>
+    [title, ...parts.map(part => part.name)].some(name => name.toLowerCase().includes(sought));
+  const found = charts.filter(isSought);
+  const shown = figures.filter(isSought);
+  const metrics = new Set([...charts, ...figures].flatMap(({ parts }) => parts.map(part => part.name))).size;
   return (
     <div class="td-curves">
+      {shown.length > 0 && <Figures figures={shown} brief={brief} />}
       <div class="td-tools">
-        <Tools options={options} change={change} />
+        {charts.length > 0 && <Tools options={options} change={change} />}
         {metrics > 4 && (
           <input
             type="search"
@@ -43,7 +55,9 @@ export function Charts({ charts, brief = false }: { charts: readonly IChart[]; b
           <LinesChart key={title} title={title} options={options} parts={parts} brief={brief} />
         ))}
       </div>
-      {found.length === 0 && <p class="td-muted">No metric has “{shortened(wanted, LONGEST_NAME)}” in its name.</p>}
+      {found.length + shown.length === 0 && (
+        <p class="td-muted">No metric has “{shortened(wanted, LONGEST_NAME)}” in its name.</p>
+      )}
       {found.length > most && (
         <button type="button" onClick={() => setMost(most + MOST_CHARTS)}>
           Show {Math.min(MOST_CHARTS, found.length - most)} more of {found.length} charts

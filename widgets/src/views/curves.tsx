@@ -1,7 +1,9 @@
+import { isFigureIn } from '../model/figures';
 import { lossesOf } from '../model/losses';
 import type { RunModel } from '../model/run_model';
 import { charts } from '../model/series';
-import { Charts } from './charts';
+import { Charts, type IChart } from './charts';
+import { useClock } from './hooks';
 import { startOf } from './lines_chart';
 
 /** All scalar metrics of a run, those of one kind on one chart. */
@@ -20,15 +22,19 @@ export function Curves({ model }: { model: RunModel }) {
 }
 
 function Drawn({ model }: { model: RunModel }) {
+  const now = useClock(!model.ended && [...model.series.values()].some(series => series.count === 1));
   if (model.series.size === 0) {
     return <NoCurves model={model} />;
   }
   const start = startOf(model);
-  const found = [...charts(model.series.keys())].map(([title, names]) => ({
+  const isFigure = isFigureIn([model], now);
+  const names = [...model.series.keys()];
+  const chart = ([title, group]: [string, string[]]): IChart => ({
     title,
-    parts: names.map((name, colour) => ({ model, name, label: name, start, colour }))
-  }));
-  return <Charts charts={found} />;
+    parts: group.map((name, colour) => ({ model, name, label: name, start, colour }))
+  });
+  const lines = charts(names.filter(name => !isFigure(name)));
+  return <Charts charts={[...lines].map(chart)} figures={names.filter(isFigure).map(name => chart([name, [name]]))} />;
 }
 
 function NoCurves({ model }: { model: RunModel }) {

@@ -3,6 +3,7 @@ import { duration, words } from '../format';
 import type { RunModel } from '../model/run_model';
 import type { ISelection } from '../model/selection';
 import { runPath } from '../sources/source';
+import { ConfirmedButton } from './confirmed_button';
 import { useAction, useClock } from './hooks';
 
 /** What a host adds to a card. */
@@ -59,18 +60,19 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
       </div>
       <div class="td-buttons">
         {running && able && (
-          <button
-            type="button"
+          <ConfirmedButton
+            label={state.state === 'CancelRequested' ? 'Stopping…' : 'Stop'}
+            question="Stop this run?"
+            yes="Stop the run"
+            no="Keep it running"
             disabled={action.busy || state.state === 'CancelRequested'}
-            onClick={() =>
+            act={() =>
               action.run(
                 () => model.cancel(),
                 () => 'Asked it to stop.'
               )
             }
-          >
-            {state.state === 'CancelRequested' ? 'Stopping…' : 'Stop'}
-          </button>
+          />
         )}
         {model.ended && able && (
           <button

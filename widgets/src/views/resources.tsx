@@ -4,6 +4,12 @@ import type { RunModel } from '../model/run_model';
 /** The type of runs that a compute target executes; nobody sees what others use. */
 const SCRIPT = 'traindock.scriptrun';
 
+/** Why nothing is seen of what others use, by the type of a run. */
+const UNSEEN: Record<string, string> = {
+  'traindock.interactive': 'An interactive run: what its own process uses is not recorded.',
+  'traindock.childrun': 'Part of another run: what both use is recorded there.'
+};
+
 /** How many colours there are for lines. */
 const LINES = 8;
 
@@ -15,7 +21,8 @@ export function Resources({ model }: { model: RunModel }) {
   const gpus = Number((run?.spec as { gpus?: number } | undefined)?.gpus ?? 0);
   const gauges = gaugesOf(model.resources, model.state?.resources ?? {}, expected, gpus);
   if (gauges.length === 0) {
-    return null;
+    const why = run === null ? undefined : UNSEEN[run.type];
+    return why === undefined ? null : <p class="td-muted">{why}</p>;
   }
   const times = [...model.resources.values()].map(series => series.times);
   const from = Math.min(...times.map(each => each[0] as number));

@@ -1,3 +1,4 @@
+import { isFigureIn } from '../../model/figures';
 import type { RunModel } from '../../model/run_model';
 import { Charts } from '../charts';
 import { startOf } from '../lines_chart';
@@ -19,7 +20,14 @@ export function ComparedCurves({ runs, labels }: { runs: readonly RunModel[]; la
       <p class="td-empty">{runs.every(run => run.ended) ? 'None of these runs logged numbers.' : 'No numbers yet.'}</p>
     );
   }
-  return <Charts charts={found} brief={true} />;
+  const isFigure = isFigureIn(runs);
+  return (
+    <Charts
+      charts={found.filter(({ title }) => !isFigure(title))}
+      figures={found.filter(({ title }) => isFigure(title))}
+      brief={true}
+    />
+  );
 }
 
 /** Names of the metrics, those that most runs logged first. */

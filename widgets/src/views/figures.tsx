@@ -1,0 +1,38 @@
+import { metric, shortened } from '../format';
+import type { IChart } from './charts';
+import type { IPart } from './lines_chart';
+
+const LONGEST_NAME = 80;
+
+/** Metrics that have a single value in each run, in a row. */
+export function Figures({ figures, brief }: { figures: readonly IChart[]; brief: boolean }) {
+  return (
+    <ul class="td-figures" aria-label="Metrics with one value">
+      {figures.map(({ title, parts }) => (
+        <li key={title}>
+          <span class="td-muted" title={title}>
+            {shortened(title, LONGEST_NAME)}
+          </span>
+          {parts.map(part => (
+            <Value key={part.colour} part={part} marked={brief} />
+          ))}
+        </li>
+      ))}
+    </ul>
+  );
+}
+
+/** What a run has of it; where there are several, with its colour on charts. */
+function Value({ part, marked }: { part: IPart; marked: boolean }) {
+  const series = part.model.series.get(part.name);
+  if (series === undefined) {
+    return null;
+  }
+  return (
+    <span class="td-number" title={marked ? part.label : undefined}>
+      {marked && <span class={`td-swatch td-line-${part.colour}`} aria-hidden="true" />}
+      {marked && <span class="td-hidden">{part.label}</span>}
+      {metric(series.latest)}
+    </span>
+  );
+}
