@@ -109,6 +109,21 @@ def test_a_run_that_is_deleted_is_said_to_be(page: Page, start: Start) -> None:
     assert page.news(gone, f"{run.id}/metrics")[-1]["message"]["error"]["code"] == "run_not_found"
 
 
+def test_a_run_that_is_deleted_after_its_end_is_said_to_be_when_something_of_it_is_asked_for(
+    page: Page, start: Start
+) -> None:
+    run = start()
+    card = RunDetails(run)
+    run.complete()
+    wait_for(lambda: any("run" in one["message"] for one in page.news(card, run.id)), "the end of the run")
+    Run.get(run.workspace, run.id).delete()
+
+    page.ask(card, kind="request", id="1", path=f"/workspaces/{run.workspace.id}/runs/{run.id}/files", method="GET")
+
+    assert page.news(card, run.id)[-1]["message"]["error"]["code"] == "run_not_found"
+    assert page.states(card, "_digest")[-1][run.id]["message"]["error"]["code"] == "run_not_found"
+
+
 class TestOutput:
     def test_is_the_same_for_every_run_but_for_its_picture(
         self, page: Page, start: Start, shown: list[dict[str, Any]]

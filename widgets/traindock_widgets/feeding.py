@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 import time
 from collections.abc import Iterable, Mapping
@@ -28,6 +29,7 @@ _MOST_ASKED_FOR: Final = 12
 LIST: Final = ""
 #: Follows the id of a run in the name of its state and metrics alone.
 METRICS_ALONE: Final = "/metrics"
+_RUN_PATH: Final = re.compile(r"/workspaces/[^/]+/runs/([^/?]+)")
 _BRIEFLY: Final = {"logs": [], "resources": False}
 
 
@@ -147,10 +149,16 @@ class FedWidget(anywidget.AnyWidget):
         name = message.pop("name")
         message = self._completed(name, message)
         last = "run" in message or "error" in message
+        if self._tell(name, message, last=last) and last:
+            self._kernel.hub.leave(self._follower, name)
+            self._ended(name)
+
+    def _tell(self, name: str, message: dict[str, Any], *, last: bool) -> bool:
+        """Tell the views the next news of a name; return whether it is followed."""
         with self._lock:
             followed = self._followed.get(name)
             if followed is None:
-                return
+                return False
             followed.number += 1
             followed.digest.add(message)
             with self.hold_sync():
@@ -158,9 +166,7 @@ class FedWidget(anywidget.AnyWidget):
                 if last or self._due():
                     self._digest = self._all_sent()
             self.send({"kind": "news", "name": name, "number": followed.number, "message": message})
-        if last:
-            self._kernel.hub.leave(self._follower, name)
-            self._ended(name)
+        return True
 
     def _all_sent(self) -> dict[str, Any]:
         return {name: followed.sent() for name, followed in self._followed.items()}
@@ -212,11 +218,19 @@ class FedWidget(anywidget.AnyWidget):
             )
         except ApiError as error:
             self.send({**answer, "error": error.document()})
+            if error.code == "run_not_found":
+                self._tell_of_deletion(str(content.get("path")), error)
             return
         if isinstance(found, bytes):
             self.send(answer, [found])
         else:
             self.send({**answer, "body": found})
+
+    def _tell_of_deletion(self, path: str, error: ApiError) -> None:
+        """Tell views of a run that has been deleted since it ended: a run that has ended is followed no more."""
+        named = _RUN_PATH.match(path)
+        for name in (named[1], named[1] + METRICS_ALONE) if named else ():
+            self._tell(name, {"error": error.document()}, last=True)
 
     def _answered(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> Any:
         """Return the answer to what a view asks for.
