@@ -3,7 +3,8 @@ r"""Runs a Python script in ``__main__`` for ``bootstrap.py``. Standard library 
 What a script meets here and not under plain ``python script.py``:
 
 - ``sys.stdout`` and ``sys.stderr`` are UTF-8 and put each line into the file before ``print`` returns, so that no
-  SIGKILL loses a printed line. As on a terminal, an unfinished line arrives with its end, a ``\\r`` or a flush.
+  SIGKILL loses a printed line; where there are over a thousand in a second, within 50 milliseconds (see
+  ``output_streams.py``). As on a terminal, an unfinished line arrives with its end, a ``\\r`` or a flush.
   Python processes that the script starts anew (spawned workers, which their pool ends by SIGTERM) inherit
   ``PYTHONUNBUFFERED``, unless it is set already, for the same reason.
 - A full disk is counted in the ``--lost`` file and never raised into the script, nor into a forked child of it.
@@ -16,9 +17,6 @@ are the script's own.
 
 from __future__ import annotations
 
-import errno
-import fcntl
-import io
 import os
 import sys
 
@@ -31,8 +29,6 @@ if TYPE_CHECKING:
 RESERVED = 16384
 MAX_MESSAGE, MAX_LINES, MAX_LINE = 2000, 50, 400
 
-_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
-
 
 def run(main: ModuleType, arguments: List[str]) -> None:
     """Run the script that ``arguments`` name in the namespace of ``main``; raises whatever the script raises."""
@@ -43,7 +39,7 @@ def run(main: ModuleType, arguments: List[str]) -> None:
         arguments, ours = arguments[2:], ours + 2
     if arguments and arguments[0] == "--":  # what follows is the script, whatever its name
         arguments, ours = arguments[1:], ours + 1
-    _replace_streams(options["--lost"])
+    _sibling(main, "output_streams").replace_streams(options["--lost"])
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
     if not arguments:
         raise SystemExit("usage: bootstrap.py [--error PATH] [--lost PATH] [--] script.py [argument ...]")
@@ -81,79 +77,14 @@ def run(main: ModuleType, arguments: List[str]) -> None:
         raise
 
 
-# ------------------------------------------------------------------------------------------------------- streams
-
-
-class _Stream(io.FileIO):
-    """Standard output or error below the text layer: writes all of what it gets, or counts what the disk refuses.
-
-    There is no buffer in between; the text layer gathers a line (up to 8 KiB) and hands it over in one piece.
-    """
-
-    def __init__(self, fd: int, name: str, lost: str) -> None:
-        super().__init__(fd, "wb", closefd=False)
-        self.name = name
-        self._fd = fd
-        self._lost = lost
-        self._torn = False
-
-    def write(self, data: Any, _write: Any = os.write) -> int:
-        """Write all of ``data``; returns its length in bytes, also where the disk was full."""
-        if not self._torn:
-            try:
-                written: int = _write(self._fd, data)
-            except OSError as error:
-                if error.errno not in _FULL:
-                    raise
-                written = 0
-            if written == len(data):
-                return written
-        else:
-            written = 0
-        return self._write_rest(memoryview(data).cast("B"), written)
-
-    def _write_rest(self, data: memoryview, done: int) -> int:
-        try:
-            if self._torn and data and os.write(self._fd, b"\n"):  # a line cut short stays a line of its own
-                self._torn = False
-            while done < len(data):
-                done += os.write(self._fd, data[done:])
-        except OSError as error:
-            if error.errno not in _FULL:
-                raise
-            self._torn = self._torn or done == 0 or data[done - 1] != 10
-            _count_lost(self._lost, len(data) - done)
-        return len(data)
-
-
-def _count_lost(path: str, count: int) -> None:
-    """Add to the 8-byte number in ``path``. Opened anew each time, for the lock to hold between forks as well."""
-    try:
-        fd = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
-        try:
-            fcntl.flock(fd, fcntl.LOCK_EX)
-            total = int.from_bytes(os.pread(fd, 8, 0), "little") + count
-            os.pwrite(fd, total.to_bytes(8, "little"), 0)
-        finally:
-            os.close(fd)
-    except OSError:
-        return
-
-
-def _replace_streams(lost: str) -> None:
-    for fd, name, errors in ((1, "stdout", "surrogateescape"), (2, "stderr", "backslashreplace")):
-        if getattr(sys, name) is None:
-            continue
-        stream = io.TextIOWrapper(
-            _Stream(fd, f"<{name}>", lost),
-            encoding="utf-8",
-            errors=errors,
-            newline="\n",
-            line_buffering=True,
-        )
-        stream.mode = "w"  # type: ignore[misc]
-        setattr(sys, name, stream)
-        setattr(sys, f"__{name}__", stream)
+def _sibling(main: ModuleType, name: str) -> Any:
+    """Load a module beside this one as ``bootstrap.py`` has loaded this one, without a package named ``traindock``."""
+    path = os.path.join(os.path.dirname(__file__), name + ".py")
+    loader = type(vars(main)["__loader__"])(f"traindock.{name}", path)
+    module = type(main)(loader.name)
+    module.__file__ = path
+    exec(loader.get_code(loader.name), vars(module))  # noqa: S102
+    return module
 
 
 # ----------------------------------------------------------------------------------------------------- exceptions
