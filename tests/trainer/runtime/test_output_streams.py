@@ -200,6 +200,31 @@ class TestAFlood:
         for who in "abc":
             assert [line for line in found if line[0] == who] == [f"{who} {n} " + "x" * 40 for n in range(20_000)]
 
+    def test_of_a_thread_is_not_repeated_by_children_that_others_fork_meanwhile(
+        self, folder: Folder, tmp_path: Path
+    ) -> None:
+        folder.write(
+            "train.py",
+            """
+            import os, threading
+            ended = []
+            def work():
+                for n in range(200_000): print(f"line {n}")
+                ended.append(n)
+            thread = threading.Thread(target=work)
+            thread.start()
+            while not ended:
+                if os.fork() == 0:
+                    print("child")
+                    os._exit(0)
+                os.wait()
+            thread.join()
+            """,
+        )
+        text = run_to_end(folder, tmp_path / "out")
+        assert text.replace("child\n", "") == lines(200_000)
+        assert "child\n" in text
+
     def test_of_several_threads_keeps_the_order_of_each(self, folder: Folder, tmp_path: Path) -> None:
         folder.write(
             "train.py",
@@ -245,6 +270,7 @@ class TestAFlood:
             sys.stdout.reconfigure(line_buffering=False)
             for n in range(200_000): print("line", n)
             assert not sys.stdout.line_buffering
+            assert len(sys._current_frames()) == 1, "a thread to write what has gathered"
             """,
         )
         assert run_to_end(folder, tmp_path / "out") == lines(200_000)
