@@ -34,7 +34,8 @@ help:
 	@echo 'make test       lint, types, all tests, and the notebook'
 	@echo 'make containers of these, the tests in containers alone: they need an engine, see CONTRIBUTING.md'
 	@echo 'make browser    of these, the tests in a browser alone: they need Chromium'
-	@echo 'make soak       more of these, which take many minutes: kernels of several versions, floods, logs of 1 GB'
+	@echo 'make soak       more of these, which take many minutes: kernels of several versions, floods, logs of 1 GB,'
+	@echo '                all container tests on a rootless engine (as root)'
 	@echo 'make check      lint and the quick tests, in under two minutes on two cores'
 	@echo 'make bench      measure Traindock beside what else one would use; PEERS=<python with benchmarks/peers.txt>'
 	@echo 'make lint       ruff, mypy, vermin, biome, tsc        make format   rewrite by ruff'
@@ -71,6 +72,7 @@ browser: $(READY)
 
 soak: $(READY)
 	$(BROWSER) -m soak -rP
+	$(BIN)/python .ci/test-containers --rootless
 
 check: lint
 	jlpm test

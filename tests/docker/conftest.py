@@ -6,12 +6,14 @@ unseen. ``.ci/engine start`` brings one up.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -39,6 +41,25 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "own_engine" in getattr(item, "fixturenames", ()):
             item.add_marker("own_engine")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Skip a test that needs what this kind of engine does not have; the engine that CI tests has all."""
+    wanted = {word for mark in item.iter_markers("needs") for word in mark.args}
+    if wanted and (url := engines.find()) is not None and (found := sorted(wanted & _lacks(url))):
+        pytest.skip(f"this engine has not {' and '.join(found)}")
+
+
+@cache
+def _lacks(url: str) -> frozenset[str]:
+    import docker
+
+    with contextlib.closing(docker.DockerClient(base_url=url, timeout=120)) as client:
+        facts = client.info()
+    # The network of a rootless engine is its own: 127.0.0.1 is itself.
+    loopback = {"loopback"} if any("name=rootless" in option for option in facts["SecurityOptions"]) else set()
+    return frozenset(loopback | ({"control_groups"} if facts["CgroupDriver"] == "none" else set()))
 
 
 def lacking(reason: str) -> NoReturn:

@@ -228,6 +228,7 @@ def test_doctor_tells_whether_the_base_image_is_there(traindock: Traindock, base
     assert (found["level"], found["message"]) == ("ok", f"{base_image} is on the container engine")
 
 
+@pytest.mark.needs("loopback")
 @pytest.mark.usefixtures("submit")
 def test_or_whether_a_registry_would_give_it_and_pulls_nothing(
     traindock: Traindock,

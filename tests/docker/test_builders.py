@@ -240,6 +240,7 @@ class TestTheClassicBuilder:
 
 
 class TestASecret:
+    @pytest.mark.needs("loopback")
     def test_index_serves_an_image_that_does_not_have_the_password(self, buildkit: Place) -> None:
         buildkit.shelf.wheel("alpha", "1.5")
         password = secrets.token_hex(8)

@@ -93,6 +93,7 @@ CHILD = f"""
     ],
     ids=["script", "child-and-script", "child-only"],
 )
+@pytest.mark.needs("control_groups")
 def test_memory_that_does_not_suffice(
     workspace: Workspace, engine_url: str, tmp_path: Path, script: str, arguments: tuple[str, ...], reason: Reason
 ) -> None:
@@ -312,6 +313,7 @@ def test_the_container_stays_until_the_run_is_sealed_and_recorded(
     assert "outputs/x" in run.get_file_names()
 
 
+@pytest.mark.needs("control_groups")
 def test_a_dispatcher_removes_what_its_predecessor_left_of_runs_that_have_ended(
     submit: Submit, engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

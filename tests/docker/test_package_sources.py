@@ -27,6 +27,7 @@ def settings(place: Place, **given: str) -> BuildSettings:
     return replace(BuildSettings(variables=variables), **given)  # type: ignore[arg-type]
 
 
+@pytest.mark.needs("loopback")
 @pytest.mark.parametrize("form", ["volume", "image"])
 def test_an_index_on_this_machine_is_reached_from_a_build(place: Place, form: str) -> None:
     place.shelf.wheel("alpha", "1.5")
@@ -36,6 +37,7 @@ def test_an_index_on_this_machine_is_reached_from_a_build(place: Place, form: st
     assert index.asked[0] == "/simple/alpha/"
 
 
+@pytest.mark.needs("loopback")
 @pytest.mark.parametrize("form", ["volume", "image"])
 def test_one_whose_certificate_only_the_workspaces_authorities_sign_is_trusted(
     place: Place, form: str, tmp_path: Path
@@ -50,6 +52,7 @@ def test_one_whose_certificate_only_the_workspaces_authorities_sign_is_trusted(
     assert made.packages == ("alpha==1.5",)
 
 
+@pytest.mark.needs("loopback")
 @pytest.mark.parametrize("form", ["volume", "image"])
 def test_a_proxy_is_asked_for_all_other_hosts(place: Place, form: str) -> None:
     place.shelf.wheel("alpha", "1.5")
@@ -60,6 +63,7 @@ def test_a_proxy_is_asked_for_all_other_hosts(place: Place, form: str) -> None:
     assert proxy.asked[0] == f"{address}/alpha/"
 
 
+@pytest.mark.needs("loopback")
 def test_an_index_with_a_password_serves_volumes_and_an_image_refuses_it_by_name(place: Place) -> None:
     place.shelf.wheel("alpha", "1.5")
     with serve(place.shelf.folder, password="me:SECRET") as index:
@@ -75,6 +79,7 @@ def test_an_index_with_a_password_serves_volumes_and_an_image_refuses_it_by_name
     assert "SECRET" not in place.log + str(caught.value) + json.dumps(made.to_json())
 
 
+@pytest.mark.needs("loopback")
 def test_a_proxy_with_a_password_does_likewise(place: Place) -> None:
     place.shelf.wheel("alpha", "1.5")
     with serve(place.shelf.folder, password="me:SECRET") as proxy:
@@ -92,6 +97,7 @@ def test_a_proxy_with_a_password_does_likewise(place: Place) -> None:
     assert "SECRET" not in place.log + str(caught.value) + json.dumps(made.to_json())
 
 
+@pytest.mark.needs("loopback")
 def test_a_password_is_in_nothing_that_a_run_leaves(
     workspace: Workspace, engine_url: str, base_image: str, shelf: Shelf, tmp_path: Path
 ) -> None:

@@ -36,6 +36,9 @@ if TYPE_CHECKING:
 
 
 #: This machine, by an address that engines do not take for its own, so that they want TLS.
+
+pytestmark = pytest.mark.needs("loopback")
+
 UNTRUSTED = "0.0.0.0"
 
 

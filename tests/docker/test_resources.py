@@ -27,6 +27,7 @@ HOLDER = """
 """
 
 
+@pytest.mark.needs("control_groups")
 def test_a_run_tells_what_its_container_used_and_may_use(
     workspace: Workspace, engine: docker.DockerClient, engine_url: str, tmp_path: Path
 ) -> None:
@@ -45,6 +46,7 @@ def test_a_run_tells_what_its_container_used_and_may_use(
     assert 0 < run.record.resources["cpu"]["peak"] < 0.8
 
 
+@pytest.mark.needs("control_groups")
 def test_where_its_control_group_cannot_be_seen_the_engine_says_the_same(
     workspace: Workspace,
     engine: docker.DockerClient,
@@ -76,6 +78,7 @@ def test_where_its_control_group_cannot_be_seen_the_engine_says_the_same(
     assert backend.measure(job, ()) is None
 
 
+@pytest.mark.needs("control_groups")
 def test_the_engine_is_not_asked_for_what_the_machine_shows(
     workspace: Workspace,
     engine: docker.DockerClient,

@@ -22,6 +22,8 @@ from traindock.dispatcher import start
 if TYPE_CHECKING:
     import docker
 
+pytestmark = pytest.mark.needs("loopback")
+
 
 class Shared:
     """A workspace, and an environment whose image is built in seconds and pushed in as many."""
