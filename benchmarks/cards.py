@@ -6,13 +6,14 @@ They need Chromium, as the tests in browsers do; a line below the table says so 
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 import sys
 import textwrap
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+from tests.browser import chromium
 
 from benchmarks.harness import Bench, Pressure, Result, median, row
 from benchmarks.reading import write_points
@@ -23,11 +24,7 @@ from benchmarks.writing import environment
 from traindock import Workspace
 from traindock.store.run_records import RunFolder
 
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
-OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --enable-precise-memory-info"
-)
+OPTIONS = [*chromium.OPTIONS, "--enable-precise-memory-info"]
 CARD = "application/vnd.traindock.run+json"
 
 #: Notes when a page asked for the run, when lines were drawn, and when the last value that is named has changed.
@@ -114,14 +111,9 @@ def frame_ms(page: Any) -> float:
 
 def no_browser(bench: Bench) -> bool:
     """Return whether there is no Chromium here, which is noted then."""
-    if chromium() is None:
+    if chromium.program() is None:
         bench.notes.append("Cards were not measured: there is no Chromium here (Debian: apt-get install chromium).")
-    return chromium() is None
-
-
-def chromium() -> str | None:
-    """Return where Chromium is."""
-    return next(filter(None, map(shutil.which, BROWSERS)), None)
+    return chromium.program() is None
 
 
 def logged(bench: Bench, folder: RunFolder, count: int) -> list[float]:
@@ -154,7 +146,7 @@ def card_of(bench: Bench, workspace: Workspace, run_id: str, points: int = 0) ->
     try:
         (bench.folder / f"lab-{run_id}" / "card.ipynb").write_text(json.dumps(notebook(workspace, folder)))
         with sync_playwright() as playwright:
-            browser = playwright.chromium.launch(executable_path=chromium(), args=OPTIONS.split())
+            browser = playwright.chromium.launch(executable_path=chromium.program(), args=OPTIONS)
             page = browser.new_page(viewport={"width": 1200, "height": 900})
             page.add_init_script(WATCH)
             page.goto(f"{server.url}lab/tree/card.ipynb?token={TOKEN}&reset")

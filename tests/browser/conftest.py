@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -13,6 +12,7 @@ from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
+from tests.browser import chromium
 from tests.browser.labs import KERNEL, Lab
 from tests.browser.pages import LabPage
 from tests.browser.scripts import HOSTILE
@@ -20,13 +20,6 @@ from tests.conftest import REPOSITORY, be_at_home_in, submitter
 from uv import find_uv_bin
 
 from traindock import Run, Workspace
-
-#: As Debian, Ubuntu, Fedora and Google call it.
-_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
-_OPTIONS = (
-    "--headless --no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync --disable-extensions"
-)
 
 #: Milliseconds that anything may take to be seen, on a machine that does other things as well.
 expect.set_options(timeout=30_000)
@@ -51,13 +44,13 @@ def pytest_runtest_makereport(item: pytest.Item) -> Iterator[None]:
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Browser]:
     """The machine's own Chromium."""
-    program = next(filter(None, map(shutil.which, _NAMES)), None)
+    program = chromium.program()
     if program is None:
         if os.environ.get("CI") == "true":
             pytest.fail("there is no Chromium on this machine: .ci/run installs it")
         pytest.skip("there is no Chromium on this machine (Debian: apt-get install chromium)")
     with sync_playwright() as playwright:
-        made = playwright.chromium.launch(executable_path=program, args=_OPTIONS.split())
+        made = playwright.chromium.launch(executable_path=program, args=chromium.OPTIONS)
         yield made
         made.close()
 

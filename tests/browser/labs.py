@@ -130,6 +130,11 @@ def code(source: str, *outputs: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def markdown(source: str) -> dict[str, Any]:
+    """Return a cell with text."""
+    return {"cell_type": "markdown", "id": f"cell{abs(hash(source)) % 10**9}", "metadata": {}, "source": source}
+
+
 def output(data: Mapping[str, Any], metadata: Mapping[str, Any]) -> dict[str, Any]:
     """Return an output as notebooks keep it."""
     return {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata)}

@@ -18,11 +18,26 @@ COMING_UP = 90_000
 _OTHERS = re.compile(r"favicon|ResizeObserver loop")
 _POINTS = re.compile(r"(\S+) (\S+) after ([\d,]+) points")
 
+#: Elements that are cut off or lie beside the card, but for those in something that scrolls.
+_STICKING_OUT = """card => {
+    const right = card.getBoundingClientRect().right;
+    const scrolls = element => {
+        for (let one = element.parentElement; one !== card; one = one.parentElement) {
+            if (['auto', 'scroll'].includes(getComputedStyle(one).overflowX)) { return true; }
+        }
+        return false;
+    };
+    return [...card.querySelectorAll('*')]
+        .filter(one => one.getBoundingClientRect().right > right + 1 && !scrolls(one))
+        .map(one => one.outerHTML.slice(0, 200));
+}"""
+
 
 class LabPage:
     """A page of JupyterLab that shows a notebook.
 
     Attributes:
+        notebook: its name, once it is open.
         faults: what went wrong in it: errors of its console, exceptions, and dialogs that it opened.
         expected: patterns of faults that are meant to be.
     """
@@ -30,6 +45,7 @@ class LabPage:
     def __init__(self, context: BrowserContext, lab: Lab) -> None:
         self.page: Page = context.new_page()
         self.lab = lab
+        self.notebook = ""
         self.faults: list[str] = []
         self.expected: list[str] = []
         self.page.on("console", self._said)
@@ -41,6 +57,7 @@ class LabPage:
         if isinstance(notebook, Path):
             self.page.goto(notebook.as_uri())
             return self
+        self.notebook = notebook
         self.page.goto(self.lab.address(notebook), timeout=COMING_UP)
         return self._await_notebook()
 
@@ -98,6 +115,10 @@ class LabPage:
             for violation in found["violations"]
             for node in violation["nodes"]
         ]
+
+    def narrow(self) -> None:
+        """Have cards be as wide as a phone."""
+        self.page.add_style_tag(content=".td-card { width: 320px }")
 
     def heap_bytes(self) -> int:
         """Return the size of all that the page keeps, garbage apart."""
@@ -169,6 +190,12 @@ class Card:
         """Choose a tab, and return its panel."""
         self.locator.get_by_role("tab", name=name, exact=True).click()
         return self.locator.get_by_role("tabpanel")
+
+    def sticking_out(self) -> list[str]:
+        """Return what of it is cut off or lies beside it, but for what is in something that scrolls."""
+        found: list[str] = self.locator.evaluate(_STICKING_OUT)
+        wider = int(self.locator.evaluate("card => card.scrollWidth - card.clientWidth"))
+        return [*found, f"{wider} pixels"] if wider > 0 else found
 
     def button(self, name: str) -> Locator:
         """Return the button of that name."""

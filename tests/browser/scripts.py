@@ -9,7 +9,7 @@ from typing import Any
 from tests.browser.labs import code, output
 
 from traindock import Run, Workspace
-from traindock_widgets.outputs import RUN, card_output
+from traindock_widgets.outputs import COMPARISON, RUN, RUNS, card_output
 
 #: Logs two metrics and lines of text until a file exists, the name of which it is given.
 STEADY = """
@@ -101,6 +101,18 @@ def listing(run: Run) -> str:
         Runs(Experiment(Workspace({str(run.workspace.layout.root)!r}), {run.experiment.name!r}))
         """
     ).strip()
+
+
+def comparing(*runs: Run) -> dict[str, Any]:
+    """Return a cell as it is after it has compared runs."""
+    shown = {"workspace": runs[0].workspace.id, "runs": [run.id for run in runs]}
+    return code("compare(*runs)", output(*card_output(COMPARISON, shown, None, None)))
+
+
+def showing_all(workspace: Workspace, experiment: str) -> dict[str, Any]:
+    """Return a cell as it is after it has listed the runs of an experiment."""
+    shown = {"workspace": workspace.id, "experiment": experiment}
+    return code("Runs(experiment)", output(*card_output(RUNS, shown, None, None)))
 
 
 def last_run(workspace: Workspace) -> Run:
