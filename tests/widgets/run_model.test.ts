@@ -90,3 +90,20 @@ describe('what is said of an error', () => {
     );
   });
 });
+
+describe('a line of a log', () => {
+  const model = new RunModel(new FakeSource(new RequestError('x', '', '')), { workspace: 'w', run: 'r' });
+
+  it('has the path in the source folder where a traceback names a file of the run', () => {
+    const frame = '  File "/data/runs/r/work/nets/$&.py", line 12, in forward';
+    expect(model.readable(frame)).toBe('  File "nets/$&.py", line 12, in forward');
+  });
+
+  it('is as it was written otherwise, colours apart', () => {
+    const library = '  File "/usr/lib/python3/ast.py", line 12, in parse';
+    expect(model.readable(library)).toBe(library);
+    expect(model.readable('\u001b[31mThe file "/work/a.py" is missing\u001b[0m')).toBe(
+      'The file "/work/a.py" is missing'
+    );
+  });
+});

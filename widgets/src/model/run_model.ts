@@ -10,6 +10,7 @@ import {
 } from '../documents';
 import type { Connection, Disposer, FollowedRun, Source } from '../sources/source';
 import { RequestError, runPath } from '../sources/source';
+import { bare, frameOf } from './ansi';
 import { LogText } from './log_text';
 import { Observed } from './observed';
 import { epochsWanted, type Progress, progressOf } from './progress';
@@ -93,6 +94,14 @@ export class RunModel extends Observed {
   sourcePath(path: string): string | undefined {
     const below = /\/work\/(.+)$/.exec(path)?.[1];
     return path.startsWith('/') ? below : path.replace(/^\.\//, '');
+  }
+
+  /** Return a line of a log for people: of a file of the run's own, a traceback's line has the path in the source folder. */
+  readable(line: string): string {
+    const text = bare(line);
+    const frame = frameOf(line);
+    const path = frame && this.sourcePath(frame.path);
+    return frame === undefined || path === undefined ? text : text.replace(frame.path, () => path);
   }
 
   /** Ask again for everything about the run. */

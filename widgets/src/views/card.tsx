@@ -1,5 +1,4 @@
 import { useState } from 'preact/hooks';
-import { bare } from '../model/ansi';
 import type { RunModel } from '../model/run_model';
 import { Curves } from './curves';
 import { Facts } from './facts';
@@ -71,7 +70,14 @@ function Failure({ model }: { model: RunModel }) {
   return (
     <div class="td-problem">
       <p>{failure.hint}</p>
-      {failure.log_tail.length > 0 && <pre>{failure.log_tail.slice(-8).map(bare).join('\n')}</pre>}
+      {failure.log_tail.length > 0 && (
+        <pre>
+          {failure.log_tail
+            .slice(-8)
+            .map(line => model.readable(line))
+            .join('\n')}
+        </pre>
+      )}
     </div>
   );
 }

@@ -142,9 +142,10 @@ function Line({ line, wanted, model, host }: { line: LogLine; wanted: string; mo
         <button
           type="button"
           class="td-link"
+          title={bare(line.text).trim()}
           onClick={() => host.openSource?.(model.target.workspace, model.target.run, path, frame.line)}
         >
-          {bare(line.text)}
+          {model.readable(line.text)}
         </button>
       ) : (
         pieces(line.text).map((piece, at) => (
