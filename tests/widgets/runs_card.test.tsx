@@ -86,7 +86,7 @@ describe('the list of the runs of an experiment', () => {
     const metrics = { lr: statistics(1, 1, 1), loss: statistics(3, 2, 4), val_acc: statistics(0.7, 0.1, 0.9) };
     await show([row('a', { metrics }), row('b', { state: 'Failed', reason: 'out_of_memory' })]);
     expect(rows()[0]).toMatch(/^Completedrun a #11:050\.9/);
-    expect(rows()[1]).toMatch(/^out of memoryrun b #11:05–/);
+    expect(rows()[1]).toMatch(/^Out of memoryrun b #11:05–/);
     expect([...place.querySelectorAll('option')].map(one => one.textContent)).toEqual(
       expect.arrayContaining(['loss', 'lr', 'val_acc'])
     );

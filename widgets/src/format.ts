@@ -77,6 +77,11 @@ export function words(name: string): string {
   return name.replace(/_/g, ' ');
 }
 
+/** A text as a sentence begins. */
+export function capital(text: string): string {
+  return text.charAt(0).toUpperCase() + text.slice(1);
+}
+
 /** A text of at most `most` characters, with an ellipsis where some are missing. */
 export function shortened(text: string, most: number): string {
   return text.length <= most ? text : `${text.slice(0, most - 1)}…`;

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
-import { duration, words } from '../format';
+import type { RunStateDocument } from '../documents';
+import { capital, clock, duration, words } from '../format';
 import type { RunModel } from '../model/run_model';
 import type { ISelection } from '../model/selection';
 import { runPath } from '../sources/source';
@@ -53,10 +54,12 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
         <h3 class="td-name" title={model.target.run}>
           {name}
         </h3>
-        <span class="td-muted td-number" title="How long the script has been running">
-          {duration(model.seconds(now))}
-        </span>
         {run !== null && <span class="td-muted">{`${run.experiment} · ${run.compute_target}`}</span>}
+        {state.started !== null && (
+          <span class="td-muted td-number" title="How long the script has been running">
+            {duration(model.seconds(now))}
+          </span>
+        )}
       </div>
       <div class="td-buttons">
         {running && able && (
@@ -98,7 +101,7 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
         )}
       </div>
       <p class="td-detail" aria-live="polite">
-        {action.note || sentence(state.reason, state.detail)}
+        {action.note || <Why id={model.target.run} state={state} />}
       </p>
     </header>
   );
@@ -122,9 +125,21 @@ async function resubmit(model: RunModel, host: IHost): Promise<string> {
   return answer.run.id;
 }
 
-function sentence(reason: string | null, detail: string): string {
-  if (reason === null || reason === 'completed') {
-    return detail;
+/** Why a run is in its state, with the word for it first; where there is nothing to say, which run it is. */
+function Why({ id, state: of }: { id: string; state: RunStateDocument }) {
+  const { reason, started, display_name: name } = of;
+  const told = reason !== null && of.state !== 'Completed' ? capital(words(reason)) : '';
+  if (!told && !of.detail) {
+    return (
+      <span class="td-muted">
+        {[name && id, started && `${name ? 'started' : 'Started'} ${clock(started)}`].filter(Boolean).join(' · ')}
+      </span>
+    );
   }
-  return detail ? `${words(reason)}: ${detail}` : words(reason);
+  return (
+    <>
+      {told && <strong class={`td-word td-state-${of.state}`}>{`${told}${of.detail && ': '}`}</strong>}
+      {told ? of.detail : capital(of.detail)}
+    </>
+  );
 }

@@ -69,7 +69,11 @@ export function ProgressBar({ model }: { model: RunModel }) {
   const progress = model.progress(now);
   // The row keeps its place while a run goes on, so that nothing jumps when the first bar comes.
   if (progress === undefined) {
-    return model.ended ? null : <div class="td-progress" />;
+    return model.ended ? null : (
+      <div class="td-progress" aria-hidden="true">
+        <progress value={0} max={1} />
+      </div>
+    );
   }
   const remaining = progress.remaining === null ? '' : `about ${duration(Math.round(progress.remaining))} left`;
   return (

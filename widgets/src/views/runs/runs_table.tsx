@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
 import { numberOf, type RunRow, type RunState, type Statistics } from '../../documents';
-import { clock, duration, metric, shortened, words } from '../../format';
+import { capital, clock, duration, metric, shortened, words } from '../../format';
 import { bestStatistic, type RunsModel } from '../../model/runs_model';
 import { bestOf } from '../../model/series';
 import { useClock } from '../hooks';
@@ -161,7 +161,7 @@ function Row({
       </td>
       <td>
         <span class={`td-word td-state-${row.state}`} title={row.detail}>
-          {row.state === 'Failed' && row.reason ? words(row.reason) : row.state}
+          {row.state === 'Failed' && row.reason ? capital(words(row.reason)) : row.state}
         </span>
       </td>
       <td>
