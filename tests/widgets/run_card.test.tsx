@@ -175,6 +175,14 @@ describe('the card of a run', () => {
       await log(Date.now() / 1000 - 60, 'parameters');
       expect([figures(), charts()]).toEqual([['parameters0.5'], []]);
     });
+
+    it('has a bounded number of them until all are asked for', async () => {
+      await show();
+      await log(1, ...Array.from({ length: 500 }, (_, at) => `parameter ${at}`));
+      expect(figures()).toHaveLength(48);
+      await press('Show all 500 values');
+      expect(figures()).toHaveLength(500);
+    });
   });
 
   describe('says under lineage', () => {

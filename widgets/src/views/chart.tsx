@@ -8,6 +8,9 @@ const HEIGHT = 180;
 /** Colours of lines, as the style sheet has them. */
 const COLOURS = 10;
 
+/** Between the lines of a grid over steps, of which there are no halves: 1, 2, 5, 10 and so on. */
+const WHOLE = Array.from({ length: 45 }, (_, at) => ([1, 2, 5][at % 3] as number) * 10 ** Math.floor(at / 3));
+
 /** What of an axis is looked at; null for all of it. */
 export type Range = readonly [number, number] | null;
 
@@ -77,7 +80,7 @@ export function Chart({ title, lines, options, version, brief = false, onRange }
         <span class="td-chart-title" title={title}>
           {title}
         </span>
-        <ul class="td-legend">
+        <ul class={`td-legend ${brief ? 'td-brief' : ''}`}>
           {lines.map(line => (
             <Legend key={line.label} line={line} alone={lines.length === 1 && !brief} brief={brief} />
           ))}
@@ -100,8 +103,12 @@ function Legend({ line, alone, brief }: { line: ILine; alone: boolean; brief: bo
   const odd = series.notNumbers;
   return (
     <li title={line.label}>
-      {!alone && <span class={`td-swatch td-line-${line.colour % COLOURS}`} aria-hidden="true" />}
-      {!alone && <span class={brief ? 'td-hidden' : 'td-legend-name'}>{line.label}</span>}
+      {!alone && (
+        <span class="td-legend-line">
+          <span class={`td-swatch td-line-${line.colour % COLOURS}`} aria-hidden="true" />
+          <span class={brief ? 'td-hidden' : 'td-legend-name'}>{line.label}</span>
+        </span>
+      )}
       <span class="td-number">{metric(series.latest)}</span>
       {best !== undefined && !brief && (
         <span class="td-number td-muted">best {metric(best === 'min' ? series.lowest : series.highest)}</span>
@@ -155,6 +162,7 @@ function optionsOf(
   return {
     width: element.clientWidth || 320,
     height: HEIGHT,
+    padding: [8, null, null, null],
     legend: { show: false },
     cursor: { drag: { x: true, y: false, setScale: true }, sync: { key: 'traindock' }, points: { size: 5 } },
     scales: { x: { time: false }, y: { distr: options.logarithmic ? 3 : 1 } },
@@ -165,9 +173,15 @@ function optionsOf(
         ...axis,
         size: 26,
         gap: 2,
+        incrs: options.axis === 'time' ? undefined : WHOLE,
         values: (_, ticks) => ticks.map(tick => (options.axis === 'time' ? shortTime(tick) : shortNumber(tick)))
       },
-      { ...axis, size: 54, space: 26, values: (_, ticks) => ticks.map(tick => (tick === null ? '' : metric(tick))) }
+      {
+        ...axis,
+        size: (_, labels) => widthOf(labels),
+        space: 26,
+        values: (_, ticks) => ticks.map(tick => (tick === null ? '' : metric(tick)))
+      }
     ],
     hooks: {
       draw: [
@@ -185,6 +199,11 @@ function optionsOf(
       ]
     }
   };
+}
+
+/** Return how wide an axis is, in pixels, so that the longest of its labels has room; there are none at first. */
+function widthOf(labels: readonly string[] | null): number {
+  return Math.max(54, 14 + 7 * Math.max(0, ...(labels ?? []).map(label => label.length)));
 }
 
 /** Points are drawn as such only where they are few. */

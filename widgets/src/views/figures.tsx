@@ -1,24 +1,35 @@
+import { useState } from 'preact/hooks';
 import { metric, shortened } from '../format';
 import type { IChart } from './charts';
 import type { IPart } from './lines_chart';
 
 const LONGEST_NAME = 80;
+/** Figures that are shown at once. */
+const MOST_FIGURES = 48;
 
 /** Metrics that have a single value in each run, in a row. */
 export function Figures({ figures, brief }: { figures: readonly IChart[]; brief: boolean }) {
+  const [most, setMost] = useState(MOST_FIGURES);
   return (
-    <ul class="td-figures" aria-label="Metrics with one value">
-      {figures.map(({ title, parts }) => (
-        <li key={title}>
-          <span class="td-muted" title={title}>
-            {shortened(title, LONGEST_NAME)}
-          </span>
-          {parts.map(part => (
-            <Value key={part.colour} part={part} marked={brief} />
-          ))}
-        </li>
-      ))}
-    </ul>
+    <>
+      <ul class="td-figures" aria-label="Metrics with one value">
+        {figures.slice(0, most).map(({ title, parts }) => (
+          <li key={title}>
+            <span class="td-muted" title={shortened(title, 1000)}>
+              {shortened(title, LONGEST_NAME)}
+            </span>
+            {parts.map(part => (
+              <Value key={part.colour} part={part} marked={brief} />
+            ))}
+          </li>
+        ))}
+      </ul>
+      {figures.length > most && (
+        <button type="button" onClick={() => setMost(Number.POSITIVE_INFINITY)}>
+          Show all {figures.length} values
+        </button>
+      )}
+    </>
   );
 }
 
