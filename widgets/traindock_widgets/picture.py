@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import io
 import math
+import re
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from traindock.documents import seconds_of
@@ -26,6 +27,17 @@ WIDTH: Final = 8.0
 _CHARTS: Final = 4
 _BUCKETS: Final = 300
 COLOURS: Final = {State.COMPLETED: "#1b5e20", State.FAILED: "#b71c1c", State.CANCELED: "#e65100"}
+
+#: Colours of lines, as the style sheet of the cards has them.
+LINES: Final = (
+    "#1976d2", "#e5780b", "#2e9e4f", "#8b5cf6", "#db2777", "#0d9488", "#a16207", "#64748b", "#c2410c", "#4d7c0f",
+)  # fmt: skip
+#: Most lines of a chart.
+_LINES: Final = 3
+#: What of a name tells on which data it was measured.
+_PART: Final = re.compile(
+    r"(?:^|[_./\- ])(?:train|training|val|valid|validation|test|eval)(?=$|[_./\- ])", re.IGNORECASE
+)
 
 # Matplotlib's caches of fonts are shared by all figures.
 _drawing = threading.Lock()
@@ -66,14 +78,23 @@ def png(height: float, draw: Callable[[Figure], None]) -> bytes | None:
     return None
 
 
-def _curves(run: RunFacts) -> Mapping[str, Buckets]:
-    """Return the first metrics that are curves."""
+def _curves(run: RunFacts) -> list[Mapping[str, Buckets]]:
+    """Return the curves of the first charts."""
     reader = MetricReader(run.workspace.layout.run(run.id).metrics)
-    names = [name for name, summary in reader.summary().items() if summary.count > 1][:_CHARTS]
-    return {name: reader.buckets(name, _BUCKETS, axis="step") for name in names}
+    names = [name for name, summary in reader.summary().items() if summary.count > 1]
+    shown = charts(names)[:_CHARTS]
+    return [{name: reader.buckets(name, _BUCKETS, axis="step") for name in chart[:_LINES]} for chart in shown]
 
 
-def _draw(figure: Figure, run: RunFacts, curves: Mapping[str, Buckets]) -> None:
+def charts(names: Iterable[str]) -> list[list[str]]:
+    """Group metrics as the card does: ``train_loss`` and ``val_loss`` share a chart."""
+    found: dict[str, list[str]] = {}
+    for name in names:
+        found.setdefault(_PART.sub("", name, count=1).strip("_./- ") or name, []).append(name)
+    return list(found.values())
+
+
+def _draw(figure: Figure, run: RunFacts, curves: Sequence[Mapping[str, Buckets]]) -> None:
     record = run.record
     height = figure.get_figheight()
     colour = COLOURS.get(record.state, "#1565c0")
@@ -84,17 +105,22 @@ def _draw(figure: Figure, run: RunFacts, curves: Mapping[str, Buckets]) -> None:
     write(figure, 0.16, 1 - 0.55 / height, " · ".join(fact for fact in facts if fact), color="#555555", size=9)
     reason = record.detail if record.state is not State.COMPLETED else ""
     write(figure, 0.16, 1 - 0.78 / height, reason[:120], color=colour, size=9)
-    for at, (name, curve) in enumerate(curves.items()):
+    for at, lines in enumerate(curves):
         width = 0.96 / _CHARTS
         axes = figure.add_axes((0.055 + at * width, 0.12, width - 0.06, 0.48))
-        _draw_curve(axes, name, curve)
+        _draw_curves(axes, lines)
 
 
-def _draw_curve(axes: Axes, name: str, curve: Buckets) -> None:
-    axes.fill_between(curve.final, curve.min, curve.max, color="#1976d2", alpha=0.2, linewidth=0)
-    axes.plot(curve.final, curve.last, color="#1976d2", linewidth=1.2)
-    value = curve.last[-1] if len(curve.last) else math.nan
-    title(axes, f"{name[:24]}  {value:.4g}")
+def _draw_curves(axes: Axes, lines: Mapping[str, Buckets]) -> None:
+    for at, (name, curve) in enumerate(lines.items()):
+        colour = LINES[at]
+        axes.fill_between(curve.final, curve.min, curve.max, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(curve.final, curve.last, color=colour, linewidth=1.2)
+        value = curve.last[-1] if len(curve.last) else math.nan
+        label = f"{name[:24]}  {value:.4g}"
+        y = 1.04 + 0.1 * (len(lines) - 1 - at)
+        looks: dict[str, Any] = {"color": colour if len(lines) > 1 else "black", "size": 8, "parse_math": False}
+        axes.text(0, y, label, transform=axes.transAxes, **looks)
     plain(axes)
 
 

@@ -10,7 +10,7 @@ from traindock.errors import TraindockError
 from traindock.run_facts import RunFacts
 from traindock.states import State
 from traindock.store.metrics import MetricReader
-from traindock_widgets.picture import COLOURS, duration, plain, png, title, write
+from traindock_widgets.picture import COLOURS, LINES, duration, plain, png, title, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -21,10 +21,6 @@ _CHARTS: Final = 3
 _BUCKETS: Final = 150
 _ROWS: Final = 12
 _LINE: Final = 0.2  # inches
-#: Colours of lines, as the style sheet of the cards has them.
-_LINES: Final = (
-    "#1976d2", "#e5780b", "#2e9e4f", "#8b5cf6", "#db2777", "#0d9488", "#a16207", "#64748b", "#c2410c", "#4d7c0f",
-)  # fmt: skip
 
 #: By metric, by place among the runs.
 _Curves = Mapping[str, Mapping[int, "Buckets"]]
@@ -76,7 +72,7 @@ def _draw_comparison(figure: Figure, runs: Sequence[tuple[int, RunFacts]], curve
     for line, (at, run) in enumerate(runs):
         record, y = run.record, 1 - (0.2 + _LINE * line) / height
         seconds = seconds_of(record)
-        write(figure, 0.02, y, "━", color=_LINES[at], weight="bold", size=10)
+        write(figure, 0.02, y, "━", color=LINES[at], weight="bold", size=10)
         write(figure, 0.05, y, (record.display_name or run.id)[:60], color="black", size=9)
         write(figure, 0.62, y, record.state.value, color=COLOURS.get(record.state, "#1565c0"), size=9)
         write(figure, 0.80, y, "" if seconds is None else duration(seconds), color="#555555", size=9)
@@ -84,7 +80,7 @@ def _draw_comparison(figure: Figure, runs: Sequence[tuple[int, RunFacts]], curve
     for place, (name, lines) in enumerate(curves.items()):
         axes = figure.add_axes((0.055 + place * width, 0.12, width - 0.06, 1 - (head + 0.45) / height))
         for at, curve in lines.items():
-            axes.plot(curve.final, curve.last, color=_LINES[at], linewidth=1.2)
+            axes.plot(curve.final, curve.last, color=LINES[at], linewidth=1.2)
         title(axes, name[:30])
         plain(axes)
 

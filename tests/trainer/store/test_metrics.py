@@ -148,6 +148,12 @@ class TestWhole:
         assert columns["step"][2] == 3
         assert {len(column) for column in columns.values()} == {3}
 
+    def test_summaries_come_in_the_order_in_which_metrics_did(self, run: JobRun, metrics: Path) -> None:
+        names = ["train_loss", "val_loss", "acc", "epoch", "lr", "batch_loss"]
+        for name in names:
+            run.log(name, 1)
+        assert list(MetricReader(metrics).summary()) == names
+
     @pytest.mark.slow
     def test_ten_thousand_names(self, run: JobRun, metrics: Path) -> None:
         for n in range(10_000):

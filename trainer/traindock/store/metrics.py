@@ -236,11 +236,11 @@ class MetricReader:
             }
 
     def summary(self) -> dict[str, Summary]:
-        """Return last, min, max and count of each metric that has numbers."""
+        """Return last, min, max and count of each metric that has numbers, in the order in which they came."""
         with self._lock:
             files, records = self._refreshed()
             found = {}
-            for name in {*files, *records}:
+            for name in dict.fromkeys((*files, *records)):
                 totals = [self._total(file) for file in files.get(name, ())]
                 totals += [total_of_records(series) for series in records.get(name, ())]
                 used = [total for total in totals if total[4]]

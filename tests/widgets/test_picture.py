@@ -1,0 +1,17 @@
+"""Pictures in place of cards, where nothing is live."""
+
+from __future__ import annotations
+
+from traindock_widgets.picture import charts
+
+
+class TestCharts:
+    def test_have_training_and_validation_of_one_metric_together(self) -> None:
+        names = ["train_loss", "val_loss", "loss/test", "acc", "val/acc", "lr"]
+        assert charts(names) == [["train_loss", "val_loss", "loss/test"], ["acc", "val/acc"], ["lr"]]
+
+    def test_leave_words_that_only_contain_such_a_name_alone(self) -> None:
+        assert charts(["trainable_parameters", "interval"]) == [["trainable_parameters"], ["interval"]]
+
+    def test_have_a_metric_that_has_no_other_name(self) -> None:
+        assert charts(["train", "val"]) == [["train"], ["val"]]
