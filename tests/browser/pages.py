@@ -82,8 +82,9 @@ class LabPage:
         expect(self.page.locator(f"body[data-jp-theme-name='{theme}']")).to_be_attached()
 
     def save(self) -> None:
-        """Save the notebook."""
+        """Save the notebook, and wait for it: what is not saved yet is lost when the page is loaded anew."""
         self.choose("File", "Save Notebook")
+        self.page.get_by_text("Saving completed").wait_for()
 
     @property
     def card(self) -> Card:

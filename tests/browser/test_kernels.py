@@ -79,7 +79,6 @@ def test_a_card_goes_on_after_the_kernel_is_killed_in_a_trusted_and_in_an_untrus
     page.run_all()
     goes_on(page)
     page.save()
-    page.page.get_by_text("Saving completed").wait_for()
     kill(kernel_process(lab, "dead.ipynb"))
     page.reload()
     goes_on(page)

@@ -42,7 +42,6 @@ def test_the_kernel_draws_the_card_where_the_server_has_no_extension(
     kernels.wait_for_all(logged(last_run(workspace)))
     # Without a kernel that knows the run the message is all there is.
     page.save()
-    page.page.get_by_text("Saving completed").wait_for()
     lab.end_kernels()
     page.expected.append("model not found")
     page.reload()
