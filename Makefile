@@ -24,7 +24,7 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help tutorial lab build test containers browser soak check bench lint types format clean
+.PHONY: help tutorial lab build test containers browser soak pictures check bench lint types format clean
 
 help:
 	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
@@ -36,6 +36,7 @@ help:
 	@echo 'make browser    of these, the tests in a browser alone: they need Chromium'
 	@echo 'make soak       more of these, which take many minutes: kernels of several versions, floods, logs of 1 GB,'
 	@echo '                all container tests on a rootless engine (as root)'
+	@echo 'make pictures   take the pictures of docs/ again: cards of real runs, in Chromium'
 	@echo 'make check      lint and the quick tests, in under two minutes on two cores'
 	@echo 'make bench      measure Traindock beside what else one would use; PEERS=<python with benchmarks/peers.txt>'
 	@echo 'make lint       ruff, mypy, vermin, biome, tsc        make format   rewrite by ruff'
@@ -73,6 +74,9 @@ browser: $(READY)
 soak: $(READY)
 	$(BROWSER) -m soak -rP
 	$(BIN)/python .ci/test-containers --rootless
+
+pictures: $(READY)
+	$(BIN)/python -m tests.browser.make_pictures $(PICTURES)
 
 check: lint
 	jlpm test
