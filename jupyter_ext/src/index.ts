@@ -1,9 +1,10 @@
-import type { JupyterFrontEnd, JupyterFrontEndPlugin } from '@jupyterlab/application';
+import { ILabShell, type JupyterFrontEnd, type JupyterFrontEndPlugin } from '@jupyterlab/application';
+import type { ISessionContext } from '@jupyterlab/apputils';
 import { IEditorServices } from '@jupyterlab/codeeditor';
 import { IRenderMimeRegistry } from '@jupyterlab/rendermime';
-import type { Kernel } from '@jupyterlab/services';
 import { ServerSource } from '../../widgets/src/sources/server_source';
 import { serverAccess } from './access';
+import type { IKernels } from './kernel_selection';
 import { cardFactory } from './renderer';
 import { Tabs } from './tabs';
 import { Versions } from './versions';
@@ -17,31 +18,45 @@ const cards: JupyterFrontEndPlugin<void> = {
   description: 'Draws the cards of runs in notebooks.',
   autoStart: true,
   requires: [IRenderMimeRegistry],
-  optional: [IEditorServices],
-  activate: (app: JupyterFrontEnd, registry: IRenderMimeRegistry, editors: IEditorServices | null) => {
+  optional: [IEditorServices, ILabShell],
+  activate: (
+    app: JupyterFrontEnd,
+    registry: IRenderMimeRegistry,
+    editors: IEditorServices | null,
+    lab: ILabShell | null
+  ) => {
     const versions = new Versions();
     const source: ServerSource = new ServerSource(serverAccess(app.serviceManager.serverSettings), () => {
       void versions.check(source);
     });
-    const tabs = new Tabs(app, source, versions, editors);
+    const tabs = new Tabs(lab === null ? 'right' : 'main', app, source, versions, editors);
     registry.addFactory(
-      cardFactory(node => ({ source, versions, host: tabs.host, kernel: () => kernelOf(app, node) })),
+      cardFactory(node => ({ source, versions, host: tabs.host, kernels: kernelsOf(app, node) })),
       RANK
     );
   }
 };
 
-/** Return the kernel of the notebook or console that a node of the page is in. */
-function kernelOf(app: JupyterFrontEnd, node: HTMLElement): Kernel.IKernelConnection | null {
-  for (const widget of app.shell.widgets('main')) {
-    if (widget.node.contains(node)) {
-      const { sessionContext } = widget as {
-        sessionContext?: { session: { kernel: Kernel.IKernelConnection | null } | null };
-      };
-      return sessionContext?.session?.kernel ?? null;
+/** Return the kernels of the notebook or console that a node of the page is in. */
+function kernelsOf(app: JupyterFrontEnd, node: HTMLElement): IKernels {
+  const context = (): ISessionContext | undefined => {
+    for (const widget of app.shell.widgets('main')) {
+      if (widget.node.contains(node)) {
+        return (widget as { sessionContext?: ISessionContext }).sessionContext;
+      }
     }
-  }
-  return null;
+    return undefined;
+  };
+  return {
+    current: () => context()?.session?.kernel ?? null,
+    observe: listener => {
+      const changed = context()?.kernelChanged;
+      changed?.connect(listener);
+      return () => {
+        changed?.disconnect(listener);
+      };
+    }
+  };
 }
 
 export default [cards];

@@ -5,6 +5,13 @@ import type { Disposer } from '../../widgets/src/sources/source';
 /** Of the messages by which widgets speak. */
 const PROTOCOL = { version: '2.1.0' };
 
+/** The kernel of a notebook, in whose place another may come; after a page was loaded it comes late. */
+export interface IKernels {
+  current(): Kernel.IKernelConnection | null;
+  /** Call a listener whenever there is another kernel. */
+  observe(listener: () => void): Disposer;
+}
+
 /**
  * A choice that is kept by this page, and by the trait of a widget as long as there is a kernel.
  *
@@ -14,12 +21,12 @@ export class KernelSelection implements ISelection {
   /**
    * @param widget - Id of the widget's model.
    * @param trait - Name of the trait that holds the choice, a list of texts.
-   * @param kernel - Returns the kernel that the output came from, if it is there.
+   * @param kernels - The kernel that the output came from, if it is there.
    */
   constructor(
     private readonly widget: string,
     private readonly trait: string,
-    private readonly kernel: () => Kernel.IKernelConnection | null
+    private readonly kernels: IKernels
   ) {}
 
   get(): readonly string[] {
@@ -28,11 +35,10 @@ export class KernelSelection implements ISelection {
 
   set(names: readonly string[]): void {
     this._names = names;
-    this._send(this.kernel(), { method: 'update', state: { [this.trait]: [...names] }, buffer_paths: [] });
+    this._send(this.kernels.current(), { method: 'update', state: { [this.trait]: [...names] }, buffer_paths: [] });
   }
 
   observe(listener: () => void): Disposer {
-    const kernel = this.kernel();
     const take = (_: unknown, message: KernelMessage.IIOPubMessage): void => {
       const names = this._namesOf(message);
       if (names !== undefined) {
@@ -40,9 +46,17 @@ export class KernelSelection implements ISelection {
         listener();
       }
     };
-    kernel?.iopubMessage.connect(take);
-    this._send(kernel, { method: 'request_state' });
+    let kernel: Kernel.IKernelConnection | null = null;
+    const follow = (): void => {
+      kernel?.iopubMessage.disconnect(take);
+      kernel = this.kernels.current();
+      kernel?.iopubMessage.connect(take);
+      this._send(kernel, { method: 'request_state' });
+    };
+    const unfollow = this.kernels.observe(follow);
+    follow();
     return () => {
+      unfollow();
       kernel?.iopubMessage.disconnect(take);
     };
   }

@@ -1,5 +1,4 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
-import type { Kernel } from '@jupyterlab/services';
 import type { VNode } from 'preact';
 import { shortened } from '../../widgets/src/format';
 import { RunModel } from '../../widgets/src/model/run_model';
@@ -12,7 +11,7 @@ import type { IHost } from '../../widgets/src/views/header';
 import { RegistrationCard } from '../../widgets/src/views/registration';
 import { openedHere } from '../../widgets/src/views/runs/opened';
 import { RunsCard } from '../../widgets/src/views/runs/runs_card';
-import { KernelSelection } from './kernel_selection';
+import { type IKernels, KernelSelection } from './kernel_selection';
 import type { Versions } from './versions';
 
 /** The newest version of our outputs that is known here. */
@@ -32,8 +31,8 @@ export interface IPage {
   source: Source;
   versions: Versions;
   host: IHost;
-  /** Returns the kernel of the notebook that the view is in, if there is one. */
-  kernel(): Kernel.IKernelConnection | null;
+  /** The kernel of the notebook that the view is in. */
+  kernels: IKernels;
 }
 
 /** What an output shows. */
@@ -77,11 +76,11 @@ const KINDS: Record<string, (ids: Ids, widget: string | undefined) => IShown | u
     is(WORKSPACE, workspace) && is(EXPERIMENT, experiment)
       ? {
           key: `${workspace} ${experiment}`,
-          view: ({ source, host, kernel }) => (
+          view: ({ source, host, kernels }) => (
             <RunsCard
               model={new RunsModel(source, { workspace, experiment })}
               selection={
-                widget === undefined ? new PageSelection() : new KernelSelection(widget, 'selected_runs', kernel)
+                widget === undefined ? new PageSelection() : new KernelSelection(widget, 'selected_runs', kernels)
               }
               opened={openedHere(source, workspace)}
               host={host}
@@ -110,8 +109,8 @@ export function shownBy(mime: string, model: IRenderMime.IMimeModel): IShown | s
 }
 
 /** Return the page's host, by which a widget in the kernel learns which files are picked, and picks some. */
-function picking({ host, kernel }: IPage, widget: string | undefined): IHost {
-  return widget === undefined ? host : { ...host, files: new KernelSelection(widget, 'selected_files', kernel) };
+function picking({ host, kernels }: IPage, widget: string | undefined): IHost {
+  return widget === undefined ? host : { ...host, files: new KernelSelection(widget, 'selected_files', kernels) };
 }
 
 function is(form: RegExp, value: unknown): value is string {

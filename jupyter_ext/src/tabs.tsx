@@ -1,5 +1,5 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
-import { MainAreaWidget } from '@jupyterlab/apputils';
+import { MainAreaWidget, showErrorMessage } from '@jupyterlab/apputils';
 import { CodeEditor, CodeEditorWrapper, type IEditorServices } from '@jupyterlab/codeeditor';
 import { Widget } from '@lumino/widgets';
 import { render } from 'preact';
@@ -30,9 +30,15 @@ class CardContent extends Widget {
   }
 }
 
-/** Opens runs, and files of their snapshots, as tabs of the main area. What is open already is shown again. */
+/**
+ * Opens runs, and files of their snapshots, as tabs. What is open already is shown again.
+ *
+ * JupyterLab's main area has tabs. That of Notebook 7 has room for the notebook alone, and takes nothing else without a
+ * word: there they come into the panel on the right.
+ */
 export class Tabs {
   constructor(
+    private readonly area: 'main' | 'right',
     private readonly app: JupyterFrontEnd,
     private readonly source: Source,
     private readonly versions: Versions,
@@ -48,7 +54,9 @@ export class Tabs {
       void this.app.commands.execute('filebrowser:open-path', { path });
     },
     openSource: (workspace, run, path, line) => {
-      void this.openSource({ workspace, run }, path, line);
+      this.openSource({ workspace, run }, path, line).catch((error: Error) => {
+        void showErrorMessage(`${path} of run ${run} cannot be shown`, error);
+      });
     }
   };
 
@@ -90,7 +98,7 @@ export class Tabs {
       tab.title.label = label;
       tab.title.closable = true;
       this._tabs.set(id, tab);
-      this.app.shell.add(tab, 'main');
+      this.app.shell.add(tab, this.area);
     }
     this.app.shell.activateById(id);
     return tab;

@@ -183,10 +183,15 @@ def show(
     """
     pages: list[LabPage] = []
 
-    def show(notebook: str | Path, of: Lab = lab, prepare: Callable[[LabPage], None] = lambda page: None) -> LabPage:
+    def show(
+        notebook: str | Path,
+        of: Lab = lab,
+        prepare: Callable[[LabPage], None] = lambda page: None,
+        app: str = "lab/tree",
+    ) -> LabPage:
         pages.append(LabPage(context, of))
         prepare(pages[-1])
-        return pages[-1].open(notebook)
+        return pages[-1].open(notebook, app)
 
     yield show
     faults = [fault for page in pages for fault in page.unexpected]

@@ -67,9 +67,9 @@ class Lab:
         self.server.process.terminate()
         self.server.process.wait(20)
 
-    def address(self, notebook: str) -> str:
-        """Return where a page shows a notebook and nothing else."""
-        return f"{self.server.url}lab/tree/{notebook}?token={TOKEN}&reset"
+    def address(self, notebook: str, app: str = "lab/tree") -> str:
+        """Return where a page shows a notebook and nothing else, by the path of the application that does."""
+        return f"{self.server.url}{app}/{notebook}?token={TOKEN}&reset"
 
     def ask(self, path: str, method: str = "GET", body: Any = None) -> Any:
         """Ask the server for a document, by its path below the base URL."""

@@ -52,13 +52,13 @@ class LabPage:
         self.page.on("pageerror", lambda error: self.faults.append(f"exception: {error}"))
         self.page.on("dialog", self._asked)
 
-    def open(self, notebook: str | Path) -> LabPage:
-        """Show a notebook and nothing else; or a file that is none, as it is."""
+    def open(self, notebook: str | Path, app: str = "lab/tree") -> LabPage:
+        """Show a notebook and nothing else, in JupyterLab or another application; or a file that is none, as it is."""
         if isinstance(notebook, Path):
             self.page.goto(notebook.as_uri())
             return self
         self.notebook = notebook
-        self.page.goto(self.lab.address(notebook), timeout=COMING_UP)
+        self.page.goto(self.lab.address(notebook, app), timeout=COMING_UP)
         return self._await_notebook()
 
     def reload(self) -> LabPage:

@@ -37,6 +37,15 @@ class TestTraits:
         assert card.reason == "finished"
         assert threads == {"traindock live"}
 
+    def test_have_the_last_value_of_every_metric(self, page: Page, start: Start) -> None:
+        run = start()
+        for number in range(150):
+            run.log(f"metric {number}", number - 1)
+            run.log(f"metric {number}", number)
+        card = RunDetails(run)
+
+        told(card, "metrics", {f"metric {number}": number for number in range(150)})
+
     def test_have_their_last_values_at_once_for_a_run_that_has_ended(self, page: Page, start: Start) -> None:
         run = start()
         run.fail("no more memory")
@@ -156,6 +165,30 @@ class TestOutput:
         picture = base64.b64decode(shown[0]["data"]["image/png"])
         assert picture.startswith(b"\x89PNG")
         assert len(picture) < 60_000
+
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize(
+        ("name", "values"),
+        [
+            ("loss", (1e308, -1e308)),
+            ("loss", (float("inf"), float("nan"))),
+            ("损失", (1.0, 0.5)),
+            ("a\ud800b", (1.0, 0.5)),
+            ("two\nlines \x1b[31m", (1.0, 0.5)),
+        ],
+    )
+    def test_is_shown_without_a_word_whatever_was_logged(
+        self, page: Page, start: Start, shown: list[dict[str, Any]], name: str, values: tuple[float, ...]
+    ) -> None:
+        run = start()
+        for value in values:
+            run.log(name, value)
+        run.complete()
+
+        RunDetails(run).show()
+
+        assert "application/vnd.traindock.run+json" in shown[0]["data"]
+        assert ("image/png" in shown[0]["data"]) == (values != (1e308, -1e308)), "what matplotlib cannot draw"
 
     def test_is_drawn_once_more_when_the_run_has_ended(
         self, page: Page, start: Start, shown: list[dict[str, Any]]

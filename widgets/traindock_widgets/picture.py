@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import math
 import re
 import threading
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from traindock.store.buckets import Buckets
+
+log = logging.getLogger(__name__)
 
 #: Most bytes of a picture; notebooks keep it.
 MOST_BYTES: Final = 60_000
@@ -44,10 +47,7 @@ _drawing = threading.Lock()
 
 
 def picture(run: RunFacts) -> bytes | None:
-    """Return a PNG of a run as it is now: state, reason, duration, and its first curves.
-
-    None where matplotlib is not installed, or where the picture would be too large for a notebook.
-    """
+    """Return a PNG of a run as it is now: state, reason, duration, and its first curves; None as for :func:`png`."""
     curves = _curves(run)
     return png(1.1 if not curves else 3.1, lambda figure: _draw(figure, run, curves))
 
@@ -55,7 +55,8 @@ def picture(run: RunFacts) -> bytes | None:
 def png(height: float, draw: Callable[[Figure], None]) -> bytes | None:
     """Return a PNG of a figure, as fine as notebooks have room for.
 
-    None where matplotlib is not installed, or where the picture would be too large for a notebook.
+    None where matplotlib is not installed or cannot draw it, or where it would be too large for a notebook: a card
+    without a picture is still a card.
 
     Args:
         height: of the figure, in inches; its width is ``WIDTH``.
@@ -70,12 +71,24 @@ def png(height: float, draw: Callable[[Figure], None]) -> bytes | None:
         for dpi in (110, 80, 60):
             figure = Figure(figsize=(WIDTH, height), dpi=dpi, facecolor="white")
             FigureCanvasAgg(figure)
-            draw(figure)
             file = io.BytesIO()
-            figure.savefig(file, format="png", metadata={"Software": None})
+            try:
+                draw(figure)
+                figure.savefig(file, format="png", metadata={"Software": None})
+            except Exception as error:  # noqa: BLE001 -- such as of values whose difference is no float any more
+                log.info("no picture: %s", error)
+                return None
             if file.tell() < MOST_BYTES:
                 return file.getvalue()
     return None
+
+
+def drawable(text: str) -> str:
+    """Return a text with a box for each character that matplotlib's font has not: it would warn of each."""
+    from matplotlib.font_manager import FontProperties, findfont, get_font
+
+    font = get_font(findfont(FontProperties()))
+    return "".join(character if font.get_char_index(ord(character)) else "□" for character in text)
 
 
 def _curves(run: RunFacts) -> list[Mapping[str, Buckets]]:
@@ -120,18 +133,18 @@ def _draw_curves(axes: Axes, lines: Mapping[str, Buckets]) -> None:
         label = f"{name[:24]}  {value:.4g}"
         y = 1.04 + 0.1 * (len(lines) - 1 - at)
         looks: dict[str, Any] = {"color": colour if len(lines) > 1 else "black", "size": 8, "parse_math": False}
-        axes.text(0, y, label, transform=axes.transAxes, **looks)
+        axes.text(0, y, drawable(label), transform=axes.transAxes, **looks)
     plain(axes)
 
 
 def write(figure: Figure, x: float, y: float, text: str, **looks: Any) -> None:
     """Write a text that users may have chosen, as it is: matplotlib would take ``$`` for the start of a formula."""
-    figure.text(x, y, text, parse_math=False, **looks)
+    figure.text(x, y, drawable(text), parse_math=False, **looks)
 
 
 def title(axes: Axes, text: str) -> None:
     """Name a chart."""
-    axes.set_title(text, size=8, loc="left", parse_math=False)
+    axes.set_title(drawable(text), size=8, loc="left", parse_math=False)
 
 
 def plain(axes: Axes) -> None:

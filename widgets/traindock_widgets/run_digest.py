@@ -7,8 +7,10 @@ from typing import Any, Final, TypeAlias
 #: Characters of each log, and points of each metric, that are kept.
 LOG_CHARACTERS: Final = 16_000
 POINTS: Final = 200
-#: Metrics that are kept, those told of first.
+#: Metrics whose curves are kept, those told of first.
 METRICS: Final = 100
+#: Metrics whose last value is kept.
+LAST_VALUES: Final = 10_000
 
 #: By name, the columns of buckets.
 _Curves: TypeAlias = dict[str, dict[str, list[Any]]]
@@ -28,6 +30,7 @@ class RunDigest:
         self._points = points
         self._head: dict[str, Any] = {}
         self._series: _Curves = {}
+        self._last: dict[str, float | str] = {}
         self._resources: _Curves = {}
         self._logs: dict[str, dict[str, Any]] = {}
 
@@ -38,6 +41,7 @@ class RunDigest:
                 self._head[name] = message[name]
         for series in message.get("metrics", {}).get("series", ()):
             _add_series(self._series, series, self._points)
+            self._add_last(series)
         for series in message.get("resources", {}).get("series", ()):
             _add_series(self._resources, series, self._points)
         for name, log in message.get("logs", {}).items():
@@ -60,7 +64,12 @@ class RunDigest:
 
     def last_values(self) -> dict[str, float | str]:
         """Return the last value of each metric."""
-        return {name: columns["last"][-1] for name, columns in self._series.items() if columns["last"]}
+        return dict(self._last)
+
+    def _add_last(self, series: dict[str, Any]) -> None:
+        name, values = series["name"], series["buckets"]["last"] if "buckets" in series else series["values"]
+        if values and (name in self._last or len(self._last) < LAST_VALUES):
+            self._last[name] = values[-1]
 
 
 _FIELDS: Final = ("first", "final", "first_step", "final_step", "min", "max", "last", "count", "nans")
