@@ -85,7 +85,7 @@ describe('progress', () => {
 
   it('is that of the epochs where they are told, with the bar as a part of one', () => {
     const lines = ['Epoch 3/10', ' 50%|##   | 5/10 [00:01<00:01, 5it/s]'];
-    expect(progressOf(lines, undefined, undefined, 50)).toEqual({
+    expect(progressOf(lines, {}, undefined, 50)).toEqual({
       label: 'Epoch 3 of 10',
       fraction: 0.25,
       remaining: 150
@@ -93,12 +93,12 @@ describe('progress', () => {
   });
 
   it('is that of a logged epoch where the arguments tell how many there are', () => {
-    expect(progressOf([], 5, epochsWanted(['--lr', 0.1, '--num_epochs', 20]), null)?.fraction).toBe(0.2);
+    expect(progressOf([], { epoch: 5 }, epochsWanted(['--lr', 0.1, '--num_epochs', 20]), null)?.fraction).toBe(0.2);
     expect(epochsWanted(['--epochs=7'])).toBe(7);
     expect(epochsWanted(['--epochs', 'many'])).toBeUndefined();
   });
 
   it('is nothing where nothing tells of it', () => {
-    expect(progressOf(['loading data'], undefined, 20, 5)).toBeUndefined();
+    expect(progressOf(['loading data'], {}, 20, 5)).toBeUndefined();
   });
 });

@@ -13,7 +13,7 @@ import { RequestError, runPath } from '../sources/source';
 import { bare, frameOf } from './ansi';
 import { LogText } from './log_text';
 import { Observed } from './observed';
-import { epochsWanted, type Progress, progressOf } from './progress';
+import { epochsWanted, loggedBy, type Progress, progressOf, stepsWanted } from './progress';
 import { Series } from './series';
 
 export const OUTPUT_LOG = 'logs/stdout.txt';
@@ -73,8 +73,8 @@ export class RunModel extends Observed {
       return undefined;
     }
     const lines = (this.logs.get(OUTPUT_LOG) as LogText).lines.slice(-200).map(line => line.text);
-    const spec = this.run?.spec as { arguments?: unknown[] } | undefined;
-    return progressOf(lines, this.series.get('epoch')?.latest, epochsWanted(spec?.arguments ?? []), this.seconds(now));
+    const given = (this.run?.spec as { arguments?: unknown[] } | undefined)?.arguments ?? [];
+    return progressOf(lines, loggedBy(this.series, stepsWanted(given)), epochsWanted(given), this.seconds(now));
   }
 
   /** Seconds that the script has been running, or ran; null before it does. */
