@@ -4,8 +4,10 @@ import type { Alias, AliasMove, ModelVersion, RegistrationDocument } from '../..
 import { RunModel } from '../../widgets/src/model/run_model';
 import { PageSelection } from '../../widgets/src/model/selection';
 import { type IRequestOptions, type Reach, RequestError, type Source } from '../../widgets/src/sources/source';
+import { TraitSelection } from '../../widgets/src/sources/trait_selection';
 import { Registration, RegistrationCard } from '../../widgets/src/views/registration';
 import { told } from '../../widgets/src/views/versions';
+import { FakeModel } from './sources';
 
 const RUN = 'ants_1_aaaaaaaa';
 
@@ -168,6 +170,34 @@ describe('the registration panel', () => {
     labelled<HTMLInputElement>('table.csv').click();
     await untilText('2 of 3');
     expect(selection.get()).toEqual(['outputs/model.pt', 'outputs/table.csv']);
+  });
+
+  it('has none where none are picked, and all where all are, though a widget tells it of its own choice', async () => {
+    registry.files = Array.from({ length: 1005 }, (_, at) => `outputs/${at}.pt`);
+    const model = new FakeModel();
+    const files = new TraitSelection(model, 'selected_files');
+    render(<Registration model={new RunModel(registry, { workspace: 'w', run: RUN })} host={{ files }} />, page);
+    await untilText('0 of 1005');
+    labelled<HTMLInputElement>('3.pt').click();
+    await untilText('1 of 1005');
+    button('All').click();
+    await untilText('1005 of 1005');
+    button('None').click();
+    await untilText('0 of 1005');
+    model.set('selected_files', ['outputs/7.pt', 'outputs/8.pt']);
+    await untilText('2 of 1005');
+    model.set('selected_files', []);
+    await untilText('0 of 1005');
+  });
+
+  it('has none where the last one is unpicked in a widget, instead of all', async () => {
+    const files = new TraitSelection(new FakeModel(), 'selected_files');
+    render(<Registration model={new RunModel(registry, { workspace: 'w', run: RUN })} host={{ files }} />, page);
+    await untilText('3 of 3');
+    labelled<HTMLInputElement>('table.csv').click();
+    await untilText('2 of 3');
+    button('None').click();
+    await untilText('0 of 3');
   });
 
   it('registers what is chosen, with tags and an alias', async () => {

@@ -89,7 +89,11 @@ export class FakeModel implements IWidgetModel {
   }
 
   set(name: string, value: unknown): void {
+    const changed = JSON.stringify(value) !== JSON.stringify(this.traits[name]);
     this.traits[name] = value;
+    if (changed) {
+      this._call(`change:${name}`); // as Backbone's models do, to whoever has set it, too
+    }
   }
 
   save_changes(): void {}

@@ -106,17 +106,24 @@ function Own({ versions }: { versions: readonly ModelVersion[] }) {
 /** Return which files are picked, null until any were, and what picks: here, and by whoever else may. */
 function usePicked(selection: ISelection | undefined): [Choice | null, (choice: Choice, names: string[]) => void] {
   const [own, setOwn] = useState<Choice | null>(null);
+  // What was picked here is told of as well, and says less than it did: none is as if nobody had picked, all are names.
+  const told = useRef<string | null>(null);
   useEffect(() => {
     const look = (): void => {
       const names = selection?.get() ?? [];
-      setOwn(names.length > 0 ? new Set(names) : null);
+      if (JSON.stringify(names) !== told.current) {
+        told.current = null;
+        setOwn(names.length > 0 ? new Set(names) : null);
+      }
     };
     look();
     return selection?.observe(look);
   }, [selection]);
   const pick = (choice: Choice, names: string[]): void => {
+    const picked = choice === 'all' ? names : names.filter(name => choice.has(name));
+    told.current = JSON.stringify(picked);
     setOwn(choice);
-    selection?.set(choice === 'all' ? names : names.filter(name => choice.has(name)));
+    selection?.set(picked);
   };
   return [own, pick];
 }
