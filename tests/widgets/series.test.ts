@@ -88,6 +88,23 @@ describe('charts', () => {
     ]);
   });
 
+  it('lose none of them where the name of one is that of another chart', () => {
+    const names = ['test_loss', 'train_test_loss', 'val_test_loss'];
+    expect([...charts(names)]).toEqual([
+      ['loss', ['test_loss']],
+      ['test_loss', ['train_test_loss', 'val_test_loss']]
+    ]);
+  });
+
+  it('know what is best by whole words of a name, the last of them', () => {
+    const large = ['cancer_auc', 'terrain_iou', 'answer_accuracy', 'tower_1/accuracy', 'mAP', 'valAccuracy', 'r2'];
+    const small = ['trainLoss', 'score_loss', 'accuracy/error', 'eval_rmse', 'CrossEntropyLoss', 'wer'];
+    const neither = ['bitmap', 'terrain', 'certainty', 'power', 'learning_rate', 'accum_steps', 'override'];
+    expect(large.map(bestOf)).toEqual(large.map(() => 'max'));
+    expect(small.map(bestOf)).toEqual(small.map(() => 'min'));
+    expect(neither.map(bestOf)).toEqual(neither.map(() => undefined));
+  });
+
   it('know what is best by name', () => {
     expect(['val_loss', 'val_acc', 'lr'].map(bestOf)).toEqual(['min', 'max', undefined]);
   });
@@ -104,6 +121,11 @@ describe('the data of a chart', () => {
       [3, 2, 1],
       [null, 5, null]
     ]);
+  });
+
+  it('has the smallest and largest of several points at one place', () => {
+    const data = chartData([line(points('loss', [1, 500, 'NaN', 2], [7, 7, 7, 7]))], options);
+    expect([data.x, data.lines]).toEqual([[7], [{ course: [2], low: [1], high: [500] }]]);
   });
 
   it('marks what cannot be drawn', () => {

@@ -1,10 +1,12 @@
-import { type Axis, type Series, smoothed } from './series';
+import { type Axis, greater, lesser, type Series, smoothed } from './series';
 
 /** One line of a chart. */
 export interface ILine {
   /** As the legend has it. */
   label: string;
   series: Series;
+  /** What is drawn in its place, where a part of it is looked at closer. */
+  closeUp?: Series;
   /** Seconds since 1970 at which its time begins; 0 for time that is relative already. */
   start: number;
   /** Number of its colour. */
@@ -36,8 +38,11 @@ export interface IChartOptions {
  */
 export function chartData(lines: readonly ILine[], options: IChartOptions): IChartData {
   const places = new Set<number>();
-  const columns = lines.map(({ series, start }) => {
-    const x = series.x(options.axis).map(value => (options.axis === 'time' ? value - start : value));
+  const columns = lines.map(line => {
+    const { start } = line;
+    const x = drawnOf(line)
+      .x(options.axis)
+      .map(value => (options.axis === 'time' ? value - start : value));
     for (const value of x) {
       if (Number.isFinite(value)) {
         places.add(value);
@@ -49,7 +54,8 @@ export function chartData(lines: readonly ILine[], options: IChartOptions): ICha
   const at = new Map(x.map((value, index) => [value, index]));
   const oddities = new Set<number>();
   const empty = (): (number | null)[] => new Array<number | null>(x.length).fill(null);
-  const drawn = lines.map(({ series }, number) => {
+  const drawn = lines.map((line, number) => {
+    const series = drawnOf(line);
     const found = { course: empty(), low: empty(), high: empty() };
     const course = smoothed(series.last, options.smoothing);
     (columns[number] as number[]).forEach((place, index) => {
@@ -58,8 +64,10 @@ export function chartData(lines: readonly ILine[], options: IChartOptions): ICha
         return;
       }
       found.course[to] = drawable(course[index] as number, options.logarithmic);
-      found.low[to] = drawable(series.min[index] as number, options.logarithmic);
-      found.high[to] = drawable(series.max[index] as number, options.logarithmic);
+      // of several points at one place the last is drawn through, and none is lost of the band
+      const [low, high] = [found.low[to] ?? Number.NaN, found.high[to] ?? Number.NaN];
+      found.low[to] = drawable(lesser(low, series.min[index] as number), options.logarithmic);
+      found.high[to] = drawable(greater(high, series.max[index] as number), options.logarithmic);
       const odd =
         (series.nans[index] as number) > 0 ||
         !Number.isFinite(series.min[index]) ||
@@ -71,6 +79,10 @@ export function chartData(lines: readonly ILine[], options: IChartOptions): ICha
     return found;
   });
   return { x, lines: drawn, oddities: [...oddities] };
+}
+
+function drawnOf({ series, closeUp }: ILine): Series {
+  return closeUp ?? series;
 }
 
 function drawable(value: number, logarithmic: boolean): number | null {

@@ -123,11 +123,13 @@ export class Series {
   }
 }
 
-function lesser(one: number, other: number): number {
+/** Return the lesser of two numbers, of which what is no number does not count. */
+export function lesser(one: number, other: number): number {
   return Number.isNaN(one) ? other : Number.isNaN(other) ? one : Math.min(one, other);
 }
 
-function greater(one: number, other: number): number {
+/** Return the greater of two numbers, of which what is no number does not count. */
+export function greater(one: number, other: number): number {
   return Number.isNaN(one) ? other : Number.isNaN(other) ? one : Math.max(one, other);
 }
 
@@ -167,13 +169,33 @@ export function charts(names: Iterable<string>): Map<string, string[]> {
     const chart = chartOf(name);
     found.set(chart, [...(found.get(chart) ?? []), name]);
   }
-  return new Map([...found].map(([chart, group]) => [group.length === 1 ? (group[0] as string) : chart, group]));
+  return new Map(
+    [...found].map(([chart, group]) => {
+      const [name] = group as [string];
+      return [group.length === 1 && !found.has(name) ? name : chart, group];
+    })
+  );
 }
 
-const SMALL = /loss|err|perplexity|mse|mae|wer|cer|latency|seconds/i;
-const LARGE = /acc|f1|auc|precision|recall|iou|map|bleu|rouge|score|reward|r2/i;
+/** Words of names whose metrics are best where they are smallest, and largest. */
+const SMALL = /^(?:\w*loss(?:es)?|errs?|\w*errors?|perplexity|ppl|\w*mse|s?mape|s?mae|wer|cer|latency|seconds)$/;
+const LARGE =
+  /^(?:acc\d*|\w*accuracy|f\d(?:score)?|\w*auc|\w*precision|\w*recall|m?iou|m?ap|bleu\d?|rouge\w*|\w*score|rewards?|r2)$/;
 
-/** Return which value of a metric is its best, as its name tells: `min`, `max`, or undefined where it does not. */
+/**
+ * Return which value of a metric is its best, as its name tells: `min`, `max`, or undefined where it does not.
+ *
+ * Whole words count, `cancer_auc` has no `cer` in it, and of several the last: a `score_loss` is a loss.
+ */
 export function bestOf(name: string): 'min' | 'max' | undefined {
-  return SMALL.test(name) ? 'min' : LARGE.test(name) ? 'max' : undefined;
+  const kinds = wordsOf(name).map(word => (SMALL.test(word) ? 'min' : LARGE.test(word) ? 'max' : undefined));
+  return kinds.filter(kind => kind !== undefined).pop();
+}
+
+/** Return the words of `val_loss`, `val/loss` or `valLoss`; `mAP` and `rougeL` are one. */
+function wordsOf(name: string): string[] {
+  return name
+    .replace(/([a-z]{2})([A-Z][a-z])/g, '$1 $2')
+    .toLowerCase()
+    .split(/[^a-z0-9]+/);
 }
