@@ -173,21 +173,22 @@ describe('the registration panel', () => {
   });
 
   it('has none where none are picked, and all where all are, though a widget tells it of its own choice', async () => {
-    registry.files = Array.from({ length: 1005 }, (_, at) => `outputs/${at}.pt`);
+    registry.files = Array.from({ length: 25 }, (_, at) => `outputs/${at}.pt`);
     const model = new FakeModel();
     const files = new TraitSelection(model, 'selected_files');
     render(<Registration model={new RunModel(registry, { workspace: 'w', run: RUN })} host={{ files }} />, page);
-    await untilText('0 of 1005');
+    await untilText('0 of 25');
     labelled<HTMLInputElement>('3.pt').click();
-    await untilText('1 of 1005');
+    await untilText('1 of 25');
     button('All').click();
-    await untilText('1005 of 1005');
+    await untilText('25 of 25');
+    expect(button('All').disabled).toBe(true); // all there are, which may be more than are listed
     button('None').click();
-    await untilText('0 of 1005');
+    await untilText('0 of 25');
     model.set('selected_files', ['outputs/7.pt', 'outputs/8.pt']);
-    await untilText('2 of 1005');
+    await untilText('2 of 25');
     model.set('selected_files', []);
-    await untilText('0 of 1005');
+    await untilText('0 of 25');
   });
 
   it('has none where the last one is unpicked in a widget, instead of all', async () => {
@@ -198,6 +199,21 @@ describe('the registration panel', () => {
     await untilText('2 of 3');
     button('None').click();
     await untilText('0 of 3');
+  });
+
+  it('has labels of its own fields, where there are two in a page', async () => {
+    const other = document.createElement('div');
+    document.body.append(other);
+    for (const place of [other, page]) {
+      render(<Registration model={new RunModel(registry, { workspace: 'w', run: RUN })} host={{}} />, place);
+    }
+    await untilText('3 of 3');
+    await until(() => expect(other.textContent).toContain('3 of 3'));
+    type('Name', 'here');
+    const names = [page, other].map(place => place.querySelector<HTMLInputElement>('input[required]')?.value);
+    render(null, other);
+    other.remove();
+    expect(names).toEqual(['here', '']);
   });
 
   it('registers what is chosen, with tags and an alias', async () => {

@@ -51,6 +51,16 @@ export function useClock(running: boolean): number {
   return running ? Math.max(now, Date.now() - 1000) : Date.now();
 }
 
+/**
+ * Return a name that nothing else in the page has, as long as this is shown.
+ *
+ * Preact's `useId` gives the same ones to each card of a page, where a label would be of another card's field.
+ */
+export function useName(): string {
+  const [name] = useState(() => `td-${Math.random().toString(36).slice(2)}`);
+  return name;
+}
+
 /** Milliseconds after the last key after which something typed is taken for whole. */
 const SETTLED_AFTER = 300;
 

@@ -1,4 +1,4 @@
-import { useEffect, useId, useReducer, useRef, useState } from 'preact/hooks';
+import { useEffect, useReducer, useRef, useState } from 'preact/hooks';
 import type { ModelVersion, RunFile } from '../documents';
 import { bytes, shortened } from '../format';
 import {
@@ -19,7 +19,7 @@ import type { ISelection } from '../model/selection';
 import { modelPath, query, runPath } from '../sources/source';
 import { Frame } from './frame';
 import type { IHost } from './header';
-import { useAction, useLoaded, useRun, useSettled } from './hooks';
+import { useAction, useLoaded, useName, useRun, useSettled } from './hooks';
 import { Outcome } from './outcome';
 import { Versions } from './versions';
 
@@ -139,7 +139,7 @@ interface IFormProps {
 
 function Form({ model, selection, name, known, onName, onMade }: IFormProps) {
   const { source, target } = model;
-  const id = useId();
+  const id = useName();
   const [rest, setRest] = useState(EMPTY);
   const [picked, pick] = usePicked(selection);
   const wish = useRef({ what: '', id: '' });

@@ -1,12 +1,12 @@
 import type { ComponentChildren } from 'preact';
-import { useId, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import type { Alias, AliasMove, MetricDocument, ModelVersion } from '../documents';
 import { bytes, clock, metric, shortened } from '../format';
 import { ALIAS_NAME, type IMetricRow, metricRows } from '../model/registry';
 import type { RunModel } from '../model/run_model';
 import { modelPath, query, RequestError, runPath, type Source } from '../sources/source';
 import type { IHost } from './header';
-import { type IAction, useAction, useLoaded } from './hooks';
+import { type IAction, useAction, useLoaded, useName } from './hooks';
 import { Outcome } from './outcome';
 
 /** Versions that stand side by side; older ones are a click away. */
@@ -203,7 +203,7 @@ interface IMoveProps {
 }
 
 function MoveAlias({ known, busy, onMove }: IMoveProps) {
-  const id = useId();
+  const id = useName();
   const [alias, setAlias] = useState('production');
   const [chosen, choose] = useState<number | null>(null);
   const numbers = known.versions.map(one => one.version);
