@@ -2,6 +2,7 @@ import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { metric } from '../format';
 import { chartData, type IChartOptions, type ILine } from '../model/chart_data';
+import { type Range, rangeAfter } from '../model/range';
 import { bestOf } from '../model/series';
 
 const HEIGHT = 180;
@@ -11,9 +12,6 @@ const COLOURS = 10;
 /** Between the lines of a grid over steps, of which there are no halves: 1, 2, 5, 10 and so on. */
 const WHOLE = Array.from({ length: 45 }, (_, at) => ([1, 2, 5][at % 3] as number) * 10 ** Math.floor(at / 3));
 
-/** What of an axis is looked at; null for all of it. */
-export type Range = readonly [number, number] | null;
-
 interface IChartProps {
   title: string;
   lines: readonly ILine[];
@@ -22,12 +20,20 @@ interface IChartProps {
   version: number;
   /** Whether the lines are named elsewhere: the legend has their colours and values alone then. */
   brief?: boolean;
-  /** Called when a part of the axis is chosen, or all of it again. */
-  onRange?(range: Range): void;
+  /** Charts of one group show where the mouse is on any of them. */
+  group: string;
+  /** What of the axis is looked at. */
+  range: Range;
+  /** Called when another part of the axis is chosen, or all of it again. */
+  onRange(range: Range): void;
 }
 
-/** Curves over one axis, with last and best values named; drag to look closer, double click to see all again. */
-export function Chart({ title, lines, options, version, brief = false, onRange }: IChartProps) {
+/**
+ * Curves over one axis, with last and best values named.
+ *
+ * Drag to look closer, double click to see all again; or by keys, see {@link rangeAfter}.
+ */
+export function Chart({ title, lines, options, version, brief = false, group, range, onRange }: IChartProps) {
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
   const odd = useRef<number[]>([]);
@@ -36,7 +42,7 @@ export function Chart({ title, lines, options, version, brief = false, onRange }
   // a chart is made anew where its lines or axes are others; data comes below
   useEffect(() => {
     const element = place.current as HTMLDivElement;
-    const made = new uPlot(optionsOf(element, lines, options, odd, onRange), [[]], element);
+    const made = new uPlot(optionsOf(element, lines, options, group, odd, onRange), [[]], element);
     plot.current = made;
     const resized = new ResizeObserver(() => {
       made.setSize({ width: element.clientWidth, height: HEIGHT });
@@ -64,15 +70,23 @@ export function Chart({ title, lines, options, version, brief = false, onRange }
     const columns = data.lines.flatMap(line => [line.high, line.low, line.course]);
     const made = plot.current;
     if (made !== null) {
-      const looking = made.scales.x;
-      const zoomed = zoomedIn(made);
-      made.setData([data.x, ...columns] as uPlot.AlignedData, !zoomed);
-      if (zoomed && looking?.min !== undefined && looking.max !== undefined) {
-        made.redraw();
+      made.setData([data.x, ...columns] as uPlot.AlignedData, range === null);
+      if (range !== null) {
+        made.setScale('x', { min: range[0], max: range[1] });
       }
     }
-  }, [version, labels, options.axis, options.logarithmic, options.smoothing]);
+  }, [version, labels, options.axis, options.logarithmic, options.smoothing, range]);
 
+  const turn = (event: KeyboardEvent): void => {
+    const x = plot.current?.data[0] ?? [];
+    const [first, last] = [x[0], x[x.length - 1]];
+    const alone = event.ctrlKey || event.metaKey || event.altKey || first === undefined || last === undefined;
+    const next = alone ? undefined : rangeAfter(event.key, range, [first, last]);
+    if (next !== undefined) {
+      event.preventDefault(); // arrows would scroll the page
+      onRange(next);
+    }
+  };
   const summary = lines.map(summaryOf).join(', ');
   return (
     <figure class="td-chart">
@@ -90,7 +104,11 @@ export function Chart({ title, lines, options, version, brief = false, onRange }
         ref={place}
         class="td-plot"
         role="img"
+        // biome-ignore lint/a11y/noNoninteractiveTabindex: what can be looked at closer has to be reached by the keyboard
+        tabIndex={0}
         aria-label={`Chart of ${title}: ${summary}`}
+        aria-keyshortcuts="+ - ArrowLeft ArrowRight 0"
+        onKeyDown={turn}
         style={{ height: `${HEIGHT}px` }}
       />
     </figure>
@@ -123,21 +141,13 @@ function summaryOf({ label, series }: ILine): string {
   return `${label} ${metric(series.latest)} after ${series.count.toLocaleString('en')} points`;
 }
 
-function zoomedIn(plot: uPlot): boolean {
-  const x = plot.data[0];
-  const scale = plot.scales.x;
-  if (!x?.length || scale?.min === undefined || scale.max === undefined || scale.min === null || scale.max === null) {
-    return false;
-  }
-  return scale.min > (x[0] as number) || scale.max < (x[x.length - 1] as number);
-}
-
 function optionsOf(
   element: HTMLElement,
   lines: readonly ILine[],
   options: IChartOptions,
+  group: string,
   odd: { current: number[] },
-  onRange?: (range: Range) => void
+  onRange: (range: Range) => void
 ): uPlot.Options {
   const colour = (name: string) => () => getComputedStyle(element).getPropertyValue(name).trim() || 'currentColor';
   const series: uPlot.Series[] = [{}];
@@ -164,7 +174,18 @@ function optionsOf(
     height: HEIGHT,
     padding: [8, null, null, null],
     legend: { show: false },
-    cursor: { drag: { x: true, y: false, setScale: true }, sync: { key: 'traindock' }, points: { size: 5 } },
+    cursor: {
+      // what is chosen comes back as the range, which outlives new points and another look
+      drag: { x: true, y: false, setScale: false, dist: 5 },
+      bind: {
+        dblclick: () => () => {
+          onRange(null);
+          return null;
+        }
+      },
+      sync: { key: group, filters: { sub: type => type === 'mousemove' || type === 'mouseleave' } },
+      points: { size: 5 }
+    },
     scales: { x: { time: false }, y: { distr: options.logarithmic ? 3 : 1 } },
     series,
     bands,
@@ -189,11 +210,12 @@ function optionsOf(
           markOddities(plot, odd.current, colour('--td-error')());
         }
       ],
-      setScale: [
-        (plot, key) => {
-          if (key === 'x' && onRange !== undefined) {
-            const { min, max } = plot.scales.x as uPlot.Scale;
-            onRange(zoomedIn(plot) && min !== undefined && max !== undefined ? [min, max] : null);
+      setSelect: [
+        plot => {
+          const { left, width } = plot.select;
+          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
+          if (width > 0) {
+            onRange([plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')]);
           }
         }
       ]

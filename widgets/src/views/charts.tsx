@@ -1,8 +1,10 @@
 import { useState } from 'preact/hooks';
 import { shortened } from '../format';
 import type { IChartOptions } from '../model/chart_data';
+import type { Range } from '../model/range';
 import type { Axis } from '../model/series';
 import { Figures } from './figures';
+import { useName } from './hooks';
 import { type IPart, LinesChart } from './lines_chart';
 
 /** Charts that are shown at once; more are found by their names. */
@@ -26,7 +28,15 @@ export function Charts({
   figures: readonly IChart[];
   brief?: boolean;
 }) {
-  const [options, change] = useState<IChartOptions>({ axis: 'step', smoothing: 0, logarithmic: false });
+  const [options, setOptions] = useState<IChartOptions>({ axis: 'step', smoothing: 0, logarithmic: false });
+  const id = useName();
+  const [range, setRange] = useState<Range>(null);
+  const change = (to: IChartOptions): void => {
+    setOptions(to);
+    if (to.axis !== options.axis) {
+      setRange(null); // a part of one axis is none of another
+    }
+  };
   const [wanted, setWanted] = useState('');
   const [most, setMost] = useState(MOST_CHARTS);
   const sought = wanted.toLowerCase();
@@ -40,6 +50,11 @@ export function Charts({
       {shown.length > 0 && <Figures figures={shown} brief={brief} />}
       <div class="td-tools">
         {charts.length > 0 && <Tools options={options} change={change} />}
+        {range !== null && (
+          <button type="button" onClick={() => setRange(null)}>
+            Show all
+          </button>
+        )}
         {metrics > 4 && (
           <input
             type="search"
@@ -52,7 +67,16 @@ export function Charts({
       </div>
       <div class="td-charts">
         {found.slice(0, most).map(({ title, parts }) => (
-          <LinesChart key={title} title={title} options={options} parts={parts} brief={brief} />
+          <LinesChart
+            key={title}
+            title={title}
+            options={options}
+            parts={parts}
+            brief={brief}
+            group={`${id} ${options.axis}`}
+            range={range}
+            onRange={setRange}
+          />
         ))}
       </div>
       {found.length + shown.length === 0 && (

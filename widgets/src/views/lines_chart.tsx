@@ -2,10 +2,11 @@ import { useEffect, useState } from 'preact/hooks';
 import type { BucketColumns } from '../documents';
 import { shortened } from '../format';
 import type { IChartOptions, ILine } from '../model/chart_data';
+import type { Range } from '../model/range';
 import type { RunModel } from '../model/run_model';
 import { type Axis, Series } from '../model/series';
 import { query, runPath } from '../sources/source';
-import { Chart, type Range } from './chart';
+import { Chart } from './chart';
 
 const LONGEST_NAME = 80;
 /** Buckets that a closer look asks for. */
@@ -31,19 +32,26 @@ export function LinesChart({
   title,
   parts,
   options,
-  brief = false
+  brief = false,
+  group,
+  range,
+  onRange
 }: {
   title: string;
   parts: readonly IPart[];
   options: IChartOptions;
   /** Whether the lines are named elsewhere. */
   brief?: boolean;
+  /** See {@link Chart}. */
+  group: string;
+  range: Range;
+  onRange: (range: Range) => void;
 }) {
-  const [range, setRange] = useState<Range>(null);
   const detailed = useDetail(parts, options.axis, range);
   const lines = parts.flatMap(part => {
-    const series = detailed?.get(part) ?? seriesOf(part);
-    return series === undefined ? [] : [{ ...part, label: shortened(part.label, LONGEST_NAME), series }];
+    const series = seriesOf(part);
+    const closeUp = detailed?.get(part);
+    return series === undefined ? [] : [{ ...part, label: shortened(part.label, LONGEST_NAME), series, closeUp }];
   });
   return (
     <Chart
@@ -52,7 +60,9 @@ export function LinesChart({
       options={options}
       version={versionOf(lines) + (detailed === null ? 0 : 0.5)}
       brief={brief}
-      onRange={setRange}
+      group={group}
+      range={range}
+      onRange={onRange}
     />
   );
 }
