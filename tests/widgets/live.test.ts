@@ -69,6 +69,29 @@ describe('the connection of a page', () => {
     vi.unstubAllGlobals();
   });
 
+  it('is told to be there again once the server has taken what it refused for a while', () => {
+    const seen = follower();
+    live.follow(target, seen);
+    socket(0).up();
+    socket(0).tell({ name: '1', error: { code: 'too_many', message: 'later', advice: '' } });
+    vi.advanceTimersByTime(15_000);
+    expect(seen.connections).toEqual(['connecting', 'connected', 'broken']);
+    socket(0).tell({ name: '1', cursor: 'c' });
+    socket(0).tell({ name: '1', cursor: 'd' });
+    expect(seen.connections).toEqual(['connecting', 'connected', 'broken', 'connected']);
+  });
+
+  it('follows no run twice that was refused before it broke', () => {
+    live.follow(target, follower());
+    socket(0).up();
+    socket(0).tell({ name: '1', error: { code: 'too_many', message: 'later', advice: '' } });
+    socket(0).down();
+    vi.advanceTimersByTime(1000);
+    socket(1).up();
+    vi.advanceTimersByTime(20_000);
+    expect(socket(1).sent.map(one => one.subscribe)).toEqual(['1']);
+  });
+
   it('is one, for all runs that the page shows', () => {
     live.follow(target, follower());
     live.follow({ workspace: 'w', run: 'other' }, follower());

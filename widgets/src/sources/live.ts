@@ -18,6 +18,8 @@ interface IFollowed {
   listener: Listener<LiveMessage>;
   cursor: string | null;
   done: boolean;
+  /** Whether it was refused for now, and is asked for again later. */
+  refused: boolean;
 }
 
 /**
@@ -39,7 +41,7 @@ export class LiveConnection {
   /** Follow a run from its beginning, or what changes in a workspace from now on. */
   follow(subject: Subject, listener: Listener<LiveMessage>): Disposer {
     const name = `${++this._count}`;
-    this._followed.set(name, { subject, listener, cursor: null, done: false });
+    this._followed.set(name, { subject, listener, cursor: null, done: false, refused: false });
     if (this._socket?.readyState === WebSocket.OPEN) {
       listener.onConnection('connected');
       this._subscribe(name);
@@ -72,6 +74,7 @@ export class LiveConnection {
       this._failures = 0;
       this.opened();
       for (const [name, followed] of this._followed) {
+        followed.refused = false;
         followed.listener.onConnection('connected');
         this._subscribe(name);
       }
@@ -112,11 +115,18 @@ export class LiveConnection {
       return;
     }
     if (message.error !== undefined && PASSING.has(message.error.code)) {
+      followed.refused = true;
       followed.listener.onConnection('broken');
       setTimeout(() => {
-        this._subscribe(message.name as string);
+        if (followed.refused) {
+          this._subscribe(message.name as string);
+        }
       }, LONGEST_WAIT);
       return;
+    }
+    if (followed.refused) {
+      followed.refused = false;
+      followed.listener.onConnection('connected');
     }
     followed.cursor = message.cursor ?? followed.cursor;
     followed.done = followed.done || message.run !== undefined || message.error !== undefined;
