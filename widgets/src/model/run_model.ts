@@ -89,11 +89,15 @@ export class RunModel extends Observed {
   /**
    * Return the path in the run's snapshot of a file that a traceback names, or undefined where it is not of the snapshot.
    *
-   * @param path - As in the traceback: relative to the working directory, or below it, wherever that was.
+   * @param path - As in the traceback: relative to the working directory, or below it, wherever the workspace was.
    */
   sourcePath(path: string): string | undefined {
-    const below = /\/work\/(.+)$/.exec(path)?.[1];
-    return path.startsWith('/') ? below : path.replace(/^\.\//, '');
+    if (!path.startsWith('/')) {
+      return path.startsWith('<') ? undefined : path.replace(/^\.\//, ''); // `<string>` is no file
+    }
+    const folder = `/runs/${this.target.run}/work/`;
+    const at = path.indexOf(folder);
+    return at < 0 ? undefined : path.slice(at + folder.length);
   }
 
   /** Return a line of a log for people: of a file of the run's own, a traceback's line has the path in the source folder. */
@@ -107,7 +111,7 @@ export class RunModel extends Observed {
   /** Ask again for everything about the run. */
   async refresh(): Promise<void> {
     try {
-      this.run = await this.source.request<RunDocument>(runPath(this.target));
+      this._keep(await this.source.request<RunDocument>(runPath(this.target)));
     } catch (error) {
       // Whether a run can be followed is told by who follows it, unless there is nobody to do so.
       if (!(error instanceof RequestError) || error.code !== 'no_extension') {
@@ -121,8 +125,15 @@ export class RunModel extends Observed {
 
   /** Ask for the run to end. */
   async cancel(): Promise<void> {
-    this.run = await this.source.request<RunDocument>(runPath(this.target, '/cancel'), { method: 'POST' });
+    this._keep(await this.source.request<RunDocument>(runPath(this.target, '/cancel'), { method: 'POST' }));
     this._changed();
+  }
+
+  /** Take an answer. Of a run that has ended meanwhile it may be old, and how it ended is told once. */
+  private _keep(answer: RunDocument): void {
+    if (!this.ended || this.run === null || TERMINAL.has(answer.state)) {
+      this.run = answer;
+    }
   }
 
   private _forget(): void {

@@ -12,11 +12,13 @@ export function Facts({ model, host, openModel }: { model: RunModel; host: IHost
   if (run === null) {
     return <p class="td-empty">Asking for it…</p>;
   }
+  // These change while it goes on, and its state is what was told last.
+  const { tags, warnings } = model.state ?? run;
   const { arguments: words = [], script, environment, gpus, ...rest } = run.spec as ISpec;
   return (
     <div class="td-facts">
       <Section title="Parameters" empty="The script was given no arguments." rows={parameters(words)} />
-      <Section title="Tags" empty="No tags." rows={Object.entries(run.tags)} />
+      <Section title="Tags" empty="No tags." rows={Object.entries(tags)} />
       <Section
         title="Run"
         rows={[
@@ -34,11 +36,11 @@ export function Facts({ model, host, openModel }: { model: RunModel; host: IHost
         empty="The caller's own Python as it was."
         rows={entries({ ...environment, ...run.environment })}
       />
-      {run.warnings.length > 0 && (
+      {warnings.length > 0 && (
         <div>
           <h4>Warnings</h4>
           <ul>
-            {run.warnings.map(warning => (
+            {warnings.map(warning => (
               <li key={warning}>{warning}</li>
             ))}
           </ul>
