@@ -137,6 +137,11 @@ export class FakeModel implements IWidgetModel {
     this._call('msg:custom', { kind: 'answer', ...content }, buffers);
   }
 
+  /** As where the kernel is started again, or shut down. */
+  end(event: 'comm:close' | 'comm_live_update' | 'destroy'): void {
+    this._call(event);
+  }
+
   private _call(event: string, ...values: unknown[]): void {
     for (const handler of this.handlers.get(event) ?? []) {
       handler(...(values as never[]));

@@ -42,8 +42,22 @@ interface IFollowed {
 /** What changes in the workspace has this name, which no run has. */
 const LIST = '';
 
-/** Milliseconds after which a kernel that says nothing is taken for dead, where nothing waits for its cell to end. */
+/**
+ * Milliseconds after which what a kernel has not told is no longer waited for.
+ *
+ * What is to change something is waited for as long as there is a kernel: it is done once the cell ends, however long that
+ * takes, and whoever believed that it failed would ask for it twice.
+ */
 const PATIENCE = 600_000;
+
+const SILENT: ErrorDocument = {
+  code: 'unreachable',
+  message: 'The kernel does not answer.',
+  advice: 'Is it still running?'
+};
+
+/** What a widget's model tells of where its kernel ends, or is started again. */
+const ENDINGS = ['comm:close', 'comm_live_update', 'destroy'];
 
 /**
  * What a kernel tells and does over a widget's comm, for hosts that have no server of ours.
@@ -56,6 +70,9 @@ export class KernelSource implements Source {
   constructor(private readonly model: IWidgetModel) {
     this.model.on('msg:custom', this._receive);
     this.model.on('change:_digest', this._catchUp);
+    for (const event of ENDINGS) {
+      this.model.on(event, this._giveUp);
+    }
   }
 
   follow(target: FollowedRun, listener: RunListener): Disposer {
@@ -87,6 +104,9 @@ export class KernelSource implements Source {
   dispose(): void {
     this.model.off('msg:custom', this._receive);
     this.model.off('change:_digest', this._catchUp);
+    for (const event of ENDINGS) {
+      this.model.off(event, this._giveUp);
+    }
     this._followed.clear();
   }
 
@@ -107,10 +127,10 @@ export class KernelSource implements Source {
   private _ask(path: string, options: IRequestOptions): Promise<{ body: unknown; buffers: DataView[] }> {
     const id = `${this._own}${++this._count}`;
     return new Promise((resolve, reject) => {
-      const timer = setTimeout(() => {
-        this._waiting.delete(id);
-        reject(new RequestError('unreachable', 'The kernel does not answer.', 'Is it still running?'));
-      }, PATIENCE);
+      const refuse = (): void => {
+        this._receive({ kind: 'answer', id, error: SILENT }, []);
+      };
+      const timer = (options.method ?? 'GET') === 'GET' ? setTimeout(refuse, PATIENCE) : undefined;
       this._waiting.set(id, (message, buffers) => {
         clearTimeout(timer);
         if (message.error !== undefined) {
@@ -156,6 +176,13 @@ export class KernelSource implements Source {
       this.model.send({ kind: 'follow', name: followed.name });
     }
   }
+
+  /** Tell all who wait for an answer that there will be none. */
+  private readonly _giveUp = (): void => {
+    for (const id of [...this._waiting.keys()]) {
+      this._receive({ kind: 'answer', id, error: SILENT }, []);
+    }
+  };
 
   private readonly _catchUp = (): void => {
     for (const followed of [...this._followed]) {
