@@ -1,4 +1,4 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useState } from 'preact/hooks';
 import type { RunFile } from '../documents';
 import { bytes, shortened } from '../format';
 import type { RunModel } from '../model/run_model';
@@ -7,6 +7,8 @@ import { useLoaded } from './hooks';
 
 /** Bytes of a file that a preview reads at most. */
 const MOST_PREVIEWED = 200_000;
+/** Bytes of an image that is shown; a larger one would be read whole into the page. */
+const MOST_OF_IMAGE = 20_000_000;
 const MOST_ROWS = 200;
 const PAGE = 200;
 
@@ -48,6 +50,7 @@ export function Files({ model }: { model: RunModel }) {
   if (value === undefined) {
     return <p class="td-empty">{error || 'Looking for files…'}</p>;
   }
+  const shown = value.files.find(file => file.name === chosen);
   return (
     <div class="td-files">
       <div class="td-tools">
@@ -111,7 +114,7 @@ export function Files({ model }: { model: RunModel }) {
           </tbody>
         </table>
       )}
-      {chosen !== null && <Preview key={chosen} model={model} name={chosen} />}
+      {shown !== undefined && <Preview key={shown.name} model={model} file={shown} />}
     </div>
   );
 }
@@ -137,7 +140,15 @@ function kindOf(name: string): Kind | undefined {
 }
 
 /** A file as it looks, or its beginning. What is in it is shown as text, never as HTML. */
-function Preview({ model, name }: { model: RunModel; name: string }) {
+function Preview({ model, file }: { model: RunModel; file: RunFile }) {
+  return kindOf(file.name) === 'image' && (file.size ?? 0) > MOST_OF_IMAGE ? (
+    <p class="td-empty">{`${file.name} has ${bytes(file.size)}: too much to be shown here.`}</p>
+  ) : (
+    <Content model={model} name={file.name} />
+  );
+}
+
+function Content({ model, name }: { model: RunModel; name: string }) {
   const kind = kindOf(name);
   const headers = kind === 'image' ? undefined : { Range: `bytes=0-${MOST_PREVIEWED - 1}` };
   const { value, error } = useLoaded(signal => model.source.bytes(contentPath(model, name), { signal, headers }), name);
@@ -152,9 +163,16 @@ function Preview({ model, name }: { model: RunModel; name: string }) {
 }
 
 function Picture({ data, name }: { data: ArrayBuffer; name: string }) {
-  // The bytes are a picture or nothing: whatever they are, an img executes no script.
-  const address = URL.createObjectURL(new Blob([data]));
-  return <img class="td-preview" src={address} alt={name} onLoad={() => URL.revokeObjectURL(address)} />;
+  const [address, setAddress] = useState<string>();
+  useEffect(() => {
+    // The bytes are a picture or nothing: whatever they are, an img executes no script.
+    const made = URL.createObjectURL(new Blob([data]));
+    setAddress(made);
+    return () => {
+      URL.revokeObjectURL(made);
+    };
+  }, [data]);
+  return address === undefined ? null : <img class="td-preview" src={address} alt={name} />;
 }
 
 function Table({ text, tabs }: { text: string; tabs: boolean }) {
@@ -186,17 +204,22 @@ function Table({ text, tabs }: { text: string; tabs: boolean }) {
   );
 }
 
-/** Split CSV (RFC 4180) into rows of cells. */
+/**
+ * Split CSV (RFC 4180) into rows of cells.
+ *
+ * A quote within a cell, as in `5" disk`, is one of its characters, and so is what follows the end of a quoted one; a quote
+ * that nothing closes quotes nothing, since what is shown may be the beginning of a file.
+ */
 export function cells(text: string, separator: string): string[][] {
   const rows: string[][] = [[]];
-  const pattern = new RegExp(`("(?:[^"]|"")*"|[^${separator}\\r\\n"]*)(${separator}|\\r?\\n|$)`, 'g');
+  const pattern = new RegExp(`(?:"((?:[^"]|"")*)")?([^${separator}\\r\\n]*)(${separator}|\\r?\\n|\\r|$)`, 'gy');
   for (const found of text.matchAll(pattern)) {
-    const [whole, cell = '', end] = found;
+    const [whole, quoted = '', rest = '', end = ''] = found;
     if (whole === '' && found.index >= text.length) {
       break;
     }
-    rows[rows.length - 1]?.push(cell.startsWith('"') ? cell.slice(1, -1).replace(/""/g, '"') : cell);
-    if (end?.endsWith('\n')) {
+    rows[rows.length - 1]?.push(quoted.replace(/""/g, '"') + rest);
+    if (end !== '' && end !== separator) {
       rows.push([]);
     }
   }
