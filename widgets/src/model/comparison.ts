@@ -156,7 +156,7 @@ function facts(run: RunModel, now: number): Map<string, string> {
   const found = new Map<string, string>();
   if (run.state !== null) {
     found.set('state', words(run.state.state === 'Failed' ? `Failed: ${run.state.reason ?? ''}` : run.state.state));
-    found.set('duration', duration(run.seconds(now)));
+    found.set('duration', duration(run.seconds(run.clock.at(now))));
   }
   if (run.run !== null) {
     found.set('script', script ?? command.join(' '));

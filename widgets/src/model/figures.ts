@@ -13,6 +13,6 @@ export function isFigureIn(runs: readonly RunModel[], now = Date.now()): (name: 
   return name =>
     runs.every(run => {
       const { count = 0, times = [] } = run.series.get(name) ?? {};
-      return count === 0 || (count === 1 && (run.ended || now - 1000 * (times[0] as number) > PATIENCE));
+      return count === 0 || (count === 1 && (run.ended || run.clock.at(now) - 1000 * (times[0] as number) > PATIENCE));
     });
 }

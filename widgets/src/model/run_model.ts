@@ -15,6 +15,7 @@ import { LogText } from './log_text';
 import { Observed } from './observed';
 import { epochsWanted, loggedBy, type Progress, progressOf, stepsWanted } from './progress';
 import { Series } from './series';
+import { ServerClock } from './server_clock';
 
 export const OUTPUT_LOG = 'logs/stdout.txt';
 export const BUILD_LOG = 'logs/build.txt';
@@ -50,6 +51,8 @@ export class RunModel extends Observed {
     [OUTPUT_LOG, new LogText()],
     [BUILD_LOG, new LogText()]
   ]);
+  /** By which what it takes is counted on. */
+  readonly clock = new ServerClock();
   /** Rises with each change. */
   version = 0;
 
@@ -67,8 +70,8 @@ export class RunModel extends Observed {
     return output.empty && !build.empty && (building || this.ended) ? BUILD_LOG : OUTPUT_LOG;
   }
 
-  /** How far it is, if that can be told. */
-  progress(now = Date.now()): Progress | undefined {
+  /** How far it is at a time of the server, if that can be told. */
+  progress(now = this.clock.at(Date.now())): Progress | undefined {
     if (this.state?.state !== 'Running') {
       return undefined;
     }
@@ -77,8 +80,8 @@ export class RunModel extends Observed {
     return progressOf(lines, loggedBy(this.series, stepsWanted(given)), epochsWanted(given), this.seconds(now));
   }
 
-  /** Seconds that the script has been running, or ran; null before it does. */
-  seconds(now = Date.now()): number | null {
+  /** Seconds that the script has been running at a time of the server, or ran; null before it does. */
+  seconds(now = this.clock.at(Date.now())): number | null {
     if (this.state === null || this.state.started === null) {
       return this.state?.seconds ?? null;
     }
@@ -133,6 +136,7 @@ export class RunModel extends Observed {
   private _keep(answer: RunDocument): void {
     if (!this.ended || this.run === null || TERMINAL.has(answer.state)) {
       this.run = answer;
+      this.clock.learn(answer);
     }
   }
 
@@ -166,6 +170,10 @@ export class RunModel extends Observed {
       this._forget();
     }
     this.error = message.error ?? null;
+    // What stands for all that came before may have waited for long, where a kernel sends it.
+    if (message.state !== undefined && !message.whole) {
+      this.clock.learn(message.state, this.state);
+    }
     this.state = message.state ?? this.state;
     if (message.run !== undefined) {
       this.run = message.run;

@@ -2,6 +2,7 @@ import { type ErrorDocument, type ListMessage, type RunRow, type RunsDocument, T
 import { type Connection, type Disposer, query, RequestError, type Source } from '../sources/source';
 import { Observed } from './observed';
 import { bestOf } from './series';
+import { ServerClock } from './server_clock';
 
 /** Rows of a page. */
 const PAGE = 20;
@@ -53,6 +54,8 @@ export class RunsModel extends Observed {
   /** Why they cannot be listed. */
   error: ErrorDocument | null = null;
   connection: Connection = 'connecting';
+  /** By which what runs take is counted on. */
+  readonly clock = new ServerClock();
   /** Names of all metrics that were seen in any row. */
   readonly metrics = new Set<string>();
 
@@ -175,6 +178,9 @@ export class RunsModel extends Observed {
       try {
         const answer = await this.source.request<RunsDocument>(path);
         if (path === this.path) {
+          answer.runs.forEach(row => {
+            this.clock.learn(row);
+          });
           this._show(answer);
         }
       } catch (error) {

@@ -57,7 +57,7 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
         {run !== null && <span class="td-muted">{`${run.experiment} · ${run.compute_target}`}</span>}
         {state.started !== null && (
           <span class="td-muted td-number" title="How long the script has been running">
-            {duration(model.seconds(now))}
+            {duration(model.seconds(model.clock.at(now)))}
           </span>
         )}
       </div>

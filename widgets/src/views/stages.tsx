@@ -43,7 +43,7 @@ export function Stages({ model }: { model: RunModel }) {
   const now = useClock(!model.ended);
   return (
     <ol class="td-stages" aria-label="Stages">
-      {stagesOf(model.state?.history ?? [], now).map(stage => (
+      {stagesOf(model.state?.history ?? [], model.clock.at(now)).map(stage => (
         <li key={stage.name} class={`td-stage ${looks(stage)}`} aria-current={stage.current ? 'step' : undefined}>
           <span>{stage.failed ? `${stage.name}: failed` : stage.name}</span>
           <span class="td-number td-muted">{duration(stage.seconds)}</span>
@@ -66,7 +66,7 @@ function looks(stage: IStage): string {
 /** How far a run is, if it says so. */
 export function ProgressBar({ model }: { model: RunModel }) {
   const now = useClock(model.state?.state === 'Running');
-  const progress = model.progress(now);
+  const progress = model.progress(model.clock.at(now));
   // The row keeps its place while a run goes on, so that nothing jumps when the first bar comes.
   if (progress === undefined) {
     return model.ended ? null : (

@@ -65,7 +65,7 @@ function Compared({ run, name, colour, now }: { run: RunModel; name: string; col
       <span class={`td-swatch td-line-${colour}`} aria-hidden="true" />
       <span class="td-legend-name">{name}</span>
       <span class={`td-word td-state-${state?.state ?? ''}`}>{wordOf(run)}</span>
-      <span class="td-muted td-number">{state === null ? '' : duration(run.seconds(now))}</span>
+      <span class="td-muted td-number">{state === null ? '' : duration(run.seconds(run.clock.at(now)))}</span>
     </li>
   );
 }

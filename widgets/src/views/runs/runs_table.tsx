@@ -25,7 +25,7 @@ export function RunsTable({
 }) {
   const [wanted, want] = useState<string | null>(null);
   const { rows, query } = model;
-  const now = useClock(rows?.some(row => RUNNING.has(row.state)) ?? false);
+  const now = model.clock.at(useClock(rows?.some(row => RUNNING.has(row.state)) ?? false));
   if (rows === null) {
     return <p class="td-empty">{model.error === null ? 'Asking for the runs…' : 'No runs can be shown.'}</p>;
   }
