@@ -15,7 +15,13 @@ class FakePlot {
   data: (number | null)[][] = [[]];
   select = { left: 0, width: 0 };
 
-  constructor(readonly options: { cursor: FakeCursor; hooks: { setSelect: ((plot: FakePlot) => void)[] } }) {
+  constructor(
+    readonly options: {
+      cursor: FakeCursor;
+      axes: { values: (plot: null, places: (number | null)[]) => string[] }[];
+      hooks: { setSelect: ((plot: FakePlot) => void)[] };
+    }
+  ) {
     FakePlot.all.push(this);
   }
 
@@ -192,6 +198,18 @@ describe('charts of a run', () => {
     await set(first, 'select', 'time');
     const keys = FakePlot.all.map(plot => plot.options.cursor.sync.key);
     expect(new Set(keys).size).toBe(3);
+  });
+
+  it('tell places and values of their axes apart, however near they are', async () => {
+    const place = await show('a');
+    await log('a', points('loss', 0, [3, 2, 1]));
+    const [x, y] = plots()[0].options.axes;
+    expect(x?.values(null, [12_000, 14_000])).toEqual(['12K', '14K']);
+    expect(x?.values(null, [12_345, 12_346])).toEqual(['12,345', '12,346']);
+    expect(y?.values(null, [2.30251, 2.30252, null])).toEqual(['2.30251', '2.30252', '']);
+    await set(place, 'select', 'time');
+    const times = FakePlot.all.at(-1)?.options.axes[0];
+    expect(times?.values(null, [8000, 8002])).toEqual(['2.222 h', '2.223 h']);
   });
 
   it('are looked at closer by keys, too', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { RunState, StateChange } from '../../widgets/src/documents';
-import { bytes, duration, metric } from '../../widgets/src/format';
+import { bytes, clock, duration, metric, ticks } from '../../widgets/src/format';
 import { parameters } from '../../widgets/src/model/parameters';
 import { cells } from '../../widgets/src/views/files';
 import { stagesOf } from '../../widgets/src/views/stages';
@@ -51,6 +51,19 @@ describe('values', () => {
       'NaN',
       '−∞'
     ]);
+  });
+
+  it('of an axis differ where they are near each other', () => {
+    expect(ticks([2.30251, 2.30252, 2.30253])).toEqual(['2.30251', '2.30252', '2.30253']);
+    expect(ticks([5_000_100.5, null, 5_000_200.5])).toEqual(['5.0001e+6', '', '5.0002e+6']);
+    expect(ticks([0, 0.05, 0.1, null])).toEqual(['0', '0.05', '0.1', '']);
+    expect(ticks([])).toEqual([]);
+  });
+
+  it('are no sixty seconds, and no hour 24', () => {
+    expect([59.4, 59.96, 9.96].map(duration)).toEqual(['59 s', '1:00', '10 s']);
+    const midnight = new Date(2026, 0, 1, 0, 5, 9);
+    expect(clock(midnight.toISOString(), midnight)).toMatch(/^0?0:05:09$/);
   });
 
   it('of a command line have names', () => {

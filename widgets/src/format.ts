@@ -34,10 +34,10 @@ export function duration(seconds: number | null | undefined): string {
   if (seconds === null || seconds === undefined || !Number.isFinite(seconds) || seconds < 0) {
     return '–';
   }
-  if (seconds < 60) {
-    return `${seconds < 10 ? Math.round(seconds * 10) / 10 : Math.round(seconds)} s`;
-  }
   const whole = Math.round(seconds);
+  if (whole < 60) {
+    return `${seconds < 9.95 ? Math.round(seconds * 10) / 10 : whole} s`;
+  }
   const pad = (value: number): string => String(value).padStart(2, '0');
   const hours = Math.floor(whole / 3600);
   const minutes = Math.floor(whole / 60) % 60;
@@ -49,6 +49,11 @@ export function duration(seconds: number | null | undefined): string {
 
 /** A value of a metric, with four significant digits: `0.9283`, `1.23e-7`, `NaN`. */
 export function metric(value: number | null | undefined): string {
+  return precisely(value, 4);
+}
+
+/** A value of a metric, with that many significant digits where it is no whole number. */
+function precisely(value: number | null | undefined, digits = 4): string {
   if (value === null || value === undefined) {
     return '–';
   }
@@ -59,7 +64,27 @@ export function metric(value: number | null | undefined): string {
     return String(value);
   }
   const size = Math.abs(value);
-  return size >= 1e6 || size < 1e-4 ? value.toExponential(2) : String(Number(value.toPrecision(4)));
+  return size >= 1e6 || size < 1e-4 ? value.toExponential(digits - 2) : String(Number(value.toPrecision(digits)));
+}
+
+/** Digits beyond which numbers differ no more. */
+const MOST_DIGITS = 15;
+
+/**
+ * Values of an axis, with as many digits as it takes to tell each from the others; nothing where there is none.
+ *
+ * @param write - Writes a value with that many significant digits, or with as many as are usual.
+ */
+export function ticks(
+  values: readonly (number | null)[],
+  write: (value: number, digits?: number) => string = precisely
+): string[] {
+  const different = new Set(values).size;
+  let shown = values.map(value => (value === null ? '' : write(value)));
+  for (let digits = 4; new Set(shown).size < different && digits <= MOST_DIGITS; digits++) {
+    shown = values.map(value => (value === null ? '' : write(value, digits)));
+  }
+  return shown;
 }
 
 /** A time of the wire as the reader's own clock has it: `14:05:09`, with the date where it is not today. */
@@ -68,7 +93,7 @@ export function clock(time: string | null, now = new Date()): string {
     return '–';
   }
   const at = new Date(time);
-  const hours = at.toLocaleTimeString(undefined, { hour12: false });
+  const hours = at.toLocaleTimeString(undefined, { hourCycle: 'h23' });
   return at.toDateString() === now.toDateString() ? hours : `${at.toLocaleDateString()} ${hours}`;
 }
 

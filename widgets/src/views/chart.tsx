@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { metric } from '../format';
+import { metric, ticks } from '../format';
 import { chartData, type IChartOptions, type ILine } from '../model/chart_data';
 import { type Range, rangeAfter } from '../model/range';
 import { bestOf } from '../model/series';
@@ -195,13 +195,13 @@ function optionsOf(
         size: 26,
         gap: 2,
         incrs: options.axis === 'time' ? undefined : WHOLE,
-        values: (_, ticks) => ticks.map(tick => (options.axis === 'time' ? shortTime(tick) : shortNumber(tick)))
+        values: (_, places) => ticks(places, options.axis === 'time' ? shortTime : shortNumber)
       },
       {
         ...axis,
         size: (_, labels) => widthOf(labels),
         space: 26,
-        values: (_, ticks) => ticks.map(tick => (tick === null ? '' : metric(tick)))
+        values: (_, places) => ticks(places)
       }
     ],
     hooks: {
@@ -256,17 +256,19 @@ function faint(colour: string): string {
   return `color-mix(in srgb, ${colour} 18%, transparent)`;
 }
 
-function shortNumber(value: number): string {
+function shortNumber(value: number, digits?: number): string {
+  if (digits !== undefined) {
+    return value.toLocaleString('en', { maximumSignificantDigits: digits });
+  }
   return Math.abs(value) >= 1e4
     ? value.toLocaleString('en', { notation: 'compact' })
     : String(Number(value.toPrecision(6)));
 }
 
-function shortTime(seconds: number): string {
+function shortTime(seconds: number, digits = 3): string {
+  const short = (value: number, unit: string): string => `${Number(value.toPrecision(digits))} ${unit}`;
   if (Math.abs(seconds) < 120) {
-    return `${Number(seconds.toPrecision(3))} s`;
+    return short(seconds, 's');
   }
-  return seconds < 7200
-    ? `${Number((seconds / 60).toPrecision(3))} min`
-    : `${Number((seconds / 3600).toPrecision(3))} h`;
+  return seconds < 7200 ? short(seconds / 60, 'min') : short(seconds / 3600, 'h');
 }
