@@ -64,6 +64,24 @@ describe('a line', () => {
     expect(bare('\u001b[2K\u001b[1Aone\u001b]0;title\u0007 two')).toBe('one two');
   });
 
+  it('has bright colours as those of the theme, and others as they are', () => {
+    const looks = (codes: string) => pieces(`\u001b[${codes}mx`).map(({ looks, style }) => ({ looks, style }))[0];
+    expect(looks('91')).toEqual({ looks: 'td-ansi-red' });
+    expect(looks('90;101')).toEqual({ looks: 'td-ansi-white td-on-ansi-red' });
+    expect(looks('38;5;208')).toEqual({ looks: '', style: { color: 'rgb(255, 135, 0)' } });
+    expect(looks('48;5;244')).toEqual({ looks: '', style: { backgroundColor: 'rgb(128, 128, 128)' } });
+    expect(looks('38;2;10;20;30;48;2;1;2;3')).toEqual({
+      looks: '',
+      style: { color: 'rgb(10, 20, 30)', backgroundColor: 'rgb(1, 2, 3)' }
+    });
+  });
+
+  it('has of a link its text, whichever way its address ends', () => {
+    expect(
+      bare('see \u001b]8;;https://a.b\u001b\\here\u001b]8;;\u001b\\ or \u001b]8;;c\u0007there\u001b]8;;\u0007.')
+    ).toBe('see here or there.');
+  });
+
   it('of a traceback names file and line', () => {
     expect(frameOf('  File "/somewhere/work/train.py", line 19, in <module>')).toEqual({
       path: '/somewhere/work/train.py',

@@ -149,7 +149,7 @@ function Line({ line, wanted, model, host }: { line: LogLine; wanted: string; mo
         </button>
       ) : (
         pieces(line.text).map((piece, at) => (
-          <span key={at} class={piece.looks || undefined}>
+          <span key={at} class={piece.looks || undefined} style={piece.style}>
             {wanted === '' ? piece.text : marked(piece.text, wanted)}
           </span>
         ))
