@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 
 /**
  * A button for what cannot be taken back: a second one, in its place, does it.
@@ -12,7 +12,8 @@ export function ConfirmedButton({
   yes,
   no,
   disabled,
-  act
+  act,
+  onLost
 }: {
   label: string;
   question: string;
@@ -20,9 +21,12 @@ export function ConfirmedButton({
   no: string;
   disabled: boolean;
   act: () => void;
+  /** Called where the focus is here, and will be nowhere: once nothing is here any more, or it cannot be pressed. */
+  onLost: () => void;
 }) {
   const [asked, ask] = useState<boolean | null>(null);
   const first = useRef<HTMLButtonElement>(null);
+  const sure = useRef<HTMLButtonElement>(null);
   const safe = useRef<HTMLButtonElement>(null);
   useEffect(() => {
     // not when it is shown for the first time: nobody has been here yet
@@ -30,6 +34,14 @@ export function ConfirmedButton({
       (asked ? safe : first).current?.focus();
     }
   }, [asked]);
+  useLayoutEffect(
+    () => () => {
+      if ([first, sure, safe].some(({ current }) => current !== null && current === document.activeElement)) {
+        onLost();
+      }
+    },
+    []
+  );
   if (!asked || disabled) {
     return (
       <button type="button" ref={first} disabled={disabled} onClick={() => ask(true)}>
@@ -49,9 +61,11 @@ export function ConfirmedButton({
       <button
         type="button"
         class="td-danger"
+        ref={sure}
         onClick={() => {
           ask(null);
           act();
+          onLost();
         }}
       >
         {yes}

@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import type { RunStateDocument } from '../documents';
 import { capital, clock, duration, words } from '../format';
 import type { RunModel } from '../model/run_model';
@@ -34,6 +34,15 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
   // What became of a click is old as soon as the run is in another state.
   useEffect(() => action.forget(), [told]);
   const [copied, setCopied] = useState(false);
+  // The focus goes to a button that is always there, and harmless: a key meant for Stop must not submit the run again.
+  const harmless = useRef<HTMLButtonElement>(null);
+  const lost = useRef(false);
+  useLayoutEffect(() => {
+    if (lost.current) {
+      lost.current = false;
+      harmless.current?.focus();
+    }
+  });
   if (state === null) {
     return (
       <header class="td-header">
@@ -75,6 +84,9 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
                 () => 'Asked it to stop.'
               )
             }
+            onLost={() => {
+              lost.current = true;
+            }}
           />
         )}
         {model.ended && able && (
@@ -91,7 +103,11 @@ export function Header({ model, host }: { model: RunModel; host: IHost }) {
             Resubmit
           </button>
         )}
-        <button type="button" onClick={() => action.run(() => copy(model.target.run).then(() => setCopied(true)))}>
+        <button
+          type="button"
+          ref={harmless}
+          onClick={() => action.run(() => copy(model.target.run).then(() => setCopied(true)))}
+        >
           {copied ? 'Copied' : 'Copy id'}
         </button>
         {folder !== null && host.openFolder !== undefined && (

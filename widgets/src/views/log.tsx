@@ -5,6 +5,7 @@ import type { LogLine, LogText } from '../model/log_text';
 import { BUILD_LOG, OUTPUT_LOG, type RunModel } from '../model/run_model';
 import { query, runPath } from '../sources/source';
 import type { IHost } from './header';
+import { useSettled } from './hooks';
 
 /** Height of a line in pixels, as the style sheet has it. */
 const LINE = 18;
@@ -69,6 +70,9 @@ function Lines({ model, text, wanted, host }: { model: RunModel; text: LogText; 
   const [follows, setFollows] = useState(true);
   // the lines are the same array, which grows with each version
   const lines = useMemo(() => found(text.lines, wanted), [model.version, text, wanted]);
+  // said once for what was typed, and not again with each line that comes
+  const settled = useSettled(wanted);
+  const said = useMemo(() => (settled === '' ? '' : countOf(found(text.lines, settled), settled)), [settled, text]);
   const first = Math.max(0, Math.floor(top / LINE) - SPARE);
   const last = Math.min(lines.length, Math.ceil((top + height) / LINE) + SPARE);
 
@@ -111,8 +115,11 @@ function Lines({ model, text, wanted, host }: { model: RunModel; text: LogText; 
           </div>
         </div>
       </div>
-      <div class="td-tools td-muted" role="status">
-        {wanted !== '' && <span>{`${lines.length} lines with “${wanted}”`}</span>}
+      <span class="td-hidden" role="status">
+        {said}
+      </span>
+      <div class="td-tools td-muted">
+        {wanted !== '' && <span>{countOf(lines, wanted)}</span>}
         {text.dropped > 0 && (
           <span>{`${text.dropped.toLocaleString('en')} earlier lines are in the download only`}</span>
         )}
@@ -124,6 +131,10 @@ function Lines({ model, text, wanted, host }: { model: RunModel; text: LogText; 
       </div>
     </>
   );
+}
+
+function countOf(lines: readonly LogLine[], wanted: string): string {
+  return `${lines.length.toLocaleString('en')} ${lines.length === 1 ? 'line' : 'lines'} with “${wanted}”`;
 }
 
 function found(lines: readonly LogLine[], wanted: string): LogLine[] {
