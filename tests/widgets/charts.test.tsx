@@ -212,6 +212,15 @@ describe('charts of a run', () => {
     expect(times?.values(null, [8000, 8002])).toEqual(['2.222 h', '2.223 h']);
   });
 
+  it('say of a logarithmic axis how many values have no place on it', async () => {
+    const place = await show('a');
+    await log('a', points('loss', 0, [3, 0, -1]), buckets('merged'));
+    const legends = () => [...place.querySelectorAll('.td-legend')].map(one => one.textContent);
+    expect(legends()).toEqual(['-1best -1', '19']);
+    await act(async () => place.querySelector<HTMLInputElement>('input[type=checkbox]')?.click());
+    expect(legends()).toEqual(['-1best -12 ≤ 0 not shown', '19at least 1 ≤ 0 not shown']);
+  });
+
   it('are looked at closer by keys, too', async () => {
     const place = await show('a');
     await log('a', points('loss', 0, [3, 2, 1, 2, 3]));

@@ -43,6 +43,11 @@ export class Series {
     return this.nans.reduce((sum, one) => sum + one, 0);
   }
 
+  /** Number of points that a logarithm cannot show; where points were merged, at least so many. */
+  get notAboveZero(): number {
+    return this.min.filter(value => value <= 0).length;
+  }
+
   /** Return the column that is x. Where no point has a step, that is the index. */
   x(axis: Axis): readonly number[] {
     return axis === 'time' ? this.times : axis === 'step' && this.stepped ? this.steps : this.indices;

@@ -96,7 +96,13 @@ export function Chart({ title, lines, options, version, brief = false, group, ra
         </span>
         <ul class={`td-legend ${brief ? 'td-brief' : ''}`}>
           {lines.map(line => (
-            <Legend key={line.label} line={line} alone={lines.length === 1 && !brief} brief={brief} />
+            <Legend
+              key={line.label}
+              line={line}
+              alone={lines.length === 1 && !brief}
+              brief={brief}
+              logarithmic={options.logarithmic}
+            />
           ))}
         </ul>
       </figcaption>
@@ -115,10 +121,21 @@ export function Chart({ title, lines, options, version, brief = false, group, ra
   );
 }
 
-function Legend({ line, alone, brief }: { line: ILine; alone: boolean; brief: boolean }) {
+function Legend({
+  line,
+  alone,
+  brief,
+  logarithmic
+}: {
+  line: ILine;
+  alone: boolean;
+  brief: boolean;
+  logarithmic: boolean;
+}) {
   const { series } = line;
   const best = bestOf(series.name);
   const odd = series.notNumbers;
+  const hidden = logarithmic ? series.notAboveZero : 0;
   return (
     <li title={line.label}>
       {!alone && (
@@ -132,6 +149,11 @@ function Legend({ line, alone, brief }: { line: ILine; alone: boolean; brief: bo
         <span class="td-number td-muted">best {metric(best === 'min' ? series.lowest : series.highest)}</span>
       )}
       {odd > 0 && <span class="td-warning">{`${odd} NaN`}</span>}
+      {hidden > 0 && (
+        <span class="td-warning" title="A logarithmic axis has no place for them">
+          {`${series.count > series.last.length ? 'at least ' : ''}${hidden.toLocaleString('en')} ≤ 0 not shown`}
+        </span>
+      )}
     </li>
   );
 }
