@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import type { RunState, StateChange } from '../../widgets/src/documents';
 import { bytes, clock, duration, metric, ticks } from '../../widgets/src/format';
-import { parameters } from '../../widgets/src/model/parameters';
+import { isData, parameters } from '../../widgets/src/model/parameters';
 import { cells } from '../../widgets/src/views/files';
 import { stagesOf } from '../../widgets/src/views/stages';
 
@@ -73,6 +73,12 @@ describe('values', () => {
       ['quiet', 'yes'],
       ['name', 'a b']
     ]);
+  });
+
+  it('of a command line tell by their names what is data', () => {
+    const data = ['data', 'data_dir', 'data-folder', 'train_data', 'dataset', 'traindata', 'input', 'corpus'];
+    const others = ['input_size', 'input-dim', 'data_parallel', 'dataset_workers', 'update', 'metadata_type', 'lr'];
+    expect([...data, ...others].filter(isData)).toEqual(data);
   });
 
   it('of a table are split as RFC 4180 has it', () => {

@@ -17,7 +17,13 @@ export function parameters(words: readonly unknown[]): [string, string][] {
   return found;
 }
 
-/** Return whether a parameter names what a run learned from, as its own name tells. */
+/** Words for what a run learned from, and for what of it is a number or a way to handle it. */
+const DATA = /^(?:\w*data|data(?:sets?|base|dir|path|root|file|folder)|inputs?|corpus|corpora)$/;
+const HANDLING =
+  /^(?:size|dims?|dimensions?|shape|len|length|width|height|channels|features|workers|threads|parallel|format|type|dtype|rate|seed|norm|noise|dropout|scale|augmentation)$/;
+
+/** Return whether a parameter names what a run learned from, as the words of its name tell: `data_dir`, not `input_size`. */
 export function isData(name: string): boolean {
-  return /data|input|corpus/i.test(name);
+  const words = name.toLowerCase().split(/[^a-z0-9]+/);
+  return words.some(word => DATA.test(word)) && !words.some(word => HANDLING.test(word));
 }
