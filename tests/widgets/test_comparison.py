@@ -49,7 +49,8 @@ class TestTraits:
         for run in runs:
             run.complete()
         wait_for(lambda: set(card.states.values()) == {"Completed"}, "the end of all runs")
-        wait_for(lambda: not card._kernel.hub._followed, "the end of following")
+        hub = card._kernel.hub
+        wait_for(lambda: not any(hub.follows(card._follower, run.id) for run in runs), "the end of following")
 
 
 class TestNews:
@@ -105,7 +106,7 @@ class TestOutput:
         card = compare(first, second)
         card.show()
         first.complete()
-        wait_for(lambda: len(card._kernel.hub._followed) == 1, "the end of the first")
+        wait_for(lambda: card.states[first.id] == "Completed", "the end of the first")
         assert len(shown) == 1
         second.complete()
         wait_for(lambda: [one["again"] for one in shown] == [False, True], "the last picture")

@@ -60,7 +60,7 @@ class TestTraits:
         run.complete()
         told(card, "state", "Completed")
 
-        wait_for(lambda: not card._kernel.hub._followed, "the end of following")
+        wait_for(lambda: not card._kernel.hub.follows(card._follower, run.id), "the end of following")
 
     def test_are_followed_no_more_when_the_card_is_closed(self, page: Page, start: Start) -> None:
         card = RunDetails(start())
@@ -131,6 +131,22 @@ def test_a_run_that_is_deleted_after_its_end_is_said_to_be_when_something_of_it_
 
     assert page.news(card, run.id)[-1]["message"]["error"]["code"] == "run_not_found"
     assert page.states(card, "_digest")[-1][run.id]["message"]["error"]["code"] == "run_not_found"
+
+
+def test_a_run_that_is_deleted_after_its_end_is_said_to_be_though_nobody_asks(page: Page, start: Start) -> None:
+    run, other = start(), start()
+    card, others = RunDetails(run), RunDetails(other)
+    run.complete()
+    other.complete()
+    wait_for(lambda: not card._kernel.hub.follows(card._follower, run.id), "the end of the run")
+    wait_for(lambda: not others._kernel.hub.follows(others._follower, other.id), "the end of the other")
+    Run.get(run.workspace, run.id).delete()
+
+    wait_for(lambda: "error" in page.news(card, run.id)[-1]["message"], "the card to be told")
+
+    assert page.news(card, run.id)[-1]["message"]["error"]["code"] == "run_not_found"
+    assert page.states(card, "_digest")[-1][run.id]["message"]["error"]["code"] == "run_not_found"
+    assert "error" not in page.news(others, other.id)[-1]["message"]
 
 
 class TestOutput:

@@ -29,6 +29,8 @@ _MOST_ASKED_FOR: Final = 12
 LIST: Final = ""
 #: Follows the id of a run in the name of its state and metrics alone.
 METRICS_ALONE: Final = "/metrics"
+#: Under this name, which no run has, is followed which runs are deleted once they have ended; views are not told of it.
+_DELETIONS: Final = "/deletions"
 _RUN_PATH: Final = re.compile(r"/workspaces/[^/]+/runs/([^/?]+)")
 _BRIEFLY: Final = {"logs": [], "resources": False}
 
@@ -99,6 +101,7 @@ class FedWidget(anywidget.AnyWidget):
         self._sent = (0.0, _FIRST_PAUSE)
         self._followed = {name: _Followed(self._new_digest(name)) for name in names}
         self._own = frozenset(self._followed)
+        self._hears_of_deletions = False
         super().__init__(workspace_id=workspace.id, _digest=self._all_sent(), **traits)
         self._kernel = kernel_side(workspace)
         self._follower = Follower(self._take, self._kernel.managers.workspaces.places)
@@ -147,10 +150,17 @@ class FedWidget(anywidget.AnyWidget):
 
     def _take(self, message: dict[str, Any]) -> None:
         name = message.pop("name")
+        if name == _DELETIONS:
+            for run in message.get("changes", {}).get("gone", ()):
+                self._tell_if_deleted(run)
+            return
         message = self._completed(name, message)
         last = "run" in message or "error" in message
         if self._tell(name, message, last=last) and last:
             self._kernel.hub.leave(self._follower, name)
+            if "run" in message and not self._hears_of_deletions:
+                self._hears_of_deletions = True
+                self._kernel.hub.follow_list(self._follower, _DELETIONS, self.workspace_id, None)
             self._ended(name)
 
     def _tell(self, name: str, message: dict[str, Any], *, last: bool) -> bool:
@@ -167,6 +177,16 @@ class FedWidget(anywidget.AnyWidget):
                     self._digest = self._all_sent()
             self.send({"kind": "news", "name": name, "number": followed.number, "message": message})
         return True
+
+    def _tell_if_deleted(self, run: str) -> None:
+        if not self._followed.keys() & {run, run + METRICS_ALONE}:
+            return
+        path = f"/workspaces/{self.workspace_id}/runs/{run}"
+        try:
+            self._kernel.api.answer("GET", path, None, {})
+        except ApiError as error:
+            if error.code == "run_not_found":
+                self._tell_of_deletion(path, error)
 
     def _all_sent(self) -> dict[str, Any]:
         return {name: followed.sent() for name, followed in self._followed.items()}
