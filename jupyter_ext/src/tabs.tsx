@@ -1,6 +1,7 @@
 import type { JupyterFrontEnd } from '@jupyterlab/application';
 import { MainAreaWidget, showErrorMessage } from '@jupyterlab/apputils';
 import { CodeEditor, CodeEditorWrapper, type IEditorServices } from '@jupyterlab/codeeditor';
+import { PageConfig, URLExt } from '@jupyterlab/coreutils';
 import { Widget } from '@lumino/widgets';
 import { render } from 'preact';
 import { RunModel } from '../../widgets/src/model/run_model';
@@ -9,6 +10,8 @@ import { RunCard } from '../../widgets/src/views/card';
 import type { IHost } from '../../widgets/src/views/header';
 import { Surroundings } from './surroundings';
 import type { Versions } from './versions';
+
+const OPEN_FOLDER = 'filebrowser:open-path';
 
 /** A card as the content of a tab. */
 class CardContent extends Widget {
@@ -34,7 +37,7 @@ class CardContent extends Widget {
  * Opens runs, and files of their snapshots, as tabs. What is open already is shown again.
  *
  * JupyterLab's main area has tabs. That of Notebook 7 has room for the notebook alone, and takes nothing else without a
- * word: there they come into the panel on the right.
+ * word: there they come into the panel on the right, one at a time, since that has nothing to close them by.
  */
 export class Tabs {
   constructor(
@@ -51,7 +54,7 @@ export class Tabs {
       this.openRun({ workspace, run });
     },
     openFolder: path => {
-      void this.app.commands.execute('filebrowser:open-path', { path });
+      this._openFolder(path);
     },
     openSource: (workspace, run, path, line) => {
       this.openSource({ workspace, run }, path, line).catch((error: Error) => {
@@ -90,6 +93,15 @@ export class Tabs {
     editor.revealPosition(start);
   }
 
+  /** Show a folder in the file browser, which Notebook 7 has on a page of its own. */
+  private _openFolder(path: string): void {
+    if (this.app.commands.hasCommand(OPEN_FOLDER)) {
+      void this.app.commands.execute(OPEN_FOLDER, { path });
+    } else {
+      window.open(URLExt.join(PageConfig.getBaseUrl(), 'tree', URLExt.encodeParts(path)), '_blank', 'noopener');
+    }
+  }
+
   private _open(id: string, label: string, make: () => Widget): MainAreaWidget {
     let tab = this._tabs.get(id);
     if (tab === undefined || tab.isDisposed) {
@@ -97,6 +109,12 @@ export class Tabs {
       tab.id = id;
       tab.title.label = label;
       tab.title.closable = true;
+      tab.disposed.connect(() => this._tabs.delete(id));
+      if (this.area === 'right') {
+        for (const other of [...this._tabs.values()]) {
+          other.dispose();
+        }
+      }
       this._tabs.set(id, tab);
       this.app.shell.add(tab, this.area);
     }
