@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from traindock_widgets.picture import charts
+from traindock_widgets.pictures_of_many import created
 
 
 class TestCharts:
@@ -15,3 +16,8 @@ class TestCharts:
 
     def test_have_a_metric_that_has_no_other_name(self) -> None:
         assert charts(["train", "val"]) == [["train"], ["val"]]
+
+
+def test_a_list_says_that_its_times_are_utc() -> None:
+    assert created({"created": "2026-11-29T05:47:43.123Z"}) == "2026-11-29 05:47 UTC"
+    assert created({"created": None}) == ""

@@ -17,7 +17,12 @@ def is_shown(run: RunFacts) -> bool:
 
 
 def remember(run: RunFacts, card: RunDetails) -> None:
-    """Remember that a card of the run was shown: another output of the run shows the same one."""
+    """Remember that a card of the run was shown: another output of the run shows the same one.
+
+    Cards that were closed since are forgotten: a kernel may run for weeks.
+    """
+    for key in [key for key, one in _cards.items() if one.comm is None]:
+        del _cards[key]
     _cards[run.workspace.id, run.id] = card
 
 
@@ -33,5 +38,6 @@ def card_of(run: RunFacts) -> RunDetails:
     key = (run.workspace.id, run.id)
     card = _cards.get(key)
     if card is None or card.comm is None:
-        card = _cards[key] = RunDetails(run)
+        card = RunDetails(run)
+        remember(run, card)
     return card

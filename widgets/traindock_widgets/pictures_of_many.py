@@ -85,6 +85,11 @@ def _draw_comparison(figure: Figure, runs: Sequence[tuple[int, RunFacts]], curve
         plain(axes)
 
 
+def created(row: Mapping[str, Any]) -> str:
+    """Return when a run was submitted, to the minute; UTC, since nobody knows where a picture is looked at."""
+    return f"{row['created'][:16].replace('T', ' ')} UTC" if row["created"] else ""
+
+
 def _draw_rows(
     figure: Figure, experiment: str, rows: Sequence[Mapping[str, Any]], height: float, *, more: bool
 ) -> None:
@@ -96,6 +101,6 @@ def _draw_rows(
         write(figure, 0.02, y, state.value, color=COLOURS.get(state, "#1565c0"), size=9)
         write(figure, 0.18, y, (row["display_name"] or row["id"])[:60], color="black", size=9)
         write(figure, 0.66, y, "" if seconds is None else duration(seconds), color="#555555", size=9)
-        write(figure, 0.78, y, (row["created"] or "")[:16].replace("T", " "), color="#555555", size=9)
+        write(figure, 0.76, y, created(row), color="#555555", size=9)
     note = "and more" if more else "" if rows else "no runs yet"
     write(figure, 0.02, 1 - (0.5 + _LINE * len(rows)) / height, note, color="#555555", size=9)
