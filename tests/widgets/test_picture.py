@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from traindock_widgets.picture import charts
+from matplotlib.figure import Figure
+
+from traindock_widgets.picture import charts, png
 from traindock_widgets.pictures_of_many import created
 
 
@@ -21,3 +23,10 @@ class TestCharts:
 def test_a_list_says_that_its_times_are_utc() -> None:
     assert created({"created": "2026-11-29T05:47:43.123Z"}) == "2026-11-29 05:47 UTC"
     assert created({"created": None}) == ""
+
+
+def test_there_is_none_where_matplotlib_fails() -> None:
+    def draw(figure: Figure) -> None:
+        raise ValueError("Axis limits cannot be NaN or Inf")
+
+    assert png(1, draw) is None

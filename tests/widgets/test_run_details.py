@@ -204,7 +204,7 @@ class TestOutput:
         RunDetails(run).show()
 
         assert "application/vnd.traindock.run+json" in shown[0]["data"]
-        assert ("image/png" in shown[0]["data"]) == (values != (1e308, -1e308)), "what matplotlib cannot draw"
+        assert "image/png" in shown[0]["data"]
 
     def test_is_drawn_once_more_when_the_run_has_ended(
         self, page: Page, start: Start, shown: list[dict[str, Any]]

@@ -16,8 +16,10 @@ from traindock.states import State
 from traindock.store.metrics import MetricReader
 
 if TYPE_CHECKING:
+    import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from numpy.typing import NDArray
 
     from traindock.store.buckets import Buckets
 
@@ -29,6 +31,8 @@ MOST_BYTES: Final = 60_000
 WIDTH: Final = 8.0
 _CHARTS: Final = 4
 _BUCKETS: Final = 300
+#: Numbers from here on are not drawn.
+_MOST: Final = 1e100
 COLOURS: Final = {State.COMPLETED: "#1b5e20", State.FAILED: "#b71c1c", State.CANCELED: "#e65100"}
 
 #: Colours of lines, as the style sheet of the cards has them.
@@ -75,7 +79,7 @@ def png(height: float, draw: Callable[[Figure], None]) -> bytes | None:
             try:
                 draw(figure)
                 figure.savefig(file, format="png", metadata={"Software": None})
-            except Exception as error:  # noqa: BLE001 -- such as of values whose difference is no float any more
+            except Exception as error:  # noqa: BLE001 -- a card without a picture is still a card
                 log.info("no picture: %s", error)
                 return None
             if file.tell() < MOST_BYTES:
@@ -89,6 +93,13 @@ def drawable(text: str) -> str:
 
     font = get_font(findfont(FontProperties()))
     return "".join(character if font.get_char_index(ord(character)) else "□" for character in text)
+
+
+def drawable_values(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return values with gaps where matplotlib's own sums would overflow, and numpy warn of it."""
+    import numpy as np
+
+    return np.where(np.abs(values) < _MOST, values, np.nan)
 
 
 def _curves(run: RunFacts) -> list[Mapping[str, Buckets]]:
@@ -127,8 +138,9 @@ def _draw(figure: Figure, run: RunFacts, curves: Sequence[Mapping[str, Buckets]]
 def _draw_curves(axes: Axes, lines: Mapping[str, Buckets]) -> None:
     for at, (name, curve) in enumerate(lines.items()):
         colour = LINES[at]
-        axes.fill_between(curve.final, curve.min, curve.max, color=colour, alpha=0.2, linewidth=0)
-        axes.plot(curve.final, curve.last, color=colour, linewidth=1.2)
+        lowest, highest = drawable_values(curve.min), drawable_values(curve.max)
+        axes.fill_between(curve.final, lowest, highest, color=colour, alpha=0.2, linewidth=0)
+        axes.plot(curve.final, drawable_values(curve.last), color=colour, linewidth=1.2)
         value = curve.last[-1] if len(curve.last) else math.nan
         label = f"{name[:24]}  {value:.4g}"
         y = 1.04 + 0.1 * (len(lines) - 1 - at)

@@ -10,7 +10,7 @@ from traindock.errors import TraindockError
 from traindock.run_facts import RunFacts
 from traindock.states import State
 from traindock.store.metrics import MetricReader
-from traindock_widgets.picture import COLOURS, LINES, duration, plain, png, title, write
+from traindock_widgets.picture import COLOURS, LINES, drawable_values, duration, plain, png, title, write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -80,7 +80,7 @@ def _draw_comparison(figure: Figure, runs: Sequence[tuple[int, RunFacts]], curve
     for place, (name, lines) in enumerate(curves.items()):
         axes = figure.add_axes((0.055 + place * width, 0.12, width - 0.06, 1 - (head + 0.45) / height))
         for at, curve in lines.items():
-            axes.plot(curve.final, curve.last, color=LINES[at], linewidth=1.2)
+            axes.plot(curve.final, drawable_values(curve.last), color=LINES[at], linewidth=1.2)
         title(axes, name[:30])
         plain(axes)
 
