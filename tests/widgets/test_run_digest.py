@@ -49,6 +49,16 @@ class TestCurves:
         assert found["first"][0] == 0
         assert {len(column) for column in found.values()} == {len(found["last"])}
 
+    def test_lose_no_dip_or_spike_beside_what_is_no_number(self) -> None:
+        digest = RunDigest()
+        values: list[Any] = [0.5] * 1000
+        values[10:12], values[21:23], values[30:32], values[41:43] = ["NaN", -9], [-8, "NaN"], ["NaN", 99], [98, "NaN"]
+        digest.add(points("loss", values))
+        found = series_of(digest)
+        assert len(found["last"]) < 1000
+        assert [one for one in found["min"] if float(one) < 0] == [-9, -8]
+        assert [one for one in found["max"] if float(one) > 1] == [99, 98]
+
     def test_are_shorter_where_there_are_many_runs(self) -> None:
         digest = RunDigest(points=50)
         digest.add(points("loss", list(range(1000))))
