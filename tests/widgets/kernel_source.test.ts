@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunMessage } from '../../widgets/src/documents';
 import { KernelSource } from '../../widgets/src/sources/kernel_source';
 import { FakeModel } from './sources';
@@ -21,6 +21,10 @@ describe('a kernel as a source', () => {
     model = new FakeModel();
     model.digest({ one: null, two: null, '': null });
     source = new KernelSource(model);
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
   });
 
   it('tells each follower of its own run, and the list of the list', () => {
@@ -54,6 +58,18 @@ describe('a kernel as a source', () => {
     model.digest({ one: [4, 'all'] }); // by itself, while a cell keeps the kernel from answering
     model.news('one', 5, 'e');
     expect(one.heard).toEqual(['whole all', 'e']);
+  });
+
+  it('asks again when it has caught up, and then misses some again', () => {
+    const one = listener();
+    source.follow(run('one'), one);
+    model.news('one', 3, 'c');
+    model.digest({ one: [3, 'all'] });
+    model.news('one', 7, 'g');
+    expect(model.sent).toEqual([
+      { kind: 'follow', name: 'one' },
+      { kind: 'follow', name: 'one' }
+    ]);
   });
 
   it('takes nothing twice', () => {
@@ -108,6 +124,14 @@ describe('a kernel as a source', () => {
     model.answer({ ...one, body: { x: 1 } });
     expect(await first).toEqual({ x: 1 });
     await refused;
+  });
+
+  it('waits no longer once an answer has come', async () => {
+    vi.useFakeTimers();
+    const asked = source.request('/a');
+    model.answer({ ...model.questions[0], body: 1 });
+    await asked;
+    expect(vi.getTimerCount()).toBe(0);
   });
 
   it('takes no answer to another view of the same widget, which hears all of them too', async () => {

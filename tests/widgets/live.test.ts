@@ -142,6 +142,28 @@ describe('the connection of a page', () => {
     expect(FakeSocket.all).toHaveLength(tried);
   });
 
+  it('is tried again soon where it broke after it had come up', () => {
+    live.follow(target, follower());
+    for (let at = 0; at < 12; at++) {
+      socket(at).down();
+      vi.advanceTimersByTime(16_000);
+    }
+    socket(12).up();
+    socket(12).down();
+    vi.advanceTimersByTime(250);
+    expect(FakeSocket.all).toHaveLength(14);
+  });
+
+  it.each(['too_many', 'unavailable'])('asks again later, and tells of no error, where the server says %s', code => {
+    const seen = follower();
+    live.follow(target, seen);
+    socket(0).up();
+    socket(0).tell({ name: '1', error: { code, message: 'later', advice: '' } });
+    expect([seen.messages, seen.connections.at(-1)]).toEqual([[], 'broken']);
+    vi.advanceTimersByTime(15_000);
+    expect(socket(0).sent.map(one => one.subscribe)).toEqual(['1', '1']);
+  });
+
   it('asks no more for a run that has ended', () => {
     live.follow(target, follower());
     const other = follower();
@@ -163,6 +185,16 @@ describe('the connection of a page', () => {
     expect(socket(0).sent.filter(one => one.unsubscribe)).toHaveLength(1);
     vi.advanceTimersByTime(60_000);
     expect(FakeSocket.all).toHaveLength(1);
+  });
+
+  it('is tried again only for those who follow something, and then at once', () => {
+    const leave = live.follow(target, follower());
+    socket(0).down();
+    leave();
+    vi.advanceTimersByTime(60_000);
+    expect(FakeSocket.all).toHaveLength(1);
+    live.follow(target, follower());
+    expect(FakeSocket.all).toHaveLength(2);
   });
 
   it('gives what comes to whom it is for, and errors too', () => {

@@ -47,6 +47,17 @@ describe('a log', () => {
     expect(text.end).toBe(1000 * line.length);
   });
 
+  it('takes no longer for a bar that has overwritten itself for days', () => {
+    const text = log([0, 'Epoch 1\n']);
+    text.add({ offset: 8, gap: 0, text: '\r10 %'.repeat(100_000) });
+    const begun = performance.now();
+    for (let at = 0; at < 500; at++) {
+      text.add({ offset: 500_008 + 5 * at, gap: 0, text: '\r11 %' });
+    }
+    expect(linesOf(text)).toEqual(['Epoch 1', '11 %']);
+    expect(performance.now() - begun).toBeLessThan(2000);
+  });
+
   it('counts bytes, not characters', () => {
     expect(log([0, 'Größe\n']).end).toBe(8);
   });

@@ -1,6 +1,9 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
+import type { VNode } from 'preact';
 import { describe, expect, it } from 'vitest';
-import { MIME_TYPES, shownBy } from '../../jupyter_ext/src/shown';
+import { type IPage, MIME_TYPES, shownBy } from '../../jupyter_ext/src/shown';
+import type { IHost } from '../../widgets/src/views/header';
+import { FakeSource } from './sources';
 
 const mimeOf = (name: string): string => `application/vnd.traindock.${name}+json`;
 const RUN = mimeOf('run');
@@ -16,6 +19,19 @@ function shown(mime: string, ids: unknown, version: unknown = 1): string {
     metadata: { [mime]: ids }
   } as unknown as IRenderMime.IMimeModel);
   return typeof found === 'string' ? found : `key ${found.key}`;
+}
+
+/** What the card of an output gets of the page where the output names a widget as well. */
+function hostOf(widget: unknown): IHost {
+  const found = shownBy(RUN, {
+    data: { [RUN]: { version: 1 }, 'application/vnd.jupyter.widget-view+json': { model_id: widget } },
+    metadata: { [RUN]: { workspace: W, run: 'a' } }
+  } as unknown as IRenderMime.IMimeModel);
+  if (typeof found === 'string') {
+    throw new Error(found);
+  }
+  const page = { source: new FakeSource(), host: {}, kernels: {} } as unknown as IPage;
+  return (found.view(page) as VNode<{ host: IHost }>).props.host;
 }
 
 describe('an output of a notebook', () => {
@@ -40,6 +56,14 @@ describe('an output of a notebook', () => {
     ['an experiment that is an address', RUNS, { workspace: W, experiment: 'https://evil' }]
   ])('is not believed where it has %s', (_, mime, ids) => {
     expect(shown(mime, ids)).toBe('This output does not say what it shows.');
+  });
+
+  it('has its choices told to the widget that it names', () => {
+    expect(hostOf('f'.repeat(32)).files).toBeDefined();
+  });
+
+  it.each([undefined, 7, 'comm', `${'f'.repeat(32)}\n`, '../f'])('speaks to no kernel of a widget named %j', widget => {
+    expect(hostOf(widget).files).toBeUndefined();
   });
 
   it.each([2, '1', {}, null])('of version %s is of a newer Traindock', version => {

@@ -157,6 +157,19 @@ describe('the row of a card', () => {
     expect(host.textContent).toBe('CPU–Memory1 GiBpeak 1 of 4 GiB(machine)');
   });
 
+  it('has a line at a limit that the job comes near to, and none at 100 percent, where its edge is', () => {
+    shown();
+    const used = (name: string, value: number) => ({ name, times: [1, 2], values: [value, value], steps: null });
+    const limited = () =>
+      [...host.querySelectorAll('li')]
+        .filter(one => one.querySelector('.td-limit') !== null)
+        .map(one => one.querySelector('span')?.textContent);
+    tell({ ...state('Running'), resources: { series: [used('memory', GIB), used('gpu/0/busy', 90)] } });
+    expect(limited()).toEqual([]);
+    tell({ resources: { series: [used('memory', 3.9 * GIB)] } });
+    expect(limited()).toEqual(['Memory']);
+  });
+
   it('is gone for a run that has ended without being looked at', () => {
     shown();
     tell(state('Completed'));

@@ -1,12 +1,13 @@
 import { render } from 'preact';
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type RunDocument, type RunStateDocument, TERMINAL } from '../../widgets/src/documents';
+import { type RunDocument, TERMINAL } from '../../widgets/src/documents';
 import { RunModel } from '../../widgets/src/model/run_model';
 import { RequestError } from '../../widgets/src/sources/source';
 import { RunCard } from '../../widgets/src/views/card';
 import { Guard } from '../../widgets/src/views/guard';
 import type { IHost } from '../../widgets/src/views/header';
+import { RUN } from './documents';
 import { FakeSource } from './sources';
 
 // happy-dom has no canvas
@@ -15,43 +16,6 @@ vi.mock('../../widgets/src/views/chart', () => ({
     <figure>{`${title}: ${lines.map(line => line.label).join(', ')}`}</figure>
   )
 }));
-
-const STATE: RunStateDocument = {
-  state: 'Completed',
-  reason: 'completed',
-  detail: '',
-  display_name: 'bees',
-  description: '',
-  tags: {},
-  cancel_requested_by: null,
-  created: '2026-01-01T00:00:00Z',
-  started: '2026-01-01T00:00:01Z',
-  ended: '2026-01-01T00:00:03Z',
-  seconds: 2,
-  warnings: [],
-  history: []
-};
-
-const RUN: RunDocument = {
-  ...STATE,
-  id: 'a',
-  experiment: 'insects',
-  number: 1,
-  type: 'traindock.scriptrun',
-  compute_target: 'local',
-  user: 'ann',
-  parent: null,
-  signed: true,
-  properties: {},
-  metrics: {},
-  signature: 'valid',
-  folder: 'runs/a',
-  spec: { script: 'train.py' },
-  environment: {},
-  exit: {},
-  failure: null,
-  files: []
-};
 
 describe('the card of a run', () => {
   let source: FakeSource;
@@ -102,6 +66,37 @@ describe('the card of a run', () => {
     expect(buttons()).toEqual(['Copy id']);
   });
 
+  it('says why its run failed, with the last lines of its log, and what to do', async () => {
+    const log_tail = [
+      'old',
+      ...Array.from({ length: 7 }, (_, at) => `frame ${at}`),
+      '\u001b[31mOutOfMemoryError\u001b[0m'
+    ];
+    await show({ state: 'Failed', failure: { log: 'logs/stdout.txt', log_tail, hint: 'Use smaller batches.' } });
+    const [hint, log] = [...place.querySelectorAll('.td-problem > *')].map(one => one.textContent);
+    expect(hint).toBe('Use smaller batches.');
+    expect(log?.split('\n')).toEqual([...log_tail.slice(1, -1), 'OutOfMemoryError']);
+  });
+
+  it('says nothing of a failure while its run goes on', async () => {
+    await show({ state: 'Running', failure: { log: '', log_tail: [], hint: 'Use smaller batches.' } });
+    expect(text()).not.toContain('Use smaller batches.');
+  });
+
+  it('says that the connection is broken as long as it is, and only where more is to come', async () => {
+    const connection = (state: 'broken' | 'connected') => act(() => source.connection(state));
+    const said = () => place.querySelector('.td-notice')?.textContent ?? '';
+    await show({ state: 'Running' });
+    expect(said()).toBe('');
+    await connection('broken');
+    expect(said()).toMatch(/^The connection is broken; the run goes on/);
+    await connection('connected');
+    expect(said()).toBe('');
+    await act(() => source.tell('a', { run: RUN }));
+    await connection('broken');
+    expect(said()).toBe('');
+  });
+
   it('says how much of its metrics cannot be read, above those that can', async () => {
     await show({ metric_losses: { lost: 1200, damaged: 1 } });
     await press('Curves');
@@ -117,8 +112,31 @@ describe('the card of a run', () => {
     expect(text()).not.toContain('cannot be read');
   });
 
+  describe('of a run that has ended', () => {
+    const note = () => place.querySelector('.td-detail')?.textContent;
+
+    it('submits it once more by a click, and opens the new one', async () => {
+      const opened = vi.fn();
+      await show({}, { openRun: opened });
+      source.answers.set('/workspaces/w/runs/a/resubmit', { run: { id: 'b' } });
+      await press('Resubmit');
+      await vi.waitFor(() => expect(note()).toBe('Submitted again as b.'));
+      expect(opened.mock.calls).toEqual([['w', 'b']]);
+    });
+
+    it('says why it was refused', async () => {
+      await show();
+      source.answers.set('/workspaces/w/runs/a/resubmit', () => {
+        throw new RequestError('snapshot_gone', 'its files are gone', 'Submit it from its folder.');
+      });
+      await press('Resubmit');
+      await vi.waitFor(() => expect(note()).toBe('its files are gone. Submit it from its folder.'));
+    });
+  });
+
   describe('of a run that goes on', () => {
     const focused = () => document.activeElement?.textContent;
+    const stop = () => place.querySelector<HTMLButtonElement>('.td-buttons button');
     const canceled = () => source.asked.includes('/workspaces/w/runs/a/cancel');
 
     it('asks in the place of the button whether to stop it, and stops it then', async () => {
@@ -133,6 +151,30 @@ describe('the card of a run', () => {
       await press('Stop the run');
       expect(canceled()).toBe(true);
       expect(text()).toContain('Asked it to stop.');
+    });
+
+    it('offers no stop once it was deleted', async () => {
+      await show({ state: 'Running' });
+      await act(() => source.tell('a', { error: { code: 'run_not_found', message: 'there is no run a', advice: '' } }));
+      expect(buttons()).toEqual(['Copy id']);
+    });
+
+    it('cannot be stopped a second time while it stops', async () => {
+      await show({ state: 'Running' });
+      expect([stop()?.textContent, stop()?.disabled]).toEqual(['Stop', false]);
+      await act(() => source.tell('a', { state: { ...RUN, state: 'CancelRequested' } }));
+      expect([stop()?.textContent, stop()?.disabled]).toEqual(['Stopping…', true]);
+    });
+
+    it('cannot be stopped a second time before the first is answered', async () => {
+      let answer: (run: RunDocument) => void = () => undefined;
+      await show({ state: 'Running' });
+      source.answers.set('/workspaces/w/runs/a/cancel', () => new Promise(done => (answer = done)));
+      await press('Stop');
+      await press('Stop the run');
+      expect([stop()?.textContent, stop()?.disabled]).toEqual(['Stop', true]);
+      answer({ ...RUN, state: 'Running' });
+      await vi.waitFor(() => expect(stop()?.disabled).toBe(false));
     });
 
     it.each(['Escape', 'Keep it running'])('leaves it running by %s, and has the focus where it was', async way => {

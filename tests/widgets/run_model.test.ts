@@ -78,6 +78,86 @@ describe('a run that cannot be shown', () => {
   });
 });
 
+describe('what a page knows of a run', () => {
+  const BUILD = 'logs/build.txt';
+  const OUTPUT = 'logs/stdout.txt';
+  const NOON = Date.parse('2026-01-01T12:00:00Z');
+  const log = (name: string, text: string) => ({ logs: { [name]: { offset: 0, gap: 0, text } } });
+  const being = (name: string): RunMessage => ({
+    state: { state: name, history: [], started: '2026-01-01T11:59:00Z', seconds: 7 } as never
+  });
+
+  it.each([
+    ['Preparing', BUILD],
+    ['Running', OUTPUT],
+    ['Failed', BUILD]
+  ])('has of a run that is %s, and has printed nothing yet, %s as the log that tells most', async (one, name) => {
+    const { source, model } = await followed('unreachable');
+    source.tell({ ...being(one), ...log(BUILD, 'Collecting torch\n') });
+    expect(model.spokenLog).toBe(name);
+  });
+
+  it.each(['Preparing', 'Running', 'Failed'])('has the output of one that is %s once there is some', async one => {
+    const { source, model } = await followed('unreachable');
+    source.tell({ ...being(one), ...log(BUILD, 'Collecting torch\n') });
+    source.tell(log(OUTPUT, 'Epoch 1/2\n'));
+    expect(model.spokenLog).toBe(OUTPUT);
+  });
+
+  it('has how far it is while its script runs, and no longer', async () => {
+    const { source, model } = await followed('unreachable');
+    source.tell({ ...being('Running'), ...log(OUTPUT, 'Epoch 3/10\n') });
+    expect(model.progress(NOON)?.label).toBe('Epoch 3 of 10');
+    for (const one of ['CancelRequested', 'Finalizing', 'Canceled']) {
+      source.tell(being(one));
+      expect(model.progress(NOON)).toBeUndefined();
+    }
+  });
+
+  it('is no more as far as a bar tells once other lines have followed it', async () => {
+    const { source, model } = await followed('unreachable');
+    source.tell({ ...being('Running'), ...log(OUTPUT, '100%|####| 10/10 [00:10<00:00, 1it/s]\nsaved\n') });
+    expect(model.progress(NOON)?.label).toBe('10 of 10');
+    source.tell(log(OUTPUT, 'loading\nloaded\n'));
+    expect(model.progress(NOON)).toBeUndefined();
+  });
+
+  it.each([
+    ['Running', 60],
+    ['CancelRequested', 60],
+    ['Finalizing', 7],
+    ['Canceled', 7]
+  ])('has the seconds that the script of one that is %s has taken', async (one, seconds) => {
+    const { source, model } = await followed('unreachable');
+    source.tell(being(one));
+    expect(model.seconds(NOON)).toBe(seconds);
+  });
+
+  it('is forgotten where something comes that stands for all of it', async () => {
+    const { source, model } = await followed('unreachable');
+    const point = (at: number) => ({ name: 'loss', times: [at], values: [at], steps: null });
+    const told = (at: number): RunMessage => ({
+      ...log(OUTPUT, `line ${at}\n`),
+      metrics: { series: [point(at)], records: [], records_left_out: 0 },
+      resources: { series: [point(at)] }
+    });
+    source.tell(told(1));
+    source.tell({ ...told(2), whole: true });
+    expect(model.logs.get(OUTPUT)?.lines.map(line => line.text)).toEqual(['line 2']);
+    expect([...model.series.values(), ...model.resources.values()].map(series => series.last)).toEqual([[2], [2]]);
+  });
+
+  it('is of bounded size, and the newest, where values that are no curves come without end', async () => {
+    const { source, model } = await followed('unreachable');
+    const records = Array.from({ length: 300 }, (_, at) => ({ name: 'row', value: at }) as never);
+    for (let times = 0; times < 3; times++) {
+      source.tell({ metrics: { series: [], records, records_left_out: 0 } });
+    }
+    expect(model.records).toHaveLength(500);
+    expect(model.records.slice(-300)).toEqual(records);
+  });
+});
+
 describe('what is said of an error', () => {
   it('is for people where the API speaks to those who write requests', () => {
     const advice = 'List the runs of the workspace: GET /workspaces/{workspace}/runs.';

@@ -39,6 +39,26 @@ describe('a series', () => {
     expect([...loss.times]).toEqual([...loss.times].sort((one, other) => one - other));
   });
 
+  it('loses no dip, and no point that is no number, where it merges neighbours', () => {
+    const values = Array.from({ length: 5000 }, (): number | 'NaN' => 1);
+    const odd = new Map<number, number | 'NaN'>([
+      [10, -7],
+      [21, -8],
+      [100, 'NaN'],
+      [201, 'NaN'],
+      [300, 'NaN'],
+      [301, 'NaN']
+    ]);
+    odd.forEach((value, at) => {
+      values[at] = value;
+    });
+    const loss = points('loss', values);
+    expect(loss.last.length).toBe(2500);
+    expect(loss.min.filter(one => one < 1)).toEqual([-7, -8]);
+    expect(loss.min.filter(Number.isNaN)).toHaveLength(1);
+    expect(loss.notNumbers).toBe(4);
+  });
+
   it('takes buckets as they come', () => {
     const loss = new Series('loss');
     loss.add({

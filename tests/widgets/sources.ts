@@ -18,6 +18,11 @@ export class FakeSource implements Source {
   readonly answers = new Map<string, unknown>();
   readonly followed: FollowedRun[] = [];
 
+  /** The runs that are followed now. */
+  get following(): string[] {
+    return [...this._runs.keys()];
+  }
+
   follow(target: FollowedRun, listener: RunListener): Disposer {
     this.followed.push(target);
     this._runs.set(target.run, listener);
