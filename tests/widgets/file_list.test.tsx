@@ -59,7 +59,7 @@ describe('the files of a run', () => {
 
   it('can be looked at as pictures, tables and texts, but not as SVG, which holds scripts', async () => {
     await show('outputs/a.png', 'outputs/b.svg', 'outputs/c.CSV', 'outputs/d.txt', 'outputs/e.pt');
-    expect([...place.querySelectorAll('td button')].map(one => one.textContent)).toEqual([
+    expect([...place.querySelectorAll('td:first-child button')].map(one => one.textContent)).toEqual([
       'outputs/a.png',
       'outputs/c.CSV',
       'outputs/d.txt'

@@ -49,7 +49,7 @@ export class FakeSource implements Source {
     return (typeof found === 'string' ? new TextEncoder().encode(found) : (found as Uint8Array)).buffer as ArrayBuffer;
   }
 
-  address(): null {
+  address(_: string): string | null {
     return null;
   }
 

@@ -3,6 +3,7 @@ import type { RunFile } from '../documents';
 import { bytes, shortened } from '../format';
 import type { RunModel } from '../model/run_model';
 import { query, runPath } from '../sources/source';
+import { contentPath, Download } from './download';
 import { useLoaded } from './hooks';
 
 /** Bytes of a file that a preview reads at most. */
@@ -107,7 +108,9 @@ export function Files({ model }: { model: RunModel }) {
                 </td>
                 <td class="td-number">{bytes(file.size)}</td>
                 <td>
-                  <Download model={model} name={file.name} />
+                  <Download model={model} name={file.name} size={file.size ?? 0} label={`Download ${file.name}`}>
+                    Download
+                  </Download>
                 </td>
               </tr>
             ))}
@@ -116,19 +119,6 @@ export function Files({ model }: { model: RunModel }) {
       )}
       {shown !== undefined && <Preview key={shown.name} model={model} file={shown} />}
     </div>
-  );
-}
-
-function contentPath(model: RunModel, name: string): string {
-  return runPath(model.target, `/files/content${query({ name })}`);
-}
-
-function Download({ model, name }: { model: RunModel; name: string }) {
-  const address = model.source.address(contentPath(model, name));
-  return address === null ? null : (
-    <a href={address} download={name.split('/').pop()} aria-label={`Download ${name}`}>
-      Download
-    </a>
   );
 }
 

@@ -3,7 +3,7 @@ import { bytes } from '../format';
 import { bare, frameOf, pieces } from '../model/ansi';
 import type { LogLine, LogText } from '../model/log_text';
 import { BUILD_LOG, OUTPUT_LOG, type RunModel } from '../model/run_model';
-import { query, runPath } from '../sources/source';
+import { Download } from './download';
 import type { IHost } from './header';
 import { useSettled } from './hooks';
 
@@ -22,7 +22,6 @@ export function Log({ model, host }: { model: RunModel; host: IHost }) {
   const [wanted, setWanted] = useState('');
   const name = chosen ?? model.spokenLog;
   const text = model.logs.get(name) as LogText;
-  const download = model.source.address(runPath(model.target, `/files/content${query({ name })}`));
   return (
     <div class="td-log">
       <div class="td-tools">
@@ -40,10 +39,10 @@ export function Log({ model, host }: { model: RunModel; host: IHost }) {
           value={wanted}
           onInput={event => setWanted(event.currentTarget.value)}
         />
-        {download !== null && !text.empty && (
-          <a href={download} download={name.split('/').pop()}>
+        {!text.empty && (
+          <Download model={model} name={name} size={text.end}>
             Download ({bytes(text.end)})
-          </a>
+          </Download>
         )}
       </div>
       {text.empty ? (
