@@ -5,12 +5,13 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable
 
+import matplotlib
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from matplotlib.text import Text
 
-from traindock_widgets.picture import MOST_BYTES, WIDTH, png, title, write
+from traindock_widgets.picture import MOST_BYTES, WIDTH, drawable, png, title, write
 
 
 def noise(part: float) -> Callable[[Figure], None]:
@@ -53,3 +54,11 @@ def test_has_texts_of_users_as_they_are_and_no_formulas(text: str) -> None:
 
     assert width_of(png(1, draw)) == 110 * WIDTH
     assert [one.get_parse_math() for one in drawn] == [False, False]
+
+
+@pytest.mark.parametrize(
+    ("families", "drawn"), [(["nowhere", "cmr10", "DejaVu Sans"], "épsilon □"), (["cmr10"], "□psilon □")]
+)
+def test_writes_what_one_of_the_fonts_has_that_matplotlib_is_set_to(families: list[str], drawn: str) -> None:
+    with matplotlib.rc_context({"font.family": families}):
+        assert drawable("épsilon 实") == drawn

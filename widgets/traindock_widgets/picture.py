@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import logging
 import math
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import numpy as np
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+    from matplotlib.ft2font import FT2Font
     from numpy.typing import NDArray
 
     from traindock.store.buckets import Buckets
@@ -88,11 +90,20 @@ def png(height: float, draw: Callable[[Figure], None]) -> bytes | None:
 
 
 def drawable(text: str) -> str:
-    """Return a text with a box for each character that matplotlib's font has not: it would warn of each."""
+    """Return a text with a box for each character that none of matplotlib's fonts has: it would warn of each."""
+    fonts = _fonts()
+    return "".join(one if any(font.get_char_index(ord(one)) for font in fonts) else "□" for one in text)
+
+
+def _fonts() -> list[FT2Font]:
+    """Return the fonts in which matplotlib looks for a character: of each family of its settings that is here."""
     from matplotlib.font_manager import FontProperties, findfont, get_font
 
-    font = get_font(findfont(FontProperties()))
-    return "".join(character if font.get_char_index(ord(character)) else "□" for character in text)
+    found = []
+    for family in FontProperties().get_family():
+        with contextlib.suppress(ValueError):
+            found.append(get_font(findfont(FontProperties(family=[family]), fallback_to_default=False)))
+    return found or [get_font(findfont(FontProperties()))]
 
 
 def drawable_values(values: NDArray[np.float64]) -> NDArray[np.float64]:
