@@ -1,6 +1,5 @@
 import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { VNode } from 'preact';
-import { shortened } from '../../widgets/src/format';
 import { RunModel } from '../../widgets/src/model/run_model';
 import { RunsModel } from '../../widgets/src/model/runs_model';
 import { PageSelection } from '../../widgets/src/model/selection';
@@ -14,6 +13,7 @@ import { RunsCard } from '../../widgets/src/views/runs/runs_card';
 import { type IKernels, KernelSelection } from './kernel_selection';
 import type { Versions } from './versions';
 
+const NOTHING = 'This output does not say what it shows. Execute its cell again.';
 /** The newest version of our outputs that is known here. */
 const VERSION = 1;
 
@@ -96,16 +96,19 @@ export const MIME_TYPES = Object.keys(KINDS);
 /** Return what an output shows, or why it shows nothing. Nothing but ids of the right form is ever taken from it. */
 export function shownBy(mime: string, model: IRenderMime.IMimeModel): IShown | string {
   const data = model.data[mime] as { version?: unknown } | undefined;
-  if (typeof data?.version !== 'number' || data.version > VERSION) {
+  if (typeof data?.version !== 'number') {
+    return NOTHING;
+  }
+  if (data.version > VERSION) {
     return (
-      `This card was made by a newer version of Traindock (its form is ${shortened(String(data?.version), 20)}, and this ` +
+      `This card was made by a newer version of Traindock (its form is ${data.version}, and this ` +
       `page knows ${VERSION}). Update Traindock on this Jupyter server to see it, and reload the page.`
     );
   }
   const widget = (model.data[WIDGET_VIEW] as { model_id?: unknown } | undefined)?.model_id;
   const ids = model.metadata[mime];
   const known = typeof ids === 'object' && ids !== null ? (ids as Ids) : {};
-  return KINDS[mime]?.(known, is(WIDGET, widget) ? widget : undefined) ?? 'This output does not say what it shows.';
+  return KINDS[mime]?.(known, is(WIDGET, widget) ? widget : undefined) ?? NOTHING;
 }
 
 /** Return the page's host, by which a widget in the kernel learns which files are picked, and picks some. */
