@@ -116,6 +116,7 @@ def test_a_disk_that_fills_while_a_script_prints_and_logs(
     signs.mkdir()
     run = submit_small(SCRIPT, signs)
     wait_for((signs / "filled").exists, "the script to be ready for a full disk")
+    wait_for(lambda: stdout(run).endswith("before 999\n"), "what was printed in a flood")
     disk.fill()
     (signs / "filled.go").touch()
     wait_for((signs / "freed").exists, "the script to get through the full disk")

@@ -27,7 +27,7 @@ def test_what_stands_for_all_news_is_sent_less_and_less_often(
     card = RunDetails(run)
     run.complete()
     told(card, "state", "Completed")
-    wait_for(lambda: not card._kernel.hub._followed, "the end of following")
+    wait_for(lambda: not card._kernel.hub.follows(card._follower, run.id), "the end of following")
     page.sent.clear()
 
     at: list[float] = []
