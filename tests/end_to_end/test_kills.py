@@ -104,6 +104,7 @@ def test_a_submitter_killed_in_the_act_leaves_a_whole_run_or_none(
     assert run_records.run_ids(workspace.layout) == [run.id for run in runs]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "point",
     [

@@ -140,6 +140,7 @@ class TestComputes:
 
         assert error["code"] == "compute_fixed"
 
+    @pytest.mark.slow
     async def test_an_engine_that_does_not_answer_is_not_waited_for(
         self, ask: Ask, workspace: Workspace, silent_engine: str
     ) -> None:
@@ -201,6 +202,7 @@ class TestQueue:
         for run in runs:
             run.cancel()
 
+    @pytest.mark.slow
     async def test_who_holds_the_gpu_that_a_run_waits_for(
         self, ask: Ask, workspace: Workspace, submit: Submit, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -321,6 +323,7 @@ class TestMachine:
         mine.release()
         theirs.release()
 
+    @pytest.mark.slow
     async def test_engines_that_answer_and_that_do_not(
         self, ask: Ask, workspace: Workspace, no_engines: None, silent_engine: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:
@@ -336,6 +339,7 @@ class TestMachine:
         assert missing["address"] == "unix:///some/where/e.sock"
         assert missing["trouble"]
 
+    @pytest.mark.slow
     async def test_the_server_goes_on_while_somebody_waits(
         self, ask: Ask, workspace: Workspace, no_engines: None, silent_engine: str, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -365,6 +365,7 @@ class TestWaysAround:
             run.complete()
         return run
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("name", "status"),
         [
@@ -487,6 +488,7 @@ class TestSending:
 
         assert body == b"x" * 1000
 
+    @pytest.mark.slow
     async def test_is_no_faster_than_who_reads_and_ends_with_them(
         self, client: Client, run: InteractiveRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -138,6 +138,7 @@ class TestARunThatCannotBeFollowed:
 
 
 class TestHowOften:
+    @pytest.mark.slow
     def test_metrics_come_five_times_a_second_at_most_and_states_at_once(self, hub: Hub, run: Run) -> None:
         page = Page()
         follow(hub, page, run)

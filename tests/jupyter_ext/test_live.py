@@ -133,6 +133,7 @@ def stepping(submit: Submit, tmp_path: Path, steps: int) -> tuple[Run, Callable[
 
 
 class TestARun:
+    @pytest.mark.slow
     async def test_states_metrics_and_output_come_as_they_are_and_its_end_with_everything(
         self, open_page: OpenPage, workspace: Workspace, submit: Submit, tmp_path: Path
     ) -> None:
@@ -153,6 +154,7 @@ class TestARun:
         assert last["run"]["state"] == "Completed"
         assert last["run"]["metrics"]["loss"]["count"] == 3
 
+    @pytest.mark.slow
     async def test_a_broken_connection_goes_on_where_it_was(
         self, open_page: OpenPage, workspace: Workspace, submit: Submit, tmp_path: Path
     ) -> None:
@@ -175,6 +177,7 @@ class TestARun:
         assert page.values("mine", "loss") + again.values("other name", "loss") == [1.0, 0.5, 1 / 3, 0.25]
         assert page.printed("mine") + again.printed("other name") == "step 0\nstep 1\nstep 2\nstep 3\n"
 
+    @pytest.mark.slow
     async def test_many_points_come_in_buckets_that_keep_the_spike(
         self, open_page: OpenPage, workspace: Workspace, submit: Submit
     ) -> None:
@@ -220,6 +223,7 @@ class TestARun:
         assert log["text"].endswith("line 199999\n")
         assert len(log["text"]) <= 64 << 10
 
+    @pytest.mark.slow
     async def test_what_is_not_numbers_nor_finite(
         self, open_page: OpenPage, workspace: Workspace, submit: Submit
     ) -> None:
@@ -245,6 +249,7 @@ class TestARun:
         }
         assert page.printed("mine") == "größe \U0001f600\n"
 
+    @pytest.mark.slow
     async def test_only_what_was_asked_for(self, open_page: OpenPage, workspace: Workspace, submit: Submit) -> None:
         page = await open_page()
         run = submit("from traindock import Run\nRun.get_context().log('loss', 1.0)\nprint('text')")
@@ -254,6 +259,7 @@ class TestARun:
 
         assert not any("metrics" in message or "logs" in message for message in page.messages)
 
+    @pytest.mark.slow
     async def test_tags_and_names_that_change_after_its_end(
         self, open_page: OpenPage, workspace: Workspace, submit: Submit
     ) -> None:
@@ -267,6 +273,7 @@ class TestARun:
         message = await page.until(lambda message: "state" in message)
         assert message["state"]["tags"] == {"later": "1"}
 
+    @pytest.mark.slow
     async def test_nothing_more_comes_after_leaving(
         self, open_page: OpenPage, workspace: Workspace, submit: Submit, tmp_path: Path
     ) -> None:
@@ -505,6 +512,7 @@ class TestManySubscriptions:
 
 
 class TestDeletedRuns:
+    @pytest.mark.slow
     async def test_who_follows_one_and_who_shows_it_in_a_list_is_told(
         self, open_page: OpenPage, workspace: Workspace, submit: Submit
     ) -> None:

@@ -68,6 +68,7 @@ class TestLogs:
         assert await part(api, run, offset=10) == (b"", 10, 10, 10)
         assert await part(api, run, offset=99) == (b"", 10, 10, 10)
 
+    @pytest.mark.slow
     async def test_are_cut_between_characters(self, api: Fetch, run: InteractiveRun) -> None:
         text = "aé€😀" * 50
         run._folder.layout.stdout.write_bytes(text.encode())
@@ -128,6 +129,7 @@ class TestLogs:
             error = await ask(*of(run, "content"), params=params, expect=400)
             assert error["message"].startswith("limit")
 
+    @pytest.mark.slow
     async def test_are_followed_to_the_end_while_the_run_writes(
         self, ask: Ask, api: Fetch, workspace: Workspace, submit: Submit, tmp_path: Path
     ) -> None:

@@ -367,6 +367,7 @@ class TestExport:
 
         assert first.startswith(b"name,step,time,value")
 
+    @pytest.mark.slow
     async def test_is_made_no_faster_than_it_is_taken(
         self, client: Client, run: InteractiveRun, monkeypatch: pytest.MonkeyPatch
     ) -> None:

@@ -38,6 +38,7 @@ def path(workspace: Workspace, *parts: object) -> tuple[str, ...]:
 
 
 class TestRegistering:
+    @pytest.mark.slow
     async def test_files_of_a_run_become_the_next_version(
         self, api: Fetch, ask: Ask, workspace: Workspace, run: Run, jp_base_url: str
     ) -> None:
@@ -57,12 +58,14 @@ class TestRegistering:
         assert (model["name"], model["version"], model["run"], model["file_count"]) == ("net", 1, run.id, 2)
         assert (await register(ask, workspace, run))["version"] == 2
 
+    @pytest.mark.slow
     async def test_a_wish_that_comes_twice_is_granted_once(self, ask: Ask, workspace: Workspace, run: Run) -> None:
         one, again = [await register(ask, workspace, run, request_id="wish") for _ in range(2)]
 
         assert one == again
         assert len(Model.list(workspace)) == 1
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("changes", "status", "code", "named"),
         [
@@ -140,6 +143,7 @@ class TestFinding:
         assert ([one["version"] for one in first["versions"]], first["more"]) == ([3, 2], True)
         assert ([one["version"] for one in rest["versions"]], rest["more"]) == ([1], False)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("parts", [("none",), ("net", "versions", 7), ("net", "versions", 7, "files")])
     async def test_what_is_not_there(self, ask: Ask, workspace: Workspace, run: Run, parts: tuple[object, ...]) -> None:
         await register(ask, workspace, run)

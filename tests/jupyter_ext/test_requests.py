@@ -124,6 +124,7 @@ class TestOddOnes:
         # What is submitted and what is planned are read by the same code, and a plan starts nothing.
         assert set(bodies("", "", "")) == described - {"submitRun"}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("text", ODD, ids=lambda text: ascii(text[:4]))
     async def test_odd_texts_are_taken_or_refused_and_never_a_fault(
         self, api: Fetch, workspace: Workspace, source: Path, text: str

@@ -38,6 +38,7 @@ PATHS = [path.format_map(NOWHERE) for path in api_document.document()["paths"]]
 
 
 class TestWithoutAToken:
+    @pytest.mark.slow
     @pytest.mark.parametrize("path", PATHS)
     @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
     async def test_nothing_is_answered(self, api: Fetch, path: str, method: str) -> None:
@@ -65,6 +66,7 @@ class TestWithoutAToken:
         # As a proxy does, JupyterHub's for one, which answers 503 where the server has hung up meanwhile.
         assert await asyncio.to_thread(ask_twice) == (403, 200)
 
+    @pytest.mark.slow
     async def test_what_to_send_is_told(self, jp_serverapp: Any, jp_fetch: Fetch, ask: Ask) -> None:
         cookies = {"Authorization": "", "Cookie": await session(jp_fetch, jp_serverapp.identity_provider.token)}
 

@@ -113,6 +113,7 @@ class TestFile:
         for name in ("again.py", "parts/main.py"):
             assert (await api(*of(run, "content"), params={"name": name})).body == b"print('hello')\n"
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("name", "status", "code"),
         [

@@ -60,6 +60,7 @@ def test_a_damaged_zip_file_is_an_error(tutorial: SimpleNamespace, tmp_path: Pat
         tutorial.insect_data.load_pictures(str(path))
 
 
+@pytest.mark.slow
 def test_the_photographs(tutorial: SimpleNamespace, real_pictures: Path) -> None:
     pictures = tutorial.insect_data.load_pictures(str(real_pictures), short_side=64)
     assert pictures.classes == ("ants", "bees")

@@ -82,6 +82,7 @@ class TestWithChanges:
         assert again.record.spec.environment_variables == {"FLAVOUR": "sweet", "OTHER": "1"}
         assert printed(again) == "['--lr', '0.1'] sweet\n"
 
+    @pytest.mark.slow
     def test_names_and_tags_and_limits(self, original: Run) -> None:
         again = original.resubmit(display_name="", tags={}, max_run_duration_seconds=60, arguments=[])
 

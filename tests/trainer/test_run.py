@@ -402,6 +402,7 @@ class TestForeignRuns:
                 act()
         assert ((foreign.path / "events.jsonl").read_bytes(), foreign.get_file_names()) == before
 
+    @pytest.mark.slow
     def test_one_that_names_an_impossible_experiment_hides_no_other(
         self, foreign: Run, workspace: Workspace, submit: Submit
     ) -> None:

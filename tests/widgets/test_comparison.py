@@ -60,6 +60,7 @@ class TestNews:
         wait_for(lambda: all(page.news(card, f"{run.id}/metrics") for run in (first, second)), "news of both")
         assert not [one for one in page.news(card, f"{first.id}/metrics") if "logs" in one["message"]]
 
+    @pytest.mark.slow
     def test_of_a_deleted_run_say_so_and_the_others_go_on(self, page: Page, start: Start) -> None:
         first, second = start(), start()
         first.complete()
@@ -99,6 +100,7 @@ class TestOutput:
         assert shown[0]["metadata"] == {kind: {"workspace": first.workspace.id, "runs": [first.id, second.id]}}
         assert len(base64.b64decode(shown[0]["data"]["image/png"])) < 60_000
 
+    @pytest.mark.slow
     def test_is_drawn_once_more_when_all_runs_have_ended(
         self, page: Page, start: Start, shown: list[dict[str, Any]]
     ) -> None:

@@ -43,6 +43,7 @@ def test_what_stands_for_all_news_is_sent_less_and_less_often(
     assert pauses[-1] == 15
 
 
+@pytest.mark.slow
 def test_what_stands_for_all_news_up_to_a_number_has_the_news_of_that_number(
     page: Page, start: Start, monkeypatch: pytest.MonkeyPatch
 ) -> None:

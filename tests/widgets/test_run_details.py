@@ -54,6 +54,7 @@ class TestTraits:
 
         assert (card.state, card.detail) == ("Failed", "no more memory")
 
+    @pytest.mark.slow
     def test_are_followed_no_more_when_the_run_has_ended(self, page: Page, start: Start) -> None:
         run = start()
         card = RunDetails(run)
@@ -118,6 +119,7 @@ def test_a_run_that_is_deleted_is_said_to_be(page: Page, start: Start) -> None:
     assert page.news(gone, f"{run.id}/metrics")[-1]["message"]["error"]["code"] == "run_not_found"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_deleted_after_its_end_is_said_to_be_when_something_of_it_is_asked_for(
     page: Page, start: Start
 ) -> None:
@@ -133,6 +135,7 @@ def test_a_run_that_is_deleted_after_its_end_is_said_to_be_when_something_of_it_
     assert page.states(card, "_digest")[-1][run.id]["message"]["error"]["code"] == "run_not_found"
 
 
+@pytest.mark.slow
 def test_a_run_that_is_deleted_after_its_end_is_said_to_be_though_nobody_asks(page: Page, start: Start) -> None:
     run, other = start(), start()
     card, others = RunDetails(run), RunDetails(other)
@@ -206,6 +209,7 @@ class TestOutput:
         assert "application/vnd.traindock.run+json" in shown[0]["data"]
         assert "image/png" in shown[0]["data"]
 
+    @pytest.mark.slow
     def test_is_drawn_once_more_when_the_run_has_ended(
         self, page: Page, start: Start, shown: list[dict[str, Any]]
     ) -> None:
@@ -237,6 +241,7 @@ def digest_of(card: FedWidget, page: Page, name: str) -> dict[str, Any]:
 
 
 class TestNews:
+    @pytest.mark.slow
     def test_are_numbered_and_the_digest_stands_for_all_of_them(self, page: Page, start: Start) -> None:
         run = start()
         card = RunDetails(run)
@@ -253,6 +258,7 @@ class TestNews:
         assert series["buckets"]["last"] == [0, 1, 2, 3, 4]
         assert card.get_widget_data() == digest["message"]
 
+    @pytest.mark.slow
     def test_reach_a_page_that_cannot_ask_by_the_digest(self, page: Page, start: Start) -> None:
         run = start()
         card = RunDetails(run)

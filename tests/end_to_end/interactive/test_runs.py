@@ -159,6 +159,7 @@ class TestARunOfThisProcess:
         with experiment.start_logging():
             assert Run.get_context().id.startswith("OfflineRun_")
 
+    @pytest.mark.slow
     @pytest.mark.shared_workspace(False)
     def test_it_takes_no_node(self, experiment: Experiment, workspace: Workspace, submit: Submit) -> None:
         from traindock import ComputeTarget, LocalCompute

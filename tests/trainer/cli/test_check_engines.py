@@ -14,7 +14,7 @@ import pytest
 from tests.conftest import as_ordinary_user
 
 from traindock import ComputeTarget, DockerCompute, Workspace
-from traindock.cli import check_engines
+from traindock.cli import check_engines, check_images
 from traindock.compute.docker import addresses, engine
 from traindock.compute.docker.facts import EngineFacts, EngineKind, facts_of
 from traindock.errors import EngineUnreachableException
@@ -60,6 +60,7 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Machine
         monkeypatch.setattr(addresses, "usual_places", lambda _: list(made.places))
         monkeypatch.setattr(engine, "_hello", made.hello)
         monkeypatch.setattr(engine.Engine, "facts", lambda self: made.engines[self.url])
+        monkeypatch.setattr(check_images, "examine", lambda _: ())  # nobody behind a socket says what images it has
         monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path / "docker"))
         monkeypatch.setenv("TRAINDOCK_GPU_DEVICES", "")
         for name in ("DOCKER_HOST", "DOCKER_CONTEXT"):

@@ -321,6 +321,7 @@ def test_runs_are_canceled_together_or_not_at_all(cli: Cli, script: Script, tmp_
     assert cli("logs", "-f", ids[0], "--exit-status").code == 4
 
 
+@pytest.mark.slow
 def test_listing_unfinished_runs_starts_the_dispatcher_again(
     cli: Cli, script: Script, tmp_path: Path, workspace: Workspace
 ) -> None:

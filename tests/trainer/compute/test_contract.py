@@ -70,6 +70,7 @@ class TestLocal(BackendContract):
         backend.cancel(job)
         backend.follow(job, lambda: None)
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "damage", [{"boot_id": "another boot"}, pytest.param({"pid": "?"}, marks=pytest.mark.slow)]
     )

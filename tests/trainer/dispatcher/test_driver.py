@@ -34,6 +34,7 @@ class Disk:
         return self._seal(*arguments)
 
 
+@pytest.mark.slow
 def test_a_run_whose_files_wait_for_the_disk_lets_the_next_one_start(
     drive: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -108,6 +108,7 @@ def test_a_run_that_waited_for_a_dispatcher_that_died_keeps_its_turn_for_longer(
     assert late.is_alive()
 
 
+@pytest.mark.slow
 def test_a_run_whose_environment_takes_long_does_not_hold_up_the_others(queue: NodeQueue) -> None:
     queue.expect("target", "building", 1.0)
     other = Waiter(queue, "other", 2.0, lambda: 1)
@@ -296,6 +297,7 @@ def test_a_run_whose_gpu_is_free_gets_the_next_node_before_runs_that_need_none(
     assert third.is_alive()
 
 
+@pytest.mark.slow
 def test_a_run_that_has_missed_its_gpu_for_lack_of_nodes_has_its_nodes_kept(
     queue: NodeQueue, somebody: Lease, tmp_path: Path
 ) -> None:

@@ -31,6 +31,7 @@ def hasty(tmp_path: Path) -> Iterator[Workspace]:
     end_everything_in(made)
 
 
+@pytest.mark.slow
 def test_it_leaves_when_there_is_nothing_to_do_and_comes_back_when_there_is(hasty: Workspace, tmp_path: Path) -> None:
     submit = submitter(hasty, tmp_path)
     submit("pass").wait_for_completion()
@@ -129,6 +130,7 @@ WAITS = """
 """
 
 
+@pytest.mark.slow
 def test_it_leaves_when_told_to_and_the_next_one_adopts_its_runs(workspace: Workspace, tmp_path: Path) -> None:
     run = submitter(workspace, tmp_path)(WAITS, tmp_path / "go on")
     wait_for(lambda: run.get_status() == "Running", "the run")
@@ -165,6 +167,7 @@ def test_when_it_leaves_it_waits_once_for_all_its_drivers(
     assert not start.is_running(workspace.layout)
 
 
+@pytest.mark.slow
 def test_a_newer_version_takes_over_from_an_older_one(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -230,6 +233,7 @@ def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(start, "start", begin)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("dying")
 def test_whoever_waits_is_told_what_dispatchers_die_of(workspace: Workspace, tmp_path: Path) -> None:
     run = submitter(workspace, tmp_path)("pass")

@@ -29,6 +29,7 @@ class TestRecord:
         assert sorted(number for numbers in versions for number in numbers) == list(range(1, 41))
         assert len(Model.list(ws)) == 40
 
+    @pytest.mark.slow
     def test_a_kill_at_any_moment_leaves_the_whole_version_or_none(self, ws, file, tmp_path):
         file.write_bytes(os.urandom(300_000))
         expected = sha(file.read_bytes())

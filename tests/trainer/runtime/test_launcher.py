@@ -494,6 +494,7 @@ print("ready")
 """
 
 
+@pytest.mark.slow
 @linux
 @pytest.mark.parametrize(
     "how", ["canceled", *(pytest.param(how, marks=pytest.mark.slow) for how in ("ended by itself", "crashed"))]

@@ -311,6 +311,7 @@ def _rebuild_again_and_again(root: str, stop: Path) -> None:
         assert index.rebuild() == 5
 
 
+@pytest.mark.slow
 def test_whoever_asks_while_others_rebuild_finds_all_there_is(
     workspace: Workspace, publish: Publish, tmp_path: Path
 ) -> None:

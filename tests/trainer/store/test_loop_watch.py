@@ -20,6 +20,7 @@ def way(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None
         monkeypatch.setattr(watch, "_new_inotify", lambda: None)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("way")
 def test_each_of_many_learns_of_its_own_file_and_none_takes_a_thread_or_stays_open(tmp_path: Path) -> None:
     files = [tmp_path / str(number) for number in range(40)]

@@ -93,6 +93,7 @@ def test_a_file_that_is_replaced_and_removed(tmp_path: Path, poll: bool) -> None
         assert seen(watcher, file)
 
 
+@pytest.mark.slow
 def test_a_folder_with_what_is_below_it(tmp_path: Path, poll: bool) -> None:
     folder = tmp_path / "metrics"
     with Watcher([folder], recursive=True, poll=poll) as watcher:

@@ -57,6 +57,7 @@ class TestAddresses:
         ready = place.prepare(recipe)
         assert (ready.how, self.version(ready)) == ("built", "two")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("ref", ["@v1", *(pytest.param(ref, marks=pytest.mark.slow) for ref in ("", "@main"))])
     def test_of_a_repository_are_built_anew_when_it_has_moved(self, place: Place, tmp_path: Path, ref: str) -> None:
         repository = tmp_path / "repository"

@@ -137,6 +137,7 @@ class TestValues:
             getattr(either, call)("x", value)
         assert either.get_metrics() == {}
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("call", ["log", "log_list", "log_table"])
     def test_a_frame_is_a_table_and_says_how(self, either: Run, call: str) -> None:
         """Iterating over one gives the names of its columns, which would be logged without a word."""
