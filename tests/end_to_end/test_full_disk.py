@@ -196,6 +196,18 @@ def test_with_little_room_left_a_run_is_either_there_or_refused(
     assert outcomes == {True, False}
 
 
+def fill_so_that_not_a_byte_fits_into(*files: Path, on: Disk) -> None:
+    """Fill a disk, and the last block of each file, to which the dispatcher may add lines meanwhile."""
+    while True:
+        for path in files:
+            with open(path, "ab") as file:
+                file.write(b" " * (-path.stat().st_size % 4096 - 1) + b"\n")
+        on.fill()
+        if all(path.stat().st_size % 4096 == 0 for path in files):
+            return
+        on.free()
+
+
 def test_an_interactive_run_that_ends_on_a_full_disk_has_ended(
     disk: Disk, small: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -204,11 +216,8 @@ def test_an_interactive_run_that_ends_on_a_full_disk_has_ended(
     run = Experiment(small, "tests").start_logging(snapshot_directory=None)
     wait_for(lambda: run.get_status() == "Running", "the dispatcher")
     run.log("loss", 0.5)
-    for path in (small.layout.changes, run.path / "events.jsonl"):
-        with open(path, "ab") as file:  # to the end of its block, so that not even one byte more fits
-            file.write(b" " * (-path.stat().st_size % 4096 - 1) + b"\n")
     monkeypatch.setattr("traindock.interactive._END_SECONDS", 1.0)
-    disk.fill()
+    fill_so_that_not_a_byte_fits_into(small.layout.changes, run.path / "events.jsonl", on=disk)
     run.complete()
     assert f"run {run.id} has ended, and the dispatcher takes note of it a little later" in capsys.readouterr().out
     run.complete()
