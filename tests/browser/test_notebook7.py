@@ -15,7 +15,8 @@ def test_a_card_is_drawn_and_the_line_that_failed_is_shown_beside_the_notebook(
 ) -> None:
     lab.write("classic.ipynb", showing(failed_run))
     page = show("classic.ipynb", app="notebooks")
-    page.expected.append("reading 'schema'")  # Notebook 7.6 by itself, where JupyterLab 4.6 is installed
+    # Notebook 7.6 by itself, where JupyterLab 4.6 is installed
+    page.expected += ["reading 'schema'", "Command 'filebrowser:open-path' not registered"]
     page.card.wait_for_state("Failed")
 
     page.card.tab("Log")
