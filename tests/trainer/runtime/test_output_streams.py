@@ -276,6 +276,25 @@ class TestAFlood:
         )
         assert run_to_end(folder, tmp_path / "out") == lines(200_000)
 
+    def test_into_what_refuses_it_is_lost_and_the_next_line_is_refused(self, folder: Folder, tmp_path: Path) -> None:
+        folder.write(
+            "train.py",
+            """
+            import os, subprocess, sys, time
+            for n in range(5000): print("line", n)
+            os.dup2(os.open(os.devnull, os.O_RDONLY), 1)
+            print("line", n + 1)
+            subprocess.run(["true"], stdout=subprocess.DEVNULL, check=True)
+            print("goes on", file=sys.stderr)
+            while not sys.stdout.line_buffering: time.sleep(0.01)
+            try: print("refused")
+            except OSError as error: os.write(2, str(error).encode())
+            """,
+        )
+        assert re.fullmatch(
+            r"(line \d+\n)+goes on\n\[Errno 9\] Bad file descriptor", run_to_end(folder, tmp_path / "out")
+        )
+
     def test_is_written_where_no_thread_can_be_started(self, folder: Folder, tmp_path: Path) -> None:
         folder.write(
             "train.py",

@@ -30,10 +30,9 @@ GATHERING_SECONDS = 0.05
 
 _FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 #: What Python audits (PEP 578) and after which others may write into the same file, or nobody here any more.
-_LEAVING = frozenset((
-    "os.exec", "os.forkpty", "os.kill", "os.killpg", "os.posix_spawn", "os.spawn", "os.system",
-    "pty.spawn", "signal.pthread_kill", "subprocess.Popen",
-))  # fmt: skip
+_LEAVING = frozenset(
+    ("os.exec", "os.kill", "os.killpg", "os.posix_spawn", "os.system", "signal.pthread_kill", "subprocess.Popen")
+)
 
 
 class OutputFile(io.FileIO):
@@ -103,6 +102,7 @@ class StandardOutput(OutputFile):
         self._gathering = False
         self._held: List[bytes] = []
         self._watched = False
+        self._gatherer = 0
         # A signal's handler may print while its own thread writes.
         self._writing = _thread.RLock()
 
@@ -131,10 +131,13 @@ class StandardOutput(OutputFile):
         super().flush()
 
     def settle(self) -> None:
-        """Write all that was printed until now."""
+        """Write all that was printed until now. Raises nothing: what refuses it refuses the script's next line, too."""
         text = self._text
-        if self._gathering and text is not None and not text.closed:
-            text.flush()
+        if self._gathering and text is not None:
+            try:
+                text.flush()
+            except (OSError, ValueError):  # ValueError: the script has closed it
+                return
 
     def _look(self) -> None:
         """See how long the last lines took, and gather the next ones where there were too many."""
@@ -159,7 +162,10 @@ class StandardOutput(OutputFile):
 
     def _gather(self) -> None:
         time.sleep(GATHERING_SECONDS)
-        self.go_back()
+        with self._writing:
+            self._gatherer = _thread.get_ident()
+            self.go_back()
+            self._gatherer = 0
 
     def go_back(self) -> None:
         """End a flood: write all that was printed, and from here on each line at once."""
@@ -180,7 +186,12 @@ class StandardOutput(OutputFile):
         pieces = self._held[:]
         del self._held[: len(pieces)]
         if pieces:
-            super().write(b"".join(pieces))
+            try:
+                super().write(b"".join(pieces))
+            except OSError:
+                if _thread.get_ident() != self._gatherer:
+                    raise
+                # Nobody can be told here; the script's next line is refused likewise.
 
     def end(self) -> None:
         """Write all that was printed, and gather nothing from here on: no thread will look after it any more."""
