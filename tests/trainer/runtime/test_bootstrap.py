@@ -21,11 +21,6 @@ PYTHONS = [
 ]
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Folder:
-    return Folder(tmp_path / "source")
-
-
 # ---------------------------------------------------------------------------------------------- as plain Python does
 
 NAMESPACE = """

@@ -604,21 +604,6 @@ def test_a_killed_launcher_frees_what_it_held(job: Callable[..., Job], tmp_path:
 # --------------------------------------------------------------------------------------------------- a full disk
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    folder = tmp_path / "small"
-    folder.mkdir()
-    if (
-        sys.platform != "linux"
-        or subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=256k", "traindock-test", str(folder)], capture_output=True
-        ).returncode
-    ):
-        pytest.skip("may not mount a small tmpfs here")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_the_end_is_recorded_on_a_disk_that_the_job_has_filled(small_disk: Path) -> None:
     filled = Job(small_disk / "job", ["sh", "-c", "cat /dev/zero > zeros || exit 5"])
     assert filled.start().wait(60) == 0
