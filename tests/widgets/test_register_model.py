@@ -30,6 +30,25 @@ def test_what_is_registered_from_the_run_is_told_whoever_registers_it(page: Page
     assert ["bees:1"] in page.states(panel, "versions")
 
 
+def test_what_is_registered_while_the_panel_begins_to_follow_is_told_as_well(
+    page: Page, start: Start, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start()
+    (tmp_path / "model.pt").write_bytes(b"weights")
+    run.upload_file("outputs/model.pt", str(tmp_path / "model.pt"))
+    run.complete()
+    begin = RegisterModel._start
+
+    def begin_late(panel: RegisterModel) -> None:
+        assert panel.versions == []
+        run.register_model("bees", "outputs/model.pt")
+        begin(panel)
+
+    monkeypatch.setattr(RegisterModel, "_start", begin_late)
+    panel = RegisterModel(run)
+    wait_for(lambda: panel.versions == ["bees:1"], "the version", seconds=10)
+
+
 def test_registering_over_the_comm_needs_no_server(page: Page, start: Start, tmp_path: Any) -> None:
     run = start()
     (tmp_path / "model.pt").write_bytes(b"weights")

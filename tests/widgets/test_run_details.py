@@ -136,6 +136,24 @@ def test_a_run_that_is_deleted_after_its_end_is_said_to_be_when_something_of_it_
 
 
 @pytest.mark.slow
+def test_a_run_that_is_deleted_in_the_moment_of_its_end_is_said_to_be(
+    page: Page, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run = start()
+    card = RunDetails(run)
+    hub = card._kernel.hub
+    follow_list = hub.follow_list
+
+    def follow_late(*arguments: Any) -> None:
+        Run.get(run.workspace, run.id).delete()
+        follow_list(*arguments)
+
+    monkeypatch.setattr(hub, "follow_list", follow_late)
+    run.complete()
+
+    wait_for(lambda: page.news(card, run.id) and "error" in page.news(card, run.id)[-1]["message"], "the card", 10)
+
+
 def test_a_run_that_is_deleted_after_its_end_is_said_to_be_though_nobody_asks(page: Page, start: Start) -> None:
     run, other = start(), start()
     card, others = RunDetails(run), RunDetails(other)

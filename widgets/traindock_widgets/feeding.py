@@ -151,7 +151,8 @@ class FedWidget(anywidget.AnyWidget):
     def _take(self, message: dict[str, Any]) -> None:
         name = message.pop("name")
         if name == _DELETIONS:
-            for run in message.get("changes", {}).get("gone", ()):
+            # The first message has no changes: what was deleted before it came is told by no other.
+            for run in message["changes"]["gone"] if "changes" in message else self._followed_runs():
                 self._tell_if_deleted(run)
             return
         message = self._completed(name, message)
@@ -177,6 +178,10 @@ class FedWidget(anywidget.AnyWidget):
                     self._digest = self._all_sent()
             self.send({"kind": "news", "name": name, "number": followed.number, "message": message})
         return True
+
+    def _followed_runs(self) -> set[str]:
+        with self._lock:
+            return {name.partition(METRICS_ALONE)[0] for name in self._followed if name != LIST}
 
     def _tell_if_deleted(self, run: str) -> None:
         if not self._followed.keys() & {run, run + METRICS_ALONE}:

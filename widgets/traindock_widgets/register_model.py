@@ -70,7 +70,8 @@ class RegisterModel(FedWidget):
 
     def _told(self, name: str, message: dict[str, Any]) -> None:
         if name == LIST:
-            if message.get("changes", {}).get("models"):
+            # The first message has no changes: what was registered before it came is told by no other.
+            if "error" not in message and message.get("changes", {"models": True})["models"]:
                 self.versions = self._registered()
             return
         document = message.get("run") or message.get("state")
