@@ -157,6 +157,7 @@ def test_every_row_can_be_measured() -> None:
         assert line in done.stdout
 
 
+@pytest.mark.slow
 def test_an_unknown_row_names_the_known_ones() -> None:
     command = [sys.executable, "-m", "benchmarks", "nonsense"]
     done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=60)

@@ -202,6 +202,7 @@ def job_of(workspace: Workspace, word: str) -> psutil.Process:
     return found[0]
 
 
+@pytest.mark.slow
 def test_a_script_that_is_killed_fails_by_that_signal(workspace: Workspace, submit: Submit, marks: Path) -> None:
     run = submit(SCRIPT, marks)
     wait_for((marks / "half-way").exists, "the script to be half-way")

@@ -193,6 +193,7 @@ def test_a_script_that_ignores_sigterm_is_killed_with_all_its_children(submit: S
     assert not Path(f"/proc/{child}").exists()
 
 
+@pytest.mark.slow
 def test_a_run_that_takes_too_long_is_ended(submit: Submit) -> None:
     run = submit("import time; time.sleep(600)", max_run_duration_seconds=0.5)
     with pytest.raises(ActivityFailedException, match=r"max_run_duration_seconds=0\.5"):
@@ -223,6 +224,7 @@ def test_an_interrupt_stops_the_waiting_and_not_the_run(submit: Submit, monkeypa
     run.wait_for_completion()
 
 
+@pytest.mark.slow
 @pytest.mark.shared_workspace(False)
 def test_runs_wait_for_a_node_and_say_who_holds_it(submit: Submit, workspace: Workspace) -> None:
     from traindock import ComputeTarget, LocalCompute
@@ -245,6 +247,7 @@ def test_runs_wait_for_a_node_and_say_who_holds_it(submit: Submit, workspace: Wo
     assert second.record.ended <= third.record.started, "first come, first served, one at a time"
 
 
+@pytest.mark.slow
 @pytest.mark.shared_workspace(False)
 def test_runs_start_in_the_order_of_their_submission_though_the_clock_was_set_back(
     submit: Submit, workspace: Workspace, monkeypatch: pytest.MonkeyPatch

@@ -73,6 +73,7 @@ async def test_each_state_of_a_run_once_and_in_order(
     assert "3" in last["detail"]
 
 
+@pytest.mark.slow
 async def test_a_model_that_is_registered(
     heard: Heard, workspace: Workspace, submit: Submit, jp_serverapp: Any
 ) -> None:

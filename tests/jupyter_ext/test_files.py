@@ -417,6 +417,7 @@ class TestWaysAround:
         assert b"root:" not in answer.body
         assert str(workspace.layout.root).encode() not in answer.body
 
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("query", "status"),
         [

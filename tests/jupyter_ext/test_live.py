@@ -205,6 +205,7 @@ class TestARun:
         assert tables[-1]["final_step"][-1] == 99_999
         assert all(len(table["count"]) <= 400 for table in tables)
 
+    @pytest.mark.slow
     async def test_much_output_is_shortened_and_the_gap_is_told(
         self, open_page: OpenPage, ask: Ask, workspace: Workspace, submit: Submit
     ) -> None:

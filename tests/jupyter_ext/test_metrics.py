@@ -279,6 +279,7 @@ class TestValues:
         assert asked["values"] == {"loss": 0.5, "list": [1, "NaN", 3]}
         assert run.get_metrics()["table"] == found["values"]["table"]
 
+    @pytest.mark.slow
     async def test_what_is_too_much_is_named_only(self, ask: Ask, run: InteractiveRun) -> None:
         run.log_list("long", [0.123456789] * 200_000)
         run.log("wide", "x" * (2 << 20))

@@ -94,12 +94,14 @@ class TestRegistering:
 
 
 class TestParts:
+    @pytest.mark.slow
     async def test_some_files_of_a_folder_with_an_alias_at_once(self, ask: Ask, workspace: Workspace, run: Run) -> None:
         model = await register(ask, workspace, run, child_paths=["parts"], alias="production")
 
         assert (model["file_count"], model["aliases"]) == (1, ["production"])
         assert [*Model(workspace, "net", alias="production").files] == ["parts/näme & co.txt"]
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("alias", ["latest", "v1"])
     async def test_with_an_alias_that_cannot_be_nothing_is_registered(
         self, ask: Ask, workspace: Workspace, run: Run, alias: str
@@ -173,6 +175,7 @@ class TestChanging:
         assert (changed["description"], changed["framework_version"]) == ("better", "2.2")
         assert Model(workspace, "net").tags == changed["tags"]
 
+    @pytest.mark.slow
     async def test_a_property_is_for_ever_and_then_nothing_is_changed(
         self, ask: Ask, workspace: Workspace, run: Run
     ) -> None:
@@ -184,6 +187,7 @@ class TestChanging:
         assert "'a'" in error["message"]
         assert Model(workspace, "net").tags == {}
 
+    @pytest.mark.slow
     async def test_deleting_a_version(self, ask: Ask, api: Fetch, workspace: Workspace, run: Run) -> None:
         for _ in range(2):
             await register(ask, workspace, run)
@@ -196,6 +200,7 @@ class TestChanging:
 
 
 class TestDownloading:
+    @pytest.mark.slow
     async def test_files_are_listed_and_sent_as_they_were(
         self, ask: Ask, api: Fetch, workspace: Workspace, run: Run
     ) -> None:
@@ -225,6 +230,7 @@ class TestDownloading:
 
         assert (answer.code, answer.body) == (200, b"")
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("name", ["nothing", "../net/weights.bin", "/etc/passwd", "parts", ""])
     async def test_no_other_file_is_sent(self, ask: Ask, workspace: Workspace, run: Run, name: str) -> None:
         await register(ask, workspace, run)
@@ -234,6 +240,7 @@ class TestDownloading:
 
         assert error["code"] in ("model_file_not_found", "invalid_request")
 
+    @pytest.mark.slow
     async def test_one_that_is_damaged_is_never_sent_as_a_whole(
         self, ask: Ask, api: Fetch, workspace: Workspace, run: Run
     ) -> None:

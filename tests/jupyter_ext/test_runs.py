@@ -31,6 +31,7 @@ async def ended(ask: Ask, workspace: Workspace, run: str) -> Any:
 
 
 class TestSubmitting:
+    @pytest.mark.slow
     async def test_a_folder_below_the_servers_root(
         self, ask: Ask, api: Fetch, workspace: Workspace, source: Path, jp_base_url: str
     ) -> None:
@@ -194,6 +195,7 @@ class TestChanging:
         assert asked["cancel_requested_by"]
         assert (await ended(ask, workspace, run.id))["state"] == "Canceled"
 
+    @pytest.mark.slow
     async def test_resubmit(self, ask: Ask, workspace: Workspace, submit: Submit) -> None:
         run = submit("import sys; print(sys.argv[1:])")
         path = ("workspaces", workspace.id, "runs", run.id, "resubmit")

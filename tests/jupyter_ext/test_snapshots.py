@@ -42,6 +42,7 @@ def of(run: Any, *path: str) -> tuple[str, ...]:
 
 
 class TestTree:
+    @pytest.mark.slow
     async def test_has_files_links_and_empty_folders(self, ask: Ask, run: Any) -> None:
         found = await ask(*of(run))
 
@@ -64,6 +65,7 @@ class TestTree:
         assert (entries["parts/main.py"]["target"], entries["modules"]["target"]) == ("../train.py", "parts")
         assert (found["id"], found["size"], found["total"], found["more"]) == (run.get_snapshot_id(), 61, 8, False)
 
+    @pytest.mark.slow
     async def test_by_pages(self, ask: Ask, run: Any) -> None:
         found = await ask(*of(run), params={"limit": 2, "offset": 5})
 
@@ -77,6 +79,7 @@ class TestTree:
             error = await ask(*path, params={"name": "train.py"}, expect=404)
             assert error["code"] == "snapshot_not_found"
 
+    @pytest.mark.slow
     async def test_that_is_gone_or_damaged_is_told(self, ask: Ask, run: Any, workspace: Workspace) -> None:
         path = workspace.layout.snapshots / f"{run.get_snapshot_id()}.json"
         path.chmod(0o644)

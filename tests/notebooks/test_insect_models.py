@@ -60,6 +60,7 @@ def test_an_unknown_name_brings_up_the_nearest_ones(tutorial: SimpleNamespace) -
         tutorial.insect_models.build_model("quetzalcoatl", 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", heavy("resnet18", "squeezenet1_1", "googlenet", "densenet121"))
 def test_weights_for_other_classes_fill_all_but_the_head(tutorial: SimpleNamespace, tmp_path: Path, name: str) -> None:
     import torch

@@ -189,6 +189,7 @@ class TestSubmitting:
         with pytest.raises(UserErrorException, match="no compute target: give one, or its name"):
             Experiment(workspace, "tests").submit(ScriptRunConfig(source, "train.py", compute_target=workspace))  # type: ignore[arg-type]
 
+    @pytest.mark.slow
     def test_its_status_and_its_active_runs(self, submit: Submit, workspace: Workspace, single: ComputeTarget) -> None:
         status = single.get_status().serialize()
         assert set(status) == AZURE_STATUS_KEYS

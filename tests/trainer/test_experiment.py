@@ -139,6 +139,7 @@ class TestSubmitting:
         assert list(first.experiment.get_runs()) == before
         first.wait_for_completion()
 
+    @pytest.mark.slow
     def test_its_runs_are_numbered_and_listed_the_newest_first(self, submit: Submit, workspace: Workspace) -> None:
         runs = [submit("pass") for _ in range(3)]
         other = submit("pass", experiment="other")

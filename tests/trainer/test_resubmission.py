@@ -93,6 +93,7 @@ class TestWithChanges:
 
 
 class TestRefused:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         ("changes", "named"),
         [

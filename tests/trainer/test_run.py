@@ -280,6 +280,7 @@ class TestListing:
         runs["good"].add_properties({"data": "v1"})
         return runs
 
+    @pytest.mark.slow
     def test_filters_and_orders(self, runs: dict[str, Run], workspace: Workspace) -> None:
         named = {run: name for name, run in runs.items()}
         expected: list[tuple[dict[str, Any], list[str]]] = [
@@ -313,6 +314,7 @@ class TestListing:
         for filters, names in expected:
             assert [named[run] for run in Run.list(workspace, **filters)] == names, filters
 
+    @pytest.mark.slow
     def test_of_an_experiment_or_a_compute_target(self, runs: dict[str, Run], workspace: Workspace) -> None:
         assert list(Run.list(Experiment(workspace, "elsewhere"))) == [runs["failed"]]
         assert list(Experiment(workspace, "tests").get_runs(tags={"net": "resnet"})) == [runs["good"]]

@@ -421,6 +421,7 @@ class TestManyAtOnce:
 
 
 class TestKills:
+    @pytest.mark.slow
     @pytest.mark.parametrize(
         "point",
         [

@@ -75,6 +75,7 @@ class TestNews:
         second.log("loss", 1)
         wait_for(lambda: page_of.metrics[second.id], "a metric of the other run")
 
+    @pytest.mark.slow
     def test_take_no_more_room_for_ten_runs_than_for_a_few(self, page: Page, start: Start) -> None:
         runs = [start() for _ in range(10)]
         for run in runs:

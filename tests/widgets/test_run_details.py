@@ -21,6 +21,7 @@ Start = Callable[..., Any]
 
 
 class TestTraits:
+    @pytest.mark.slow
     def test_follow_the_run_while_this_thread_does_something_else(self, page: Page, start: Start) -> None:
         run = start()
         card = RunDetails(run)
@@ -154,6 +155,7 @@ def test_a_run_that_is_deleted_in_the_moment_of_its_end_is_said_to_be(
     wait_for(lambda: page.news(card, run.id) and "error" in page.news(card, run.id)[-1]["message"], "the card", 10)
 
 
+@pytest.mark.slow
 def test_a_run_that_is_deleted_after_its_end_is_said_to_be_though_nobody_asks(page: Page, start: Start) -> None:
     run, other = start(), start()
     card, others = RunDetails(run), RunDetails(other)
@@ -190,6 +192,7 @@ class TestOutput:
             {"workspace": run.workspace.id, "run": run.id} for run in (first, second)
         ]
 
+    @pytest.mark.slow
     def test_has_a_picture_of_less_than_60_kb(self, page: Page, start: Start, shown: list[dict[str, Any]]) -> None:
         run = start("a name with $ in it, and \\frac")
         for at in range(300):
@@ -203,6 +206,7 @@ class TestOutput:
         assert picture.startswith(b"\x89PNG")
         assert len(picture) < 60_000
 
+    @pytest.mark.slow
     @pytest.mark.filterwarnings("error")
     @pytest.mark.parametrize(
         ("name", "values"),
@@ -291,6 +295,7 @@ class TestNews:
         wait_for(lambda: "run" in last().get("message", {}), "the end in the digest")
         assert last()["number"] == page.news(card, run.id)[-1]["number"]
 
+    @pytest.mark.slow
     def test_that_were_sent_do_not_change_any_more(self, page: Page, start: Start) -> None:
         run = start()
         card = RunDetails(run)
@@ -312,6 +317,7 @@ class TestNews:
         wait_for(lambda: any("metrics" in one["message"] for one in page.news(card, other.id)), "news of the other run")
         assert card.metrics == {}
 
+    @pytest.mark.slow
     def test_of_runs_that_were_asked_for_long_ago_come_no_more(self, page: Page, start: Start) -> None:
         run = start()
         others = [start() for _ in range(13)]

@@ -97,6 +97,7 @@ class TestSelection:
 
 
 class TestOutput:
+    @pytest.mark.slow
     def test_names_the_experiment_in_its_metadata_alone(
         self, page: Page, experiment: Experiment, start: Start, shown: list[dict[str, Any]]
     ) -> None:

@@ -238,6 +238,7 @@ def machine(tmp_path: Path) -> Iterator[Machine]:
         processes.kill_job(job, 1)
 
 
+@pytest.mark.slow
 def test_two_workspaces_with_eight_jobs_share_two_devices(machine: Machine) -> None:
     jobs = [[f"{workspace}-{n}" for n in range(4)] for workspace in ("ann", "bob")]
     for workspace, mine in zip(("ann", "bob"), jobs, strict=True):
@@ -554,6 +555,7 @@ def test_a_launcher_that_comes_late_takes_a_device_that_nobody_has_leased_since(
     launcher.wait(30)
 
 
+@pytest.mark.slow
 def test_a_launcher_is_not_kept_from_its_lease_by_those_who_only_look(sharing: Sharing) -> None:
     stop = threading.Event()
 

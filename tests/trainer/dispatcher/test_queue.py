@@ -213,6 +213,7 @@ def test_a_deleted_target_ends_the_waiting(queue: NodeQueue) -> None:
     wait_for(lambda: isinstance(waiter.result, LaunchError), "the error")
 
 
+@pytest.mark.slow
 def test_gpus_are_waited_for_all_together_and_freed_with_the_lease(queue: NodeQueue) -> None:
     both = Waiter(queue, "both", 1.0, lambda: 9, gpus=2)
     wait_for(lambda: started(both), "the first to get both")
@@ -270,6 +271,7 @@ def test_a_run_that_waits_for_a_gpu_holds_up_no_run_that_needs_none(queue: NodeQ
     wait_for(lambda: started(on_gpu), "the first to start")
 
 
+@pytest.mark.slow
 def test_runs_that_need_gpus_keep_their_turns_among_each_other(queue: NodeQueue, somebody: Lease) -> None:
     both = Waiter(queue, "both", 1.0, lambda: 9, gpus=2)
     wait_for(lambda: both.told, "the first to wait")
@@ -331,6 +333,7 @@ def test_devices_are_asked_for_without_being_kept(tmp_path: Path) -> None:
     lease.release()
 
 
+@pytest.mark.slow
 def test_a_gpu_that_somebody_uses_without_a_lease_is_left_to_them(tmp_path: Path) -> None:
     """Such as a container whose launcher was killed, until it has ended."""
     using = {"gpu-0": "a container"}

@@ -192,6 +192,7 @@ def test_a_dispatcher_whose_record_is_garbage_is_left_alone(workspace: Workspace
     assert process.is_running()
 
 
+@pytest.mark.slow
 def test_a_lease_folder_that_cannot_be_used_stops_no_run_but_those_that_need_gpus(
     workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

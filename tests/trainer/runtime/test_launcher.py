@@ -423,6 +423,7 @@ def test_a_canceled_script_may_finish_what_it_does(script: Callable[..., Job]) -
     assert (running.exit.canceled, running.exit.exit_code) == (True, 3)
 
 
+@pytest.mark.slow
 def test_a_script_that_will_not_hear_is_killed_after_the_grace_time(job: Callable[..., Job]) -> None:
     running = job("sh", "-c", "trap '' TERM; echo ready; while :; do sleep 0.05; done", grace_seconds=0.4)
     launcher = running.start()

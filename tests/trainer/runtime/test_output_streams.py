@@ -321,6 +321,7 @@ def test_lines_of_many_threads_and_processes_stay_whole(folder: Folder, tmp_path
     assert sum(text.count(f"thread{t} ") for t in range(3)) == 900
 
 
+@pytest.mark.slow
 def test_a_line_of_100_mb_arrives_whole(folder: Folder, tmp_path: Path) -> None:
     folder.write("train.py", "print('x' * 100_000_000)\nprint('after')")
     with open(tmp_path / "out", "wb") as out:

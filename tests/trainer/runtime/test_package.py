@@ -105,6 +105,7 @@ def test_it_works_under_other_pythons(version: str, injected: Path, tmp_path: Pa
     assert (done.stdout.splitlines()[-1:], done.stderr, done.returncode) == (["fine"], "", 0)
 
 
+@pytest.mark.slow
 def test_it_asks_for_nothing_newer_than_python_3_8() -> None:
     vermin = pytest.importorskip("vermin", reason="vermin is not installed")
     assert vermin

@@ -423,6 +423,7 @@ def _publish_some(root: str, process: int) -> None:
         workspace.index.catch_up()
 
 
+@pytest.mark.slow
 def test_several_processes_publish_and_index_at_once(workspace: Workspace) -> None:
     context = multiprocessing.get_context("spawn")
     writers = [

@@ -328,6 +328,7 @@ def test_its_lock_is_minded_whatever_else_is_known(host: Host, clock: Clock, mon
         os.close(lock)
 
 
+@pytest.mark.slow
 def test_a_dispatcher_of_this_machine_that_is_about_to_leave_is_waited_for(host: Host) -> None:
     a = host("a")
     file = a._layout.root / "dispatcher.json"

@@ -38,6 +38,7 @@ def quiet(watcher: Watcher) -> bool:
     return not watcher.wait(0.3)
 
 
+@pytest.mark.slow
 def test_a_file_that_grows_is_reported_and_its_neighbours_are_not(tmp_path: Path, poll: bool) -> None:
     file, neighbour = tmp_path / "a file", tmp_path / "b"
     file.write_text("x")
@@ -62,6 +63,7 @@ def test_changes_between_two_waits_are_reported(tmp_path: Path, poll: bool) -> N
         assert found == set(files[:5])
 
 
+@pytest.mark.slow
 def test_a_file_whose_parents_do_not_exist_yet(tmp_path: Path, poll: bool) -> None:
     file = tmp_path / "runs" / "r 1" / "driver" / "stdout.txt"
     with Watcher([file], poll=poll) as watcher:
@@ -76,6 +78,7 @@ def test_a_file_whose_parents_do_not_exist_yet(tmp_path: Path, poll: bool) -> No
         assert seen(watcher, file)
 
 
+@pytest.mark.slow
 def test_a_file_that_is_replaced_and_removed(tmp_path: Path, poll: bool) -> None:
     file, other = tmp_path / "state.json", tmp_path / "state.tmp"
     file.write_text("1")

@@ -47,6 +47,7 @@ class TestAddresses:
     def version(self, ready: Prepared) -> str:
         return output_of(ready.python, "import byaddress; print(byaddress.version)")
 
+    @pytest.mark.slow
     def test_of_a_folder_are_built_anew_when_its_content_changed(self, place: Place, tmp_path: Path) -> None:
         address = self.package(tmp_path / "with space", "one")
         recipe = Recipe(pip=(f"byaddress @ {address}",))

@@ -224,6 +224,7 @@ class TestSeveralAtOnce:
         )
         return process, log
 
+    @pytest.mark.slow
     def test_two_processes_build_one_environment_once(self, place: Place, shelf: Shelf, wait_until: WaitUntil) -> None:
         shelf.slow("slowpack")
         first, _ = self.builder(place, "first")
