@@ -4,6 +4,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 NOTEBOOK := notebooks/train_and_register_pytorch.ipynb
+MAGICS := notebooks/magics.ipynb
 SOURCES := trainer widgets jupyter_ext notebooks benchmarks tests
 # How the notebook is executed as a test: quickly, with nothing downloaded, and nothing of the user's touched; caches
 # (XDG_CACHE_HOME) are shared.
@@ -24,14 +25,16 @@ export PATH := $(abspath $(BIN)):$(PATH)
 # The tests start hundreds of interpreters, which would otherwise compile all that they import, each time.
 export PYTHONDONTWRITEBYTECODE :=
 
-.PHONY: help tutorial lab build test containers browser soak pictures check bench lint types format clean
+.PHONY: help tutorial lab build words docs test executed views containers browser soak pictures check bench lint types format clean
 
 help:
 	@echo 'make tutorial   train and register a model by the sample notebook; says where everything is'
 	@echo '                TUTORIAL_COMPUTE=docker make tutorial: the same in a container'
 	@echo 'make lab        start JupyterLab with Traindock on the folder of the tutorial'
 	@echo 'make build      build the TypeScript of the cards again, after changes to it; reload the page to see them'
-	@echo 'make test       lint, types, all tests, and the notebook'
+	@echo 'make words      collect what translators translate, into out/traindock.pot'
+	@echo 'make test       lint, types, all tests, and the notebooks'
+	@echo 'make docs       of these, the docs site alone, into out/site, with all its links checked'
 	@echo 'make containers of these, the tests in containers alone: they need an engine, see CONTRIBUTING.md'
 	@echo 'make browser    of these, the tests in a browser alone: they need Chromium'
 	@echo 'make soak       more of these, which take many minutes: kernels of several versions, floods, logs of 1 GB,'
@@ -54,16 +57,29 @@ lab: $(READY)
 build: $(READY)
 	jlpm build
 
+words: $(READY)
+	jlpm words
+
 tutorial: $(READY)
 	@$(BIN)/python notebooks/run_notebook.py $(NOTEBOOK)
 
-test: lint types
-	rm -rf '$(TRIED)'
-	$(QUICK) $(BIN)/python -m pytest --nbval-lax -p no:cacheprovider -q $(NOTEBOOK)
-	jlpm test
+# What takes one processor each goes two at a time. A browser and containers do not: it breaks its connections off
+# whenever the network of a container comes or goes.
+test: $(READY)
+	$(MAKE) -j2 lint types docs executed views
 	$(PYTEST)
 	$(BROWSER) -m 'not soak'
 	$(BIN)/python .ci/test-containers
+
+executed: $(READY)
+	rm -rf '$(TRIED)'
+	$(QUICK) $(BIN)/python -m pytest --nbval-lax -p no:cacheprovider -q $(NOTEBOOK) $(MAGICS)
+
+views: $(READY)
+	jlpm test
+
+docs: $(READY)
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
 
 containers: $(READY)
 	$(BIN)/python .ci/test-containers
@@ -76,7 +92,7 @@ soak: $(READY)
 	$(BIN)/python .ci/test-containers --rootless
 
 pictures: $(READY)
-	$(BIN)/python -m tests.browser.make_pictures $(PICTURES)
+	$(BIN)/python -m tests.browser.pictures $(PICTURES)
 
 check: lint
 	jlpm test

@@ -21,6 +21,7 @@ MODULES = (
     "listing",
     "registering",
     "serving",
+    "long_lists",
     "cards",
     "container_runs",
     "container_environments",

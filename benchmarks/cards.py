@@ -9,7 +9,7 @@ import json
 import subprocess
 import sys
 import textwrap
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -61,12 +61,29 @@ def card_pixels(bench: Bench) -> Iterator[Result]:
         pressure = Pressure()
         sent = logged(bench, folder, count)
         page.wait_for_function("last => window.drawn.at(-1)?.[0] === last", arg=str(count - 1), timeout=60_000)
-        found = sorted(at - sent[int(value)] for value, at in page.evaluate("window.drawn") if value.isdigit())
+        drawn = [(int(value), at) for value, at in page.evaluate("window.drawn") if value.isdigit()]
+        found = sorted(latencies(sent, drawn))
         share = pressure.share()
         yield Result("run.log to a pixel of the card, p50", median(found), 250, "ms", 1.0, pressure=share)
         yield Result(
             "run.log to a pixel of the card, p99", found[int(len(found) * 0.99)], 600, "ms", 1.0, pressure=share
         )
+
+
+def latencies(sent: Sequence[float], drawn: Sequence[tuple[int, float]]) -> list[float]:
+    """Return how long it took until the card showed each value or a later one: one that is late may come with the next.
+
+    Args:
+        sent: when 0, 1, 2, … were logged.
+        drawn: the values that were seen, and when.
+
+    Raises:
+        AssertionError: values were never shown.
+    """
+    shown = [min((at for value, at in drawn if value >= number), default=None) for number in range(len(sent))]
+    missing = [number for number, at in enumerate(shown) if at is None]
+    assert not missing, f"{len(missing)} of {len(sent)} values were never drawn, {missing[0]} is the first"
+    return [at - begin for begin, at in zip(sent, shown, strict=True) if at is not None]
 
 
 @row

@@ -42,16 +42,18 @@ class JupyterServer:
         folder.mkdir(exist_ok=True)
         for left in folder.glob("jpserver-*"):  # of one that was killed
             left.unlink()
-        variables = {**environment, "JUPYTER_RUNTIME_DIR": str(folder), "JUPYTER_TOKEN": TOKEN}
+        self._log = folder / "server.log"
+        own = {"JUPYTER_RUNTIME_DIR": str(folder), "JUPYTER_TOKEN": TOKEN, "PYTHONFAULTHANDLER": "1"}
+        variables = {**environment, **own}
         command = [sys.executable, "-m", "jupyter", app, "--no-browser", "--allow-root", *options]
         on = f"--ServerApp.jpserver_extensions=jupyterlab_traindock={extension}"
         command += [f"--ServerApp.root_dir={folder}", on]
-        with (folder / "server.log").open("ab") as log:
+        with self._log.open("ab") as log:
             self.process = subprocess.Popen(command, env=variables, stdout=log, stderr=log)
         deadline = time.monotonic() + 60
         while not ((url := self._url(folder)) and _answers(url)):
             if self.process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError((folder / "server.log").read_text())
+                raise RuntimeError(self._log.read_text())
             time.sleep(0.02)
         self.url = url
 
@@ -67,6 +69,20 @@ class JupyterServer:
     def api(self, *parts: str, scheme: str = "http") -> str:
         """Return the URL of a path of the API."""
         return "/".join([self.url.replace("http", scheme, 1) + "traindock/api", *parts])
+
+    def stop(self, seconds: float = 30) -> None:
+        """End it and its kernels.
+
+        Raises:
+            RuntimeError: it has not ended in time; the text has the end of its log, and where each of its threads was.
+        """
+        self.process.terminate()
+        try:
+            self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.send_signal(signal.SIGABRT)
+            self.process.wait(10)
+            raise RuntimeError(self._log.read_text()[-20_000:]) from None
 
     def kill(self) -> None:
         """End it without notice."""

@@ -13,7 +13,7 @@ from benchmarks.harness import Bench, Pressure, Result, in_turn, interleaved, me
 from benchmarks.packages import wheel
 from benchmarks.peers import mlflow_server, variables
 from benchmarks.workspaces import processes_below, workspace_of
-from traindock import Environment, Experiment, ScriptRunConfig
+from traindock import Environment, Experiment, ScriptRunConfig, snapshot
 from traindock.images import venvs
 from traindock.images.uv import BuildSettings
 
@@ -113,6 +113,24 @@ def mlflow_run(bench: Bench, project: Path, mark: Path) -> float | None:
         bench.skip(f"mlflow run was not measured: {last[:200]}")
         return None
     return (float(mark.read_text()) - begin) * 1e3
+
+
+@row
+def snapshot_unchanged(bench: Bench) -> Iterator[Result]:
+    """A snapshot of 2,000 files that are in the store, of a folder whose ignore file has 100 patterns."""
+    source = bench.folder / "source"
+    for number in range(2_000):
+        path = source / f"package{number % 40}" / f"module{number}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"number = {number}")
+    (source / ".gitignore").write_text("\n".join(f"*.ext{number}" for number in range(100)))
+    with workspace_of(bench) as workspace:
+        take = partial(snapshot.take, source, layout=workspace.layout)
+        time.sleep(3)  # until the files are old enough that their times tell a change
+        first = take()
+        assert take() == first
+        figures = [taken for _ in range(bench.rounds(20)) for taken in timed(take)]
+    yield Result("a snapshot of 2,000 unchanged files", median(figures), 100, "ms", 1.0)
 
 
 @row

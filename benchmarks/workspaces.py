@@ -1,15 +1,23 @@
-"""A workspace for a row to measure in."""
+"""A workspace for a row to measure in; and, as a program, one with many runs for a server to open.
+
+``python -m benchmarks.workspaces --seed 10000 FOLDER`` makes it in ``FOLDER``, see :mod:`benchmarks.seeding`. Only who
+has the same user's data and configuration folders (XDG_DATA_HOME, XDG_CONFIG_HOME) finds it, and takes it for his own.
+"""
 
 from __future__ import annotations
 
+import argparse
 import contextlib
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 import psutil
 
 from benchmarks.harness import Bench
+from benchmarks.seeding import seed
 from traindock import Workspace
 
 
@@ -40,3 +48,19 @@ def processes_below(root: str) -> list[psutil.Process]:
         for process in psutil.process_iter(["cmdline"])
         if any(word.startswith(root) for word in process.info["cmdline"] or [])
     ]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.workspaces", description="Make a workspace to try.")
+    parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new or empty folder, which becomes it")
+    parser.add_argument("--seed", type=int, required=True, metavar="RUNS", help="how many runs it is to have")
+    parser.add_argument("--name", default="seeded", help="of the workspace; default: seeded")
+    options = parser.parse_args()
+    began = time.monotonic()
+    workspace = Workspace.create(options.name, path=options.folder, show_output=False)
+    seed(workspace, options.seed)
+    print(f"{options.seed:,} runs in {workspace.layout.root}, made in {time.monotonic() - began:.1f} s: {workspace.id}")
+
+
+if __name__ == "__main__":
+    main()

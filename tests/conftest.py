@@ -104,11 +104,11 @@ def unfinished(workspace: Workspace) -> set[Run]:
     return {run for state in State if not state.terminal for run in Run.list(workspace, status=state)}
 
 
-def make_workspace(root: Path, **settings: float) -> Workspace:
+def make_workspace(root: Path, name: str = "test", **settings: float) -> Workspace:
     """Make a workspace whose dispatcher leaves soon and whose jobs get little grace."""
     from traindock import Workspace
 
-    made = Workspace.create("test", path=root, show_output=False)
+    made = Workspace.create(name, path=root, show_output=False)
     values = {"idle_seconds": 10.0, "grace_seconds": 2.0, **settings}
     made.layout.settings.write_text(
         f"[dispatcher]\nidle_seconds = {values['idle_seconds']}\n[jobs]\ngrace_seconds = {values['grace_seconds']}\n"
@@ -156,9 +156,27 @@ def _read(path: Path) -> Any:
         return None
 
 
+@pytest.fixture
+def dying_dispatchers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], None]:
+    """Have dispatchers that this process starts die as they begin, until what is returned is called."""
+    from traindock.dispatcher import start
+
+    broken = tmp_path / "broken"
+    broken.mkdir()
+    (broken / "argparse.py").write_text("raise RuntimeError('nothing works here')")
+    paths = os.environ.get("PYTHONPATH", "")
+    monkeypatch.setenv("PYTHONPATH", f"{broken}{os.pathsep}{paths}")
+    monkeypatch.setattr(start, "_LOOK_SECONDS", 0.1)
+    return lambda: monkeypatch.setenv("PYTHONPATH", paths)
+
+
 @contextlib.contextmanager
 def locked_index(workspace: Workspace, how: str = "normal") -> Iterator[None]:
-    """Have another process hold SQLite's lock on the index: against writers, or ("exclusive") against everybody."""
+    """Have another process hold SQLite's lock on the index: against writers, or ("exclusive") against everybody.
+
+    The latter takes that no other connection is open: neither this process's, nor a dispatcher's.
+    """
+    workspace.index.close()
     code = f"""
         import sqlite3, sys
         connection = sqlite3.connect({str(workspace.layout.index)!r}, isolation_level=None)

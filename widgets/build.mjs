@@ -40,7 +40,8 @@ const { metafile } = await build({
   charset: 'utf8',
   // Private members of our own classes (those of libraries begin with another character after it), and names that are
   // ours alone, stand in no document of the API, and are nowhere made of texts.
-  mangleProps: /^(_[a-z].*|onConnection|onMessage|followList|spokenLog|sourcePath|oddities|logarithmic)$/,
+  mangleProps:
+    /^(_[a-z].*|onConnection|onMessage|followList|spokenLog|sourcePath|oddities|logarithmic|smoothing|moreInfinities|notAboveZero|onRange|isSmoothed|hasEarlier|wasBegun|onUsed|colours|exception|fraction|indices|latest|openModel|registration|remaining|seriesLeftOut)$/,
   jsx: 'automatic',
   jsxImportSource: 'preact',
   legalComments: 'none',

@@ -7,43 +7,19 @@ under ``components``: ``schemas``, ``parameters``, ``responses``, ``requestBodie
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
 from typing import Any, Final
 
 import yaml
-from jsonschema import Draft202012Validator, ValidationError, validators
-from jsonschema.exceptions import best_match
 
 from jupyterlab_traindock.errors import invalid
+from jupyterlab_traindock.schemas import Schema
 from traindock._version import __version__
 
 _JSON: Final = "application/json"
-#: By keyword about what a value holds, the one that bounds how much this may be.
-_BOUNDED: Final = {
-    "items": "maxItems",
-    "additionalProperties": "maxProperties",
-    "unevaluatedProperties": "maxProperties",
-}
-
-
-def _sizes_first(keyword: str) -> Any:
-    """Return how a keyword is checked: not at all where the value holds too much, for which it is refused anyway."""
-    check_entries, bound = Draft202012Validator.VALIDATORS[keyword], _BOUNDED[keyword]
-
-    def checked(validator: Any, wanted: Any, value: Any, schema: Mapping[str, Any]) -> Iterator[ValidationError]:
-        if not isinstance(value, list | dict) or len(value) <= schema.get(bound, len(value)):
-            yield from check_entries(validator, wanted, value, schema) or ()
-
-    return checked
-
-
-#: What a megabyte of JSON may hold takes seconds to check one by one.
-_Validator: Final[type[Draft202012Validator]] = validators.extend(  # type: ignore[no-untyped-call]  # jsonschema has no types here
-    Draft202012Validator, {keyword: _sizes_first(keyword) for keyword in _BOUNDED}
-)
 
 
 @dataclass(frozen=True)
@@ -53,14 +29,12 @@ class Parameter:
     Attributes:
         name: as it stands in the request.
         required: whether it has to be there.
-        schema: what it may be, without references.
-        validator: of the schema.
+        schema: what it may be.
     """
 
     name: str
     required: bool
-    schema: Mapping[str, Any]
-    validator: Draft202012Validator
+    schema: Schema
 
     def read(self, texts: Sequence[str]) -> Any:
         """Return what the texts of a request mean.
@@ -68,14 +42,12 @@ class Parameter:
         Raises:
             ApiError: 400, where it may not be that.
         """
-        schema = self.schema
+        schema = self.schema.described
         if schema.get("type") == "array":
             value: Any = [_read(text, schema["items"]) for text in texts]
         else:
             value = _read(texts[-1], schema)
-        error = best_match(self.validator.iter_errors(value))
-        if error is not None:
-            raise invalid(f"{self.name}: {_told(error.message)}")
+        self.schema.check_named(self.name, value)
         return value
 
 
@@ -87,14 +59,14 @@ class Operation:
         id: its ``operationId``.
         path: by name, the parameters in the path.
         query: those in the query.
-        body: validator of a JSON body; None where there is none.
+        body: schema of a JSON body; None where there is none.
         body_required: whether a body has to be there.
     """
 
     id: str
     path: tuple[Parameter, ...]
     query: tuple[Parameter, ...]
-    body: Draft202012Validator | None
+    body: Schema | None
     body_required: bool
 
     def arguments(self, path: Mapping[str, str], query: Mapping[str, Sequence[str]]) -> dict[str, Any]:
@@ -114,45 +86,10 @@ class Operation:
             elif parameter.required:
                 raise invalid(f"{parameter.name}: the query has to name it")
             else:
-                default = parameter.schema.get("default")
-                found[parameter.name] = list(default or ()) if parameter.schema.get("type") == "array" else default
+                schema = parameter.schema.described
+                default = schema.get("default")
+                found[parameter.name] = list(default or ()) if schema.get("type") == "array" else default
         return found
-
-
-def check(schema: Draft202012Validator, value: Any) -> None:
-    """Check a JSON value.
-
-    Raises:
-        ApiError: 400; the text names the place.
-    """
-    errors = list(schema.iter_errors(value))
-    # Where something else is wrong, what stands beside it counts as not evaluated, which would mislead.
-    error = best_match([one for one in errors if one.validator != "unevaluatedProperties"] or errors)
-    if error is not None:
-        choices = error.validator_value if error.validator == "oneOf" else []
-        error = _within_choice(error, choices) or error
-        place = ".".join(map(str, error.absolute_path)) or "the body"
-        if error.validator == "oneOf" and choices and all("required" in choice for choice in choices):
-            named = " or ".join(" and ".join(choice["required"]) for choice in choices)
-            raise invalid(f"{place}: it has to have {named}, and not several of them")
-        raise invalid(f"{place}: {_told(error.message)}")
-
-
-def _within_choice(error: ValidationError, choices: Sequence[Mapping[str, Any]]) -> ValidationError | None:
-    """Return what is wrong with a value that has all that one of the choices asks for; None where it has not."""
-    value = error.instance
-    if not isinstance(value, dict):
-        return None
-    meant = [
-        (len(choice.get("required", ())), at)
-        for at, choice in enumerate(choices)
-        if choice.get("required") and set(choice["required"]) <= value.keys()
-    ]
-    if not meant:
-        return None
-    _, at = max(meant)
-    found: ValidationError | None = best_match([one for one in error.context or () if one.schema_path[0] == at])
-    return found
 
 
 @cache
@@ -196,22 +133,20 @@ def operations(path: str) -> dict[str, Operation]:
             id=operation["operationId"],
             path=tuple(_parameter(one) for one in parameters if one["in"] == "path"),
             query=tuple(_parameter(one) for one in parameters if one["in"] == "query"),
-            body=None if schema is None else _Validator(schema),
+            body=None if schema is None else Schema(schema),
             body_required=bool(body.get("required")),
         )
     return found
 
 
 @cache
-def schema(name: str) -> Draft202012Validator:
+def schema(name: str) -> Schema:
     """Return a schema of the document."""
-    return _Validator(_whole(document()["components"]["schemas"][name]))
+    return Schema(_whole(document()["components"]["schemas"][name]))
 
 
 def _parameter(described: Mapping[str, Any]) -> Parameter:
-    schema = described["schema"]
-    required = bool(described.get("required"))
-    return Parameter(described["name"], required, schema, _Validator(schema))
+    return Parameter(described["name"], bool(described.get("required")), Schema(described["schema"]))
 
 
 def _whole(value: Any) -> Any:
@@ -240,7 +175,3 @@ def _read(text: str, schema: Mapping[str, Any]) -> Any:
     if kind == "boolean":
         return {"true": True, "false": False}.get(text, text)
     return text
-
-
-def _told(message: str) -> str:
-    return message if len(message) <= 300 else f"{message[:140]} … {message[-140:]}"

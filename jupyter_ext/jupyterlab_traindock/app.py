@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
+import time
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from jupyter_events import EventLogger
 from jupyter_server.extension.application import ExtensionApp
@@ -19,7 +22,14 @@ from jupyterlab_traindock.live.announcer import Announcer, schemas
 from jupyterlab_traindock.live.hub import Hub
 from jupyterlab_traindock.managers import Managers
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
+from jupyterlab_traindock.managers.tensorboards import TensorBoardManager
 from traindock._version import __version__
+
+#: Seconds between two glances at which workspaces there are.
+GLANCE_SECONDS: Final = 1.0
+
+#: Seconds that a server that stops waits for each part that has threads or processes.
+STOP_SECONDS: Final = 10.0
 
 
 class TraindockApp(ExtensionApp):
@@ -57,11 +67,17 @@ class TraindockApp(ExtensionApp):
     ).tag(config=True)
     threads = Int(6, min=2, help="How many requests may read the disk at once.").tag(config=True)
 
-    look_seconds = Int(30, min=1, help="Seconds between two looks for workspaces that were made meanwhile.").tag(
-        config=True
-    )
+    look_seconds = Int(
+        30, min=1, help="Seconds after which workspaces are looked for even though no folder of one has come or gone."
+    ).tag(config=True)
+
+    tensorboards_at_once = Int(4, min=1, help="How many TensorBoards there may be at once.").tag(config=True)
+    tensorboard_idle_seconds = Int(
+        900, min=1, help="Seconds after which a TensorBoard ends that nobody asks; the next question starts it again."
+    ).tag(config=True)
 
     managers: Managers
+    tensorboards: TensorBoardManager
     executor: ThreadPoolExecutor
     hub: Hub
     announcer: Announcer
@@ -73,8 +89,16 @@ class TraindockApp(ExtensionApp):
     def initialize_settings(self) -> None:
         """Make the parts that answer requests."""
         self.executor = ThreadPoolExecutor(self.threads, "traindock")
-        root = root_of(cast("ServerApp", self.serverapp).contents_manager)
-        self.managers = Managers(OpenedWorkspaces(map(Path, self.workspaces), self.default_workspace, root))
+        contents = cast("ServerApp", self.serverapp).contents_manager
+        folders = map(Path, self.workspaces)
+        self.managers = Managers(
+            OpenedWorkspaces(
+                folders, self.default_workspace, root_of(contents), shows_hidden=bool(contents.allow_hidden)
+            )
+        )
+        self.tensorboards = TensorBoardManager(
+            self.managers.workspaces, self.tensorboards_at_once, self.tensorboard_idle_seconds
+        )
         self.hub = Hub(self.managers.workspaces, self.managers.runs.described, self._failed)
         self.connected = set()
         self.announcer = Announcer(self.hub, self.managers.workspaces, self._emit)
@@ -102,13 +126,28 @@ class TraindockApp(ExtensionApp):
 
     async def _look_for_workspaces(self) -> None:
         while True:
+            there = await self._folders()
             try:
                 await self._loop.run_in_executor(self.executor, self.announcer.look)
             except Exception:  # the next look may fare better
                 self.log.exception("Traindock cannot look for workspaces")
+            await self._until_others_than(there)
+
+    async def _until_others_than(self, there: list[Path] | None) -> None:
+        """Wait until a workspace was made, here or elsewhere, or until it is time to look all the same."""
+        deadline = self._loop.time() + self.look_seconds
+        while self._loop.time() < deadline:
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._made.wait(), self.look_seconds)
-            self._made.clear()
+                await asyncio.wait_for(self._made.wait(), GLANCE_SECONDS)
+                self._made.clear()
+                return
+            if await self._folders() != there:
+                return
+
+    async def _folders(self) -> list[Path] | None:
+        with contextlib.suppress(OSError):
+            return await self._loop.run_in_executor(self.executor, self.managers.workspaces.folders)
+        return None
 
     def workspace_made(self) -> None:
         """Have a workspace that was just made followed at once."""
@@ -129,7 +168,9 @@ class TraindockApp(ExtensionApp):
         """Give back threads and files when the server stops."""
         if self._looking is not None:
             self._looking.cancel()
-        await asyncio.get_running_loop().run_in_executor(None, self.hub.stop)
+        for what, end in (("what follows runs", self.hub.stop), ("TensorBoard", self.tensorboards.close)):
+            if not await _ended(end):
+                self.log.warning("Traindock: %s has not ended within %s seconds", what, STOP_SECONDS)
         self.managers.close()
         self.executor.shutdown(wait=False, cancel_futures=True)
 
@@ -144,6 +185,19 @@ class TraindockApp(ExtensionApp):
             "default_workspace": self.managers.workspaces.default_id(),
             "limits": self.limits,
         }
+
+
+async def _ended(end: Callable[[], None]) -> bool:
+    """Call what may take a while; return whether it is done, soon enough.
+
+    In a thread of its own: those that the server shares may be busy with what never ends, and are waited for by Python.
+    """
+    thread = threading.Thread(target=end, name="traindock end", daemon=True)
+    thread.start()
+    deadline = time.monotonic() + STOP_SECONDS
+    while thread.is_alive() and time.monotonic() < deadline:
+        await asyncio.sleep(0.01)
+    return not thread.is_alive()
 
 
 def root_of(contents: ContentsManager) -> Path | None:

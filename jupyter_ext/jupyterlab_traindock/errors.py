@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from traindock import errors as sdk
+from traindock.dispatcher.start import Trouble
 from traindock.images.uv import mask
 
 #: The first class that an error is an instance of decides; subclasses come before what they derive from.
@@ -23,6 +24,7 @@ _STATUS: Final[tuple[tuple[type[sdk.TraindockError], HTTPStatus], ...]] = (
     (sdk.NameNotFoundException, HTTPStatus.NOT_FOUND),
     (sdk.RunNotSignedException, HTTPStatus.FORBIDDEN),
     (sdk.RunNotEndedException, HTTPStatus.CONFLICT),
+    (sdk.RunNotWaitingException, HTTPStatus.CONFLICT),
     (sdk.RunHasChildrenException, HTTPStatus.CONFLICT),
     (sdk.UserErrorException, HTTPStatus.UNPROCESSABLE_ENTITY),
     (sdk.EnvironmentBuildException, HTTPStatus.UNPROCESSABLE_ENTITY),
@@ -34,20 +36,28 @@ _ADVICE: Final[Mapping[str, str]] = {
     "invalid_request": "Compare the request with the OpenAPI document of this API, at its path /openapi.",
     "not_found": "Its paths are in the OpenAPI document of this API, at its path /openapi.",
     "workspace_not_found": "List the workspaces that this server may open: GET /workspaces.",
+    "workspace_unreadable": (
+        "Look whether its disk is there, and whether the user of this server may read the file workspace.json in it. "
+        "Pages go on by themselves then."
+    ),
     "run_not_found": "List the runs of the workspace: GET /workspaces/{workspace}/runs.",
     "run_not_signed": "Only its own user can change a run or launch it again: submit it yourself.",
     "run_not_ended": "Ask for its end, POST …/runs/{run}/cancel, and delete it once its state is a final one.",
+    "run_not_waiting": "Nothing was changed. Look at the queue as it is now: GET …/computes/{compute}/queue.",
     "run_has_children": "Say with_children=true to delete them with it.",
     "model_not_found": "List the models of the workspace: GET /workspaces/{workspace}/models.",
     "model_alias": "Look at the aliases of the model, GET …/models/{model}/aliases, then decide.",
     "model_file_not_found": "List the files of the version: GET …/models/{model}/versions/{version}/files.",
     "model_path_not_found": "List the files of the run: GET /workspaces/{workspace}/runs/{run}/files.",
     "log_not_found": "List the logs of the run: GET /workspaces/{workspace}/runs/{run}/logs.",
+    "script_not_found": "Look for it in the file browser: paths start in the server's root folder.",
     "snapshot_not_found": "List the files that the run left: GET /workspaces/{workspace}/runs/{run}/files.",
     "snapshot_path_not_found": "List the files of the snapshot: GET /workspaces/{workspace}/runs/{run}/snapshot.",
     "name_not_found": "List what there is, and use one of these names.",
     "compute_not_found": "List the compute targets of the workspace: GET /workspaces/{workspace}/computes.",
     "compute_target": "List the compute targets of the workspace: GET /workspaces/{workspace}/computes.",
+    "engine_not_found": "Or name the socket of an engine as the target's engine, such as unix:///run/podman/podman.sock.",
+    "index_busy": "Try again once that program has ended: nothing of the workspace is lost.",
     "store": "Look into the log of the Jupyter server, and at the disk of the workspace.",
     "disk_full": "Make room on the disk of the workspace, and on that of the server's temporary files, and try again.",
     "workspace_read_only": "Work on the host that has the workspace, or wait until it is given back.",
@@ -108,8 +118,16 @@ def of_exception(error: BaseException, places: Mapping[Path, str]) -> ApiError:
         for kind, status in _STATUS:
             if isinstance(error, kind):
                 code = "workspace_not_found" if error.code == "workspace" else error.code
-                return ApiError(status, code, without_paths(str(error), places))
+                brief = error.brief if isinstance(error, sdk.EngineNotFoundException) else ""
+                return ApiError(status, code, without_paths(brief or str(error), places))
     return ApiError(HTTPStatus.INTERNAL_SERVER_ERROR, "internal", f"an unexpected {type(error).__name__} was raised")
+
+
+def trouble_document(trouble: Trouble | None, places: Mapping[Path, str]) -> dict[str, str] | None:
+    """Return why no run of a workspace goes on, without paths of this machine; see :func:`of_exception`."""
+    if trouble is None:
+        return None
+    return {"message": without_paths(trouble.message, places), "advice": without_paths(trouble.advice, places)}
 
 
 def without_paths(text: str, places: Mapping[Path, str]) -> str:

@@ -54,16 +54,16 @@ class CardOutput extends Panel implements IRenderMime.IRenderer {
 
   /** Draw what an output names. */
   renderModel(model: IRenderMime.IMimeModel): Promise<void> {
-    const shown = shownBy(this.mime, model);
+    const page = this.pageOf(this.node);
+    const shown = shownBy(this.mime, model, page.trans);
     const key = typeof shown === 'string' ? shown : shown.key;
     if (key !== this._key) {
       this._key = key;
-      const page = this.pageOf(this.node);
       const source = new WatchedSource(page.source, known => {
         this._choose(known || key !== this._key, model);
       });
       render(
-        <Surroundings versions={page.versions}>
+        <Surroundings versions={page.versions} trans={page.trans}>
           {typeof shown === 'string' ? <p class="td-card td-problem">{shown}</p> : shown.view({ ...page, source })}
         </Surroundings>,
         this._place.node

@@ -1,6 +1,7 @@
 import { version } from '../../package.json';
 import { Observed } from '../../widgets/src/model/observed';
 import type { Disposer, Source } from '../../widgets/src/sources/source';
+import type { ITrans } from '../../widgets/src/translation';
 
 const SHORT: Record<string, string> = { alpha: 'a', beta: 'b' };
 
@@ -16,8 +17,14 @@ export function asPython(name: string): string {
  * is installed; and JupyterLab may find the extension of another environment.
  */
 export class Versions extends Observed {
-  /** @param own - The version of this page. */
-  constructor(private readonly own = asPython(version)) {
+  /**
+   * @param trans - For the words of its note.
+   * @param own - The version of this page.
+   */
+  constructor(
+    private readonly trans: ITrans,
+    private readonly own = asPython(version)
+  ) {
     super();
   }
 
@@ -35,9 +42,13 @@ export class Versions extends Observed {
     this.note =
       told === this.own
         ? ''
-        : `This page has version ${this.own} of Traindock, and the Jupyter server ${told}: some of this may be missing ` +
-          'or wrong. Reload the page. If that does not help, start the Jupyter server again; ' +
-          '“jupyter labextension list” and “pip show traindock” tell which versions are installed where.';
+        : this.trans.__(
+            'This page has version %1 of Traindock, and the Jupyter server %2: some of this may be missing ' +
+              'or wrong. Reload the page. If that does not help, start the Jupyter server again; ' +
+              '“jupyter labextension list” and “pip show traindock” tell which versions are installed where.',
+            this.own,
+            told
+          );
     this._changed();
   }
 

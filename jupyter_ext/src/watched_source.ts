@@ -11,7 +11,7 @@ import type {
 import { RequestError } from '../../widgets/src/sources/source';
 
 /** Errors after which the kernel that made an output may know what the server does not. */
-const UNKNOWN = new Set(['no_extension', 'workspace_not_found']);
+const UNKNOWN = new Set(['no_extension', 'workspace_not_found', 'workspace_unreadable']);
 
 /** A server, and whether it knows what one output shows. */
 export class WatchedSource implements Source {

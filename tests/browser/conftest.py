@@ -75,7 +75,7 @@ def start_lab(shared_by_all: Workspace, tmp_path_factory: pytest.TempPathFactory
             patch.setenv("JUPYTER_CONFIG_DIR", str(folder / "lab" / "config"))
             patch.setenv("JUPYTER_DATA_DIR", str(folder / "data"))
             patch.setenv("IPYTHONDIR", str(folder / "ipython"))
-            started.append(Lab(folder / "lab", **options))
+            started.append(Lab(folder / "lab", default=shared_by_all.layout.root, **options))
         return started[-1]
 
     yield start
@@ -194,11 +194,17 @@ def show(
         return pages[-1].open(notebook, app)
 
     yield show
-    faults = [fault for page in pages for fault in page.unexpected]
-    failed = faults or request.node.stash.get(_failed, False)
-    for number, page in enumerate(pages):
-        if failed:
-            page.shoot(tmp_path / f"page-{number}.png")
-            print(f"picture: {tmp_path / f'page-{number}.png'}")
+    faults = look_back(request, tmp_path, *pages)
+    for page in pages:
         page.page.close()
     assert not faults, "\n".join(faults)
+
+
+def look_back(request: pytest.FixtureRequest, folder: Path, *pages: LabPage) -> list[str]:
+    """Return what went wrong in pages of a test that has ended; keep pictures of them if anything did."""
+    faults = [fault for page in pages for fault in page.unexpected]
+    if faults or request.node.stash.get(_failed, False):
+        for number, page in enumerate(pages):
+            page.shoot(folder / f"page-{number}.png")
+            print(f"picture: {folder / f'page-{number}.png'}")
+    return faults

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import socket
 import urllib.request
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import psutil
 from benchmarks.servers import TOKEN, JupyterServer
 from tests.conftest import wait_for
 
@@ -27,10 +29,14 @@ class Lab:
         folder: a new folder, for notebooks and for all that Jupyter would keep in the user's home.
         extension: whether the server has Traindock's extension.
         labextension: whether pages have that of Traindock.
+        default: folder of the workspace that pages show first; the server's choice if None.
     """
 
-    def __init__(self, folder: Path, *, extension: bool = True, labextension: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, extension: bool = True, labextension: bool = True, default: Path | None = None
+    ) -> None:
         folder.mkdir()
+        self._default = [] if default is None else [f"--TraindockApp.default_workspace={default}"]
         self.folder = folder
         self._extension = extension
         self._port = _free_port()
@@ -48,6 +54,7 @@ class Lab:
     def start(self) -> None:
         """Start it, at the address that it always had."""
         options = [f"--port={self._port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={BASE_URL}"]
+        options += self._default
         self.server = JupyterServer(
             self.folder, app="lab", extension=self._extension, options=options, environment=self._environment
         )
@@ -64,8 +71,7 @@ class Lab:
 
     def stop(self) -> None:
         """End it and its kernels."""
-        self.server.process.terminate()
-        self.server.process.wait(20)
+        self.server.stop()
 
     def address(self, notebook: str, app: str = "lab/tree") -> str:
         """Return where a page shows a notebook and nothing else, by the path of the application that does."""
@@ -82,6 +88,10 @@ class Lab:
         with urllib.request.urlopen(request, timeout=60) as answer:
             text = answer.read()
         return json.loads(text) if text else None
+
+    def wait_for_kept(self, pattern: str) -> None:
+        """Wait until a page has kept what a pattern fits, for when it is loaded anew: it tells nobody when."""
+        wait_for(lambda: re.search(pattern, json.dumps(self.ask("lab/api/workspaces"))), f"{pattern!r} to be kept")
 
     def kernel_of(self, notebook: str) -> str:
         """Return the id of the kernel of a notebook."""
@@ -144,3 +154,16 @@ def _free_port() -> int:
     with socket.socket() as found:
         found.bind(("127.0.0.1", 0))
         return int(found.getsockname()[1])
+
+
+def kernel_process(lab: Lab, notebook: str) -> psutil.Process:
+    """Return the process of the kernel of a notebook."""
+    kernel = lab.kernel_of(notebook)
+
+    def found() -> psutil.Process | None:
+        for process in psutil.process_iter(["cmdline"]):
+            if any(f"kernel-{kernel}.json" in word for word in process.info["cmdline"] or []):
+                return process
+        return None
+
+    return wait_for(found, f"the process of the kernel {kernel}")

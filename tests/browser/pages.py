@@ -33,6 +33,12 @@ _STICKING_OUT = """card => {
 }"""
 
 
+#: Whether charts have been drawn anew in the width that there is.
+_CHARTS_FIT = """() => [...document.querySelectorAll('.td-card .uplot')].every(
+    chart => chart.getBoundingClientRect().right <= chart.closest('.td-card').getBoundingClientRect().right + 1
+)"""
+
+
 class LabPage:
     """A page of JupyterLab that shows a notebook.
 
@@ -68,8 +74,12 @@ class LabPage:
 
     def run_all(self) -> None:
         """Execute all cells of the notebook, by the menu."""
-        self.page.get_by_text(re.compile(r"^Python 3.*Idle$")).wait_for(timeout=COMING_UP)
+        self.wait_for_kernel()
         self.choose("Run", "Run All Cells")
+
+    def wait_for_kernel(self) -> None:
+        """Wait until the notebook's kernel is there and does nothing."""
+        self.page.get_by_text(re.compile(r"^Python 3.*Idle$")).wait_for(timeout=COMING_UP)
 
     def choose(self, menu: str, entry: str) -> None:
         """Choose an entry of a menu."""
@@ -106,20 +116,24 @@ class LabPage:
         """What went wrong, and was not meant to."""
         return [one for one in self.faults if not any(re.search(pattern, one) for pattern in self.expected)]
 
-    def violations(self) -> list[str]:
-        """Return what axe finds about the cards of the page that keeps people from using them."""
+    def violations(self, where: str = ".td-card") -> list[str]:
+        """Return what axe finds about a part of the page that keeps people from using it, Jupyter's buttons apart."""
         if not self.page.evaluate("typeof axe !== 'undefined'"):
             self.page.add_script_tag(path=REPOSITORY / "node_modules/axe-core/axe.min.js")
-        found = self.page.evaluate("axe.run('.td-card', { resultTypes: ['violations'] })")
+        part = {"include": [where], "exclude": ["jp-button"]}
+        found = self.page.evaluate("part => axe.run(part, { resultTypes: ['violations'] })", part)
         return [
             f"{violation['id']}: {violation['help']}: {node['html'][:200]} {node['failureSummary']}"
             for violation in found["violations"]
             for node in violation["nodes"]
         ]
 
-    def narrow(self) -> None:
-        """Have cards be as wide as a phone."""
-        self.page.add_style_tag(content=".td-card { width: 320px }")
+    def narrow(self, width: int = 320) -> None:
+        """Have the window be as wide as a phone, in which JupyterLab makes columns of its outputs; or that wide."""
+        if self.page.locator(".jp-FileBrowser").is_visible():
+            self.page.evaluate("jupyterapp.commands.execute('application:toggle-left-area')")
+        self.page.set_viewport_size({"width": width, "height": 1000})
+        self.page.wait_for_function(_CHARTS_FIT)
 
     def heap_bytes(self) -> int:
         """Return the size of all that the page keeps, garbage apart."""

@@ -67,9 +67,9 @@ def test_every_action_is_reached_and_done_by_the_keyboard(page: LabPage):
     assert page.page.locator(".jp-Notebook .jp-Cell").count() == 2
 
 
-#: What can be done in the first card, in order; of tabs and the like only the one that is chosen.
+#: What can be done in the first card, in order; of tabs and the like only the one that is chosen, and nothing hidden.
 ACTIONS = """() => [...document.querySelector('.td-card').querySelectorAll('*')]
-    .filter(one => one.tabIndex >= 0 && !one.disabled)
+    .filter(one => one.tabIndex >= 0 && !one.disabled && one.checkVisibility())
     .map(one => one.getAttribute('aria-label') ?? one.textContent.slice(0, 60))"""
 
 

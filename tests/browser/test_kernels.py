@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import psutil
 from playwright.sync_api import expect
 from tests.browser.conftest import AddKernel, Show
-from tests.browser.labs import Lab, code
+from tests.browser.labs import Lab, code, kernel_process
 from tests.browser.pages import LabPage
 from tests.browser.scripts import STEADY, STUBBORN, last_run, logged, submitting, waiting_for
-from tests.conftest import kill, wait_for
+from tests.conftest import kill
 
 from traindock import Workspace
 from traindock.states import State
@@ -103,15 +102,3 @@ def goes_on(page: LabPage) -> None:
 def trusted(page: LabPage) -> bool:
     cells = "[...jupyterapp.shell.currentWidget.content.model.cells]"
     return bool(page.page.evaluate(f"{cells}.every(cell => cell.trusted)"))
-
-
-def kernel_process(lab: Lab, notebook: str) -> psutil.Process:
-    kernel = lab.kernel_of(notebook)
-
-    def found() -> psutil.Process | None:
-        for process in psutil.process_iter(["cmdline"]):
-            if any(f"kernel-{kernel}.json" in word for word in process.info["cmdline"] or []):
-                return process
-        return None
-
-    return wait_for(found, f"the process of the kernel {kernel}")

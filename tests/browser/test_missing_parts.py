@@ -45,6 +45,7 @@ def test_the_kernel_draws_the_card_where_the_server_has_no_extension(
     lab.end_kernels()
     page.expected.append("model not found")
     page.reload()
+    page.wait_for_kernel()  # after which widgets are drawn, or are not
     expect(page.card.locator).to_contain_text("has not got the extension of Traindock")
     expect(page.page.get_by_text("Error displaying widget")).not_to_be_visible()
 
@@ -159,10 +160,10 @@ def test_without_the_labextension_the_kernel_sends_the_views_of_what_is_opened_i
     lab.write("list.ipynb", code(listing(failed_run)))
     page = show("list.ipynb", lab)
     page.run_all()
-    page.card.locator.get_by_role("button", name=failed_run.id).click()
+    page.card.locator.get_by_role("button", name=f"{failed_run.experiment.name} #{failed_run.number}").click()
     page.second_card.wait_for_state("Failed")
     for run in (hostile_run, failed_run):
-        page.card.locator.get_by_label(f"Tick {run.id}").check()
+        page.card.locator.get_by_label(f"Tick {run.experiment.name} #{run.number}", exact=True).check()
     page.card.button("Compare 2 runs").click()
     expect(page.second_card.locator).to_have_attribute("aria-label", "Comparison of 2 runs")
     expect(page.second_card.locator.locator(".td-plot").first).to_be_visible()

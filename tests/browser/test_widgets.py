@@ -7,7 +7,7 @@ from textwrap import dedent
 
 from playwright.sync_api import expect
 from tests.browser.conftest import Show
-from tests.browser.labs import Lab, code
+from tests.browser.labs import Lab, code, kernel_process
 from tests.browser.pages import Card
 from tests.browser.scripts import STEADY, submitting, waiting_for
 
@@ -60,6 +60,18 @@ def test_a_card_in_a_box_goes_on_while_the_kernel_is_busy_and_so_does_what_its_s
     idle.touch()
 
 
+def test_a_card_in_a_box_says_that_its_kernel_has_ended(show: Show, lab: Lab, workspace: Workspace, tmp_path: Path):
+    end = tmp_path / "end"
+    submit = submitting(workspace.layout.root, STEADY, end).removesuffix("\nrun")
+    lab.write("ended.ipynb", code(submit), code(dedent(BOXED)))
+    page = show("ended.ipynb")
+    page.run_all()
+    page.card.wait_for_points("train_loss", 1)
+    kernel_process(lab, "ended.ipynb").kill()
+    expect(page.card.locator).to_contain_text("The kernel has ended; the run goes on.", timeout=60_000)
+    end.touch()
+
+
 def test_cards_in_tabs_are_drawn_when_their_tab_is_chosen(show: Show, lab: Lab, hostile_run: Run, failed_run: Run):
     workspace = str(hostile_run.workspace.layout.root)
     source = dedent(TABBED).format(workspace=workspace, runs=[hostile_run.id, failed_run.id])
@@ -76,6 +88,9 @@ def test_cards_in_tabs_are_drawn_when_their_tab_is_chosen(show: Show, lab: Lab, 
     width = plot.evaluate("canvas => canvas.getBoundingClientRect().width")
     assert width > 250, "a chart that was drawn out of sight has the width of its place"
     tabs.get_by_role("tab", name="All").click()
+    shown.locator.get_by_label("State").select_option(
+        "Failed"
+    )  # of all runs of the other tests it may be on no first page
     row = shown.locator.locator("tr").filter(has=page.page.get_by_title(failed_run.id, exact=True))
     row.get_by_role("checkbox").check()
     expect(page.page.locator(".widget-text input")).to_have_value(failed_run.id)

@@ -70,8 +70,8 @@ def test_the_container_that_was_made_ahead_is_the_one_that_is_started(
     submit: Submit, holder: Run, engine: docker.DockerClient, go: Path
 ) -> None:
     second = submit("import socket, os; print(socket.gethostname(), os.getcwd())\nopen('outputs/x', 'w').write('1')")
-    third = submit("print('third')")
     container = made(engine, second)
+    third = submit("print('third')")  # only now: on a busy machine it might be there first, and get ready
     wait_for(lambda: third.record.detail, "the third run to wait")
     assert container_of(engine, third) is None, "there is one node, for which one gets ready"
     assert holder.record.state is State.RUNNING

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 import json
 import os
 from collections.abc import Awaitable, Callable, Iterator
@@ -16,11 +18,22 @@ from tests.conftest import end_everything_in, make_workspace
 from tests.jupyter_ext.sockets import Client
 from tornado.httpclient import HTTPClientError, HTTPResponse
 
-from traindock import Workspace
+from traindock import Experiment, Workspace
+from traindock.interactive import InteractiveRun
 
 API = ("traindock", "api")
 Fetch = Callable[..., Awaitable[HTTPResponse]]
 Ask = Callable[..., Awaitable[Any]]
+
+
+async def until(found: Callable[[], Awaitable[Any]], condition: Callable[[Any], object]) -> Any:
+    """Ask again until the answer is as it should be."""
+    for _ in range(600):
+        answer = await found()
+        if condition(answer):
+            return answer
+        await asyncio.sleep(0.1)
+    pytest.fail(f"it stayed {answer}")
 
 
 @pytest.fixture
@@ -28,6 +41,16 @@ def workspace(private_folders: None, tmp_path: Path) -> Iterator[Workspace]:
     """A workspace that the server may open."""
     yield (made := make_workspace(tmp_path / "workspace"))
     end_everything_in(made)
+
+
+@pytest.fixture
+def run(workspace: Workspace) -> Iterator[InteractiveRun]:
+    """A run that goes on, and whose files and logs the test writes."""
+    with (
+        contextlib.suppress(Exception),
+        Experiment(workspace, "tests").start_logging(outputs=None, snapshot_directory=None) as run,
+    ):
+        yield run
 
 
 @pytest.fixture

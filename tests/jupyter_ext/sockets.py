@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from json import dumps
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -59,16 +60,30 @@ class Client:
         Names of headers have _ in place of -.
         """
         query = params if isinstance(params, str) else urlencode(params)
-        url = f"{self._prefix}/{raw or '/'.join(map(quote, path)) + '?' + query}"
+        async with self._asked("GET", raw or "/".join(map(quote, path)) + "?" + query, headers) as (reader, writer):
+            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
+            found = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-2])}
+            yield Answer(int(head[0].split()[1]), found, reader, writer)
+
+    @asynccontextmanager
+    async def posted(self, *path: str, json: Any) -> AsyncIterator[None]:
+        """Send a JSON document, and hang up at the end of the block, whatever is answered."""
+        body = dumps(json)
+        headers = {"Content_Type": "application/json", "Content_Length": str(len(body))}
+        async with self._asked("POST", "/".join(map(quote, path)), headers, body):
+            yield
+
+    @asynccontextmanager
+    async def _asked(
+        self, method: str, path: str, headers: Mapping[str, str], body: str = ""
+    ) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
         sent = {"Host": f"127.0.0.1:{self._port}", "Authorization": f"token {self._token}"}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
         reader, writer = await asyncio.open_connection("127.0.0.1", self._port, limit=1 << 16)
         try:
-            lines = [f"GET {url} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items()), "", ""]
-            writer.write("\r\n".join(lines).encode())
-            head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1").split("\r\n")
-            found = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in head[1:-2])}
-            yield Answer(int(head[0].split()[1]), found, reader, writer)
+            lines = [f"{method} {self._prefix}/{path} HTTP/1.1", *(f"{name}: {value}" for name, value in sent.items())]
+            writer.write("\r\n".join([*lines, "", body]).encode())
+            yield reader, writer
         finally:
             writer.close()
             with suppress(OSError):

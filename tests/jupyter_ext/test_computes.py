@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 from tests.conftest import Submit, wait_for
-from tests.jupyter_ext.conftest import Ask, Fetch
+from tests.jupyter_ext.conftest import Ask, Fetch, until
 
 from jupyterlab_traindock import api_document
 from jupyterlab_traindock.managers.answers import Answers
@@ -31,19 +31,9 @@ def path(workspace: Workspace, *parts: str) -> tuple[str, ...]:
     return ("workspaces", workspace.id, *parts)
 
 
-async def until(found: Any, condition: Any) -> Any:
-    """Ask again until the answer is as it should be."""
-    for _ in range(600):
-        answer = await found()
-        if condition(answer):
-            return answer
-        await asyncio.sleep(0.1)
-    pytest.fail(f"it stayed {answer}")
-
-
 def fits(name: str, value: Any) -> None:
     """Check a value against a schema of the document."""
-    api_document.schema(name).validate(value)
+    api_document.schema(name).check(value)
 
 
 @pytest.fixture
@@ -131,6 +121,20 @@ class TestComputes:
         assert error["code"] == code
         assert named in error["message"]
         assert len(ComputeTarget.list(workspace)) == 2
+
+    async def test_that_there_is_no_engine_is_said_without_places_and_variables_of_the_server(
+        self, ask: Ask, workspace: Workspace, no_engines: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        places = [tmp_path / "docker.sock", tmp_path / "podman.sock"]
+        monkeypatch.setattr("traindock.compute.docker.addresses.usual_places", lambda _: places)
+        wanted = {"name": "boxes", "kind": "docker"}
+
+        error = await ask(*path(workspace, "computes"), method="POST", json=wanted, expect=422)
+
+        told = f"{error['message']} {error['advice']}"
+        assert "there is no container engine on this machine, or it is not running. Start it (" in told
+        assert "unix:///run/podman/podman.sock" in told
+        assert [one for one in ("…", "DOCKER", "Change what the message names") if one in told] == []
 
     @pytest.mark.parametrize("method", ["PATCH", "DELETE"])
     async def test_local_stays_as_it_is(self, ask: Ask, workspace: Workspace, method: str) -> None:
@@ -225,6 +229,48 @@ class TestQueue:
         assert (gpu["uuid"], gpu["holder"]["run"], gpu["holder"]["workspace"]) == (
             "fake-a", queue["running"][0]["run"], workspace.id,
         )  # fmt: skip
+        for run in runs:
+            run.cancel()
+
+    async def test_a_run_is_moved_in_it(self, ask: Ask, workspace: Workspace, submit: Submit) -> None:
+        ComputeTarget.create(workspace, "single", LocalCompute.provisioning_configuration(max_nodes=1))
+        runs = [submit("import time; time.sleep(600)", compute_target="single")]
+        wait_for(lambda: runs[0].get_status() == "Running", "the first to have the node")
+        runs += [submit("pass", compute_target="single") for _ in range(3)]
+        holder, a, b, c = [run.id for run in runs]
+
+        async def moved(run: str, before: str | None = None, expect: int = 200, **place: bool) -> Any:
+            move = path(workspace, "runs", run, "move")
+            return await ask(*move, method="POST", json=place or {"before": before}, expect=expect)
+
+        def waiting(queue: Any) -> list[str]:
+            return [entry["run"] for entry in queue["waiting"]]
+
+        queue = await moved(c, a)
+        fits("Queue", queue)
+        assert (queue["compute"], waiting(queue)) == ("single", [c, a, b])
+        assert waiting(await moved(b, first=True)) == [b, c, a]
+        assert waiting(await moved(a, first=True)) == [a, b, c]
+        assert waiting(await moved(b, None)) == [a, c, b]
+        assert waiting(await moved(c, None)) == [a, b, c]
+        assert [entry["position"] for entry in queue["waiting"]] == [1, 2, 3]
+        for run, before in ((holder, a), (a, holder), (a, "gone_1_00000000")):
+            error = await moved(run, before, expect=409)
+            assert error["code"] == "run_not_waiting"
+            assert error["message"].endswith("Nothing was changed.")
+            assert "/queue" in error["advice"]
+        assert (await moved(a, a, expect=422))["code"] == "user_error"
+        assert (await moved("gone_1_00000000", a, expect=404))["code"] == "run_not_found"
+        for body in (
+            {},
+            {"before": 5},
+            {"before": ""},
+            {"before": a, "after": b},
+            {"first": False},
+            {"first": True, "before": b},
+        ):
+            await ask(*path(workspace, "runs", a, "move"), method="POST", json=body, expect=400)
+        assert waiting(await ask(*path(workspace, "computes", "single", "queue"))) == [a, b, c]
         for run in runs:
             run.cancel()
 

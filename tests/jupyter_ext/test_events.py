@@ -19,6 +19,7 @@ from traindock.dispatcher import start
 
 RUNS = "urn:traindock:event:run_lifecycle:v1"
 MODELS = "urn:traindock:event:model_registration:v1"
+WORKSPACES = "urn:traindock:event:workspace_discovery:v1"
 
 Heard = list[dict[str, Any]]
 
@@ -104,10 +105,29 @@ async def test_workspaces_made_meanwhile_are_told_of_from_their_beginning(
     await until(lambda: over_http["id"] in followed_by(jp_serverapp))
     elsewhere = Workspace.create("made-elsewhere", show_output=False)
     runs = {published(each).id for each in (elsewhere, Workspace.get("made-here"))}
-    await ask("workspaces", method="POST", json={"name": "another"}, expect=201)  # the next look
 
     await until(lambda: {event["run"] for event in heard} == runs)
     assert [event["state"] for event in heard] == ["NotStarted", "NotStarted"]
+
+
+async def test_a_workspace_that_a_kernel_or_a_command_makes_is_told_of_soon(
+    workspace: Workspace, jp_serverapp: Any
+) -> None:
+    found: Heard = []
+
+    async def listen(logger: Any, schema_id: str, data: dict[str, Any]) -> None:
+        found.append(data)
+
+    jp_serverapp.event_logger.add_listener(schema_id=WORKSPACES, listener=listen)
+    [app] = jp_serverapp.extension_manager.extension_apps["jupyterlab_traindock"]
+    app.look_seconds = 3600  # what is found sooner is so since its folder was seen
+    await followed(workspace, jp_serverapp)
+
+    elsewhere = Workspace.create("made-elsewhere", show_output=False)
+
+    await until(lambda: elsewhere.id in followed_by(jp_serverapp))
+    await until(lambda: found)
+    assert [(event["workspace"], event["workspace_name"]) for event in found] == [(elsewhere.id, "made-elsewhere")]
 
 
 async def test_one_that_was_gone_for_a_while_is_told_of_without_a_gap(
@@ -118,7 +138,7 @@ async def test_one_that_was_gone_for_a_while_is_told_of_without_a_gap(
     told: list[str] = []
     workspaces = OpenedWorkspaces([], "", workspace.layout.root)
     with a_hub(workspaces, []) as hub:
-        announcer = Announcer(hub, workspaces, lambda _, event: told.append(event["run"]))
+        announcer = Announcer(hub, workspaces, lambda _, event: told.append(event.get("run", event["workspace"])))
         announcer.look()
         await until(lambda: hub.followed(announcer))
         first = published(workspace)
@@ -133,8 +153,8 @@ async def test_one_that_was_gone_for_a_while_is_told_of_without_a_gap(
         second = published(workspace)
         announcer.look()
 
-        await until(lambda: len(told) == 2)
-    assert told == [first.id, second.id]
+        await until(lambda: len(told) == 3)
+    assert told == [first.id, workspace.id, second.id]
 
 
 async def test_what_happened_before_is_not_told_again(

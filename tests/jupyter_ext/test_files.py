@@ -10,7 +10,6 @@ import os
 import shutil
 import socket
 import time
-from collections.abc import Iterator
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -25,21 +24,11 @@ from tests.jupyter_ext.sockets import Client
 from jupyterlab_traindock.handlers.streaming import disposition
 from jupyterlab_traindock.managers.opened_file import OpenedFile
 from jupyterlab_traindock.utf8 import begun, unfinished
-from traindock import Experiment, Workspace
+from traindock import Workspace
 from traindock.interactive import InteractiveRun
 
 PAGE = b"<script>alert(document.domain)</script>"
 SECRET = b"nobody's business"
-
-
-@pytest.fixture
-def run(workspace: Workspace) -> Iterator[InteractiveRun]:
-    """A run that goes on, and whose files the test writes."""
-    with (
-        contextlib.suppress(Exception),
-        Experiment(workspace, "tests").start_logging(outputs=None, snapshot_directory=None) as run,
-    ):
-        yield run
 
 
 def write(run: InteractiveRun, name: str, content: bytes, *, age: float = 3600) -> Path:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import threading
+import time
 import zlib
 from collections.abc import Iterator
 from concurrent.futures import Future
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import wait_for
+from tests.conftest import locked_index, wait_for
 from tests.jupyter_ext.following import Page, a_hub, closing_hub, job_of, published
 
 from jupyterlab_traindock.errors import ApiError
@@ -27,6 +28,7 @@ from traindock import Run, Workspace
 from traindock.dispatcher import start
 from traindock.errors import UserErrorException
 from traindock.states import Reason, State
+from traindock.store import index_file
 from traindock.store.changes import Changes
 
 
@@ -251,6 +253,15 @@ class TestLogs:
         texts = [news.message["logs"]["logs/stdout.txt"] for news in (first, second)]
         assert [(text["offset"], text["text"]) for text in texts] == [(0, "gr"), (2, "öße")]
 
+    def test_of_what_is_no_utf8_it_is_told_where_lines_begin(self, run: Run) -> None:
+        feed, log = RunFeed(run, sealed), run._folder.layout.stdout
+        log.write_bytes("größe\n".encode() + b"\xe9t\xe9\n\xff" + b"\n last")
+
+        told = feed.news(Place(), hub_module.wanted_of({})).message["logs"]["logs/stdout.txt"]
+
+        assert (told["lines"], told["end"]) == ([8, 12, 14], 19)
+        assert told["text"] == "größe\n\ufffdt\ufffd\n\ufffd\n last"
+
     def test_one_that_was_cut_for_good_comes_with_the_end(self, run: Run) -> None:
         feed, log = RunFeed(run, sealed), run._folder.layout.stdout
         log.write_bytes(b"end \xf0\x9f\x98")
@@ -260,7 +271,8 @@ class TestLogs:
         last = feed.news(first.place, hub_module.wanted_of({}))
 
         assert first.message["logs"]["logs/stdout.txt"]["text"] == "end "
-        assert last.message["logs"]["logs/stdout.txt"] == {"offset": 4, "gap": 0, "text": "\ufffd"}
+        told = last.message["logs"]["logs/stdout.txt"]
+        assert told == {"offset": 4, "gap": 0, "text": "\ufffd", "end": 7, "lines": []}
         assert dict(last.place.logs)["logs/stdout.txt"] == 7
 
 
@@ -277,6 +289,26 @@ class TestLists:
 
         assert (few["changes"]["reload"], len(few["changes"]["gone"])) == (False, MOST_RUNS)
         assert (many["changes"]["reload"], many["changes"]["gone"]) == (True, [])
+
+    def test_where_another_program_has_the_index_locked_the_list_is_to_be_asked_for_and_others_are_told(
+        self, hub: Hub, workspace: Workspace, run: Run
+    ) -> None:
+        page = Page()
+        hub.follow_list(page, "list", workspace.id, None).result(30)
+        page.until(lambda message: message["name"] == "list", "the beginning")
+        with locked_index(workspace):
+            run.set_tags({"stage": "search"})
+            began = time.monotonic()
+            follow(hub, page, run)
+            page.until(lambda message: message["name"] == "mine" and "state" in message, "the state of a run")
+            page.until(lambda message: "changes" in message, "what has changed")
+            assert time.monotonic() - began < index_file._PATIENCE_SECONDS / 5
+
+        [changes] = [message["changes"] for message in page.messages if "changes" in message]
+        assert (changes["changed_runs"], changes["runs"]) == ([run.id], [])
+        assert (changes["gone"], changes["reload"]) == ([], True)
+        run.set_tags({"stage": "tuning"})
+        page.until(lambda message: message.get("changes", {}).get("runs"), "the run as it is now")
 
 
 class TestLeaving:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import shutil
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from tests.jupyter_ext.test_live import OpenPage, Page, open_page, stepping
 from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.websocket import websocket_connect
 
+from jupyterlab_traindock import app
 from traindock import Workspace
 
 __all__ = ["disk", "open_page"]
@@ -47,6 +50,32 @@ def servers(tmp_path: Path) -> Iterator[Any]:
     yield start
     for server in started:
         server.kill()
+
+
+class TestTheEndOfAServer:
+    async def test_waits_for_no_part_that_does_not_end_and_says_which_that_is(
+        self, jp_serverapp: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        [extension] = jp_serverapp.extension_manager.extension_apps["jupyterlab_traindock"]
+        monkeypatch.setattr(app, "STOP_SECONDS", 0.2)
+        never, stop = threading.Event(), extension.hub.stop
+        monkeypatch.setattr(extension.hub, "stop", never.wait)
+        try:
+            await extension.stop_extension()
+        finally:
+            never.set()
+            stop()
+        assert "what follows runs has not ended within 0.2 seconds" in caplog.text
+
+    async def test_does_not_need_threads_that_others_keep_busy(self, jp_serverapp: Any) -> None:
+        [extension] = jp_serverapp.extension_manager.extension_apps["jupyterlab_traindock"]
+        loop, go_on = asyncio.get_running_loop(), threading.Event()
+        others = [loop.run_in_executor(None, go_on.wait, 60) for _ in range(64)]
+        try:
+            await asyncio.wait_for(extension.stop_extension(), 30)
+        finally:
+            go_on.set()
+            await asyncio.gather(*others)
 
 
 class TestServers:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
+import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,8 @@ from tests.jupyter_ext.conftest import API
 from tests.jupyter_ext.test_live import Connect, OpenPage, extension, open_page, stepping
 
 from jupyterlab_traindock.app import TraindockApp
-from traindock import Run, Workspace
+from jupyterlab_traindock.live.hub import ROUND_SECONDS, UPKEEP_SECONDS
+from traindock import Experiment, Run, Workspace
 
 __all__ = ["extension", "open_page"]
 
@@ -110,25 +114,48 @@ class TestCost:
         assert grown < 20e6
         assert min(lags) < 0.2
 
-    async def test_many_quiet_runs_cost_next_to_nothing(
-        self, open_page: OpenPage, workspace: Workspace, submit: Submit
+    async def test_nothing_of_quiet_runs_is_read(
+        self, open_page: OpenPage, workspace: Workspace, opened_files: list[Path]
     ) -> None:
-        run = submit("import time; time.sleep(600)")
-        ids = [run.id, *copies(run, 99)]
+        experiment = Experiment(workspace, "quiet")
+        runs = [experiment.start_logging(outputs=None, snapshot_directory=None) for _ in range(100)]
         page = await open_page()
-        for run_id in ids:
-            page.follow(run_id, workspace, run_id)
-        for _ in ids:
-            await page.next()
-        await asyncio.sleep(1)  # what the first look at them costs is another matter
-        begin, used = time.monotonic(), psutil.Process().cpu_times()
+        for run in runs:
+            page.follow(run.id, workspace, run.id)
+        with contextlib.suppress(TimeoutError):
+            while True:  # until all that has led here was told
+                await page.next(3)
+        opened_files.clear()
 
-        await asyncio.sleep(5)
+        await asyncio.sleep(UPKEEP_SECONDS + 5 * ROUND_SECONDS)
 
-        now = psutil.Process().cpu_times()
-        spent = now.user + now.system - used.user - used.system
-        assert spent / (time.monotonic() - begin) < 0.02
-        run.cancel()
+        assert [path for path in opened_files if path.is_relative_to(workspace.layout.runs)] == []
+        assert {run.get_status() for run in runs} == {"Running"}
+        page.messages.clear()
+        # what is read of a run once it has something to tell would have been seen
+        write_points(runs[0], 1)
+        metrics = runs[0]._folder.layout.metrics
+        await page.told(lambda message: message["name"] == runs[0].id and "metrics" in message)
+        assert [path for path in opened_files if path.is_relative_to(metrics)] != []
+        for run in runs:
+            run.complete()
+
+
+@pytest.fixture
+def opened_files() -> Iterator[list[Path]]:
+    """What this process opens from now on to read it, in order."""
+    opened: list[Path] = []
+    listening = True
+
+    def note(event: str, arguments: tuple[object, ...]) -> None:
+        if listening and event == "open" and isinstance(arguments[0], str | os.PathLike):
+            [path, _, flags] = arguments
+            if int(flags) & os.O_ACCMODE == os.O_RDONLY:
+                opened.append(Path(path))
+
+    sys.addaudithook(note)  # for good: there is no way to take one away
+    yield opened
+    listening = False
 
 
 async def longest_lag() -> float:
@@ -141,27 +168,3 @@ async def longest_lag() -> float:
             longest = max(longest, time.monotonic() - begin - 0.005)
     except asyncio.CancelledError:
         return longest
-
-
-def copies(run: Run, count: int) -> list[str]:
-    """Publish runs that stand as running, and that no dispatcher looks at; return their ids."""
-    from traindock.store import run_records
-
-    found = []
-    for number in range(count):
-        run_id = f"tests_{int(time.time())}_{number:08x}"
-        folder = run_records.publish(
-            run.workspace.layout,
-            run.workspace.record,
-            run_id=run_id,
-            experiment="tests",
-            number=1000 + number,
-            created=time.time(),
-            turn=time.time(),
-            user="me",
-            parent=None,
-            spec={**run.record.spec.to_json(), "type": "traindock.interactive"},
-        )
-        os.makedirs(folder.layout.metrics, exist_ok=True)  # noqa: PTH103
-        found.append(run_id)
-    return found

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,18 +11,8 @@ from tests.conftest import Submit
 from tests.jupyter_ext.conftest import Ask, Fetch
 from tests.jupyter_ext.test_files import write
 
-from traindock import Experiment, Workspace
+from traindock import Workspace
 from traindock.interactive import InteractiveRun
-
-
-@pytest.fixture
-def run(workspace: Workspace) -> Iterator[InteractiveRun]:
-    """A run that goes on, and whose logs the test writes."""
-    with (
-        contextlib.suppress(Exception),
-        Experiment(workspace, "tests").start_logging(outputs=None, snapshot_directory=None) as run,
-    ):
-        yield run
 
 
 def of(run: Any, *path: str) -> tuple[str, ...]:

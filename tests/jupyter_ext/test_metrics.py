@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import csv
 import gc
 import io
@@ -29,16 +28,6 @@ from traindock.interactive import InteractiveRun
 from traindock.store.metrics import MetricReader
 
 BINARY = {"Accept": "application/octet-stream"}
-
-
-@pytest.fixture
-def run(workspace: Workspace) -> Iterator[InteractiveRun]:
-    """A run that goes on, and that the test logs into."""
-    with (
-        contextlib.suppress(Exception),
-        Experiment(workspace, "tests").start_logging(outputs=None, snapshot_directory=None) as run,
-    ):
-        yield run
 
 
 def of(run: InteractiveRun, *path: str) -> tuple[str, ...]:

@@ -133,6 +133,18 @@ class TestFinding:
         assert await found(run="none_1_00000000") == []
         assert (await ask(*path(workspace), params={"limit": 2}))["more"] is True
         assert (await ask(*path(workspace), params={"limit": 3}))["more"] is False
+        assert await found(order="name", limit=2, offset=1) == ["bees:2", "Beetles:1"]
+
+    async def test_a_list_tells_of_aliases_whatever_version_they_stand_for(
+        self, ask: Ask, workspace: Workspace, run: Run
+    ) -> None:
+        for alias in ("production", "staging", None):
+            await register(ask, workspace, run, **({} if alias is None else {"alias": alias}))
+
+        [model] = (await ask(*path(workspace)))["models"]
+
+        assert (model["id"], model["aliases"]) == ("net:3", [])
+        assert (model["versions"], model["model_aliases"]) == (3, {"production": 1, "staging": 2})
 
     async def test_the_versions_of_one_newest_first(self, ask: Ask, workspace: Workspace, run: Run) -> None:
         for _ in range(3):

@@ -16,6 +16,7 @@ from tests.jupyter_ext.test_runs import form
 
 from jupyterlab_traindock import api_document
 from jupyterlab_traindock.errors import ApiError
+from jupyterlab_traindock.schemas import Schema
 from traindock import Experiment, Workspace
 
 CONFIGURATION = {"experiment": "digits", "script": "train.py"}
@@ -64,18 +65,18 @@ class TestLargeOnes:
         ids=["items", "properties", "unknown properties"],
     )
     def test_what_holds_too_much_is_not_looked_through(self, much: dict[str, Any], wrong: list[str]) -> None:
-        validator = api_document.schema("RunConfigurationOfFiles")
+        schema = api_document.schema("RunConfigurationOfFiles")
 
-        assert [error.validator for error in validator.iter_errors({**CONFIGURATION, **much})] == wrong
+        assert [error.validator for error in schema.errors({**CONFIGURATION, **much})] == wrong
 
     def test_texts_and_lists_of_bodies_are_bounded(self) -> None:
         bodies = {
-            operation.id: operation.body.schema
+            operation.id: operation.body.described
             for path in api_document.document()["paths"]
             for operation in api_document.operations(path).values()
             if operation.body is not None
         }
-        bodies |= {name: api_document.schema(name).schema for name in ("RunConfigurationOfFiles", "LiveRequest")}
+        bodies |= {name: api_document.schema(name).described for name in ("RunConfigurationOfFiles", "LiveRequest")}
 
         assert [place for name, schema in bodies.items() for place in unbounded(schema, name)] == []
 
@@ -86,7 +87,8 @@ class TestForms:
 
         plan = await ask("workspaces", workspace.id, "plans", method="POST", **form(CONFIGURATION, files))
 
-        assert plan["source"]["files"].keys() == files.keys()
+        assert plan["source"]["count"] == len(files)
+        assert plan["source"]["files"].items() < {name: len(text) for name, text in files.items()}.items()
 
     async def test_as_many_as_the_document_says(self, ask: Ask, workspace: Workspace) -> None:
         described = api_document.document()["components"]["requestBodies"]["RunConfiguration"]["content"]
@@ -192,6 +194,7 @@ def bodies(workspace: str, run: str, model: str) -> dict[str, tuple[str, tuple[s
         "planRun": ("POST", (*here, "plans"), plan),
         "changeRun": ("PATCH", (*here, "runs", run), {"display_name": "x", "description": "text", "tags": tags}),
         "resubmitRun": ("POST", (*here, "runs", run, "resubmit"), again),
+        "moveRun": ("POST", (*here, "runs", run, "move"), {"before": run}),
         "registerModel": ("POST", (*here, "models"), registration),
         "setAlias": ("PUT", (*here, "models", model, "aliases", "production"), {"version": 1}),
         "rollBackAlias": ("POST", (*here, "models", model, "aliases", "production", "roll-back"), {}),
@@ -229,14 +232,14 @@ class HeldCheck:
         CHECK(*asked)
 
 
-CHECK = api_document.check
+CHECK = Schema.check
 
 
 @pytest.fixture
 def held_check(monkeypatch: pytest.MonkeyPatch) -> HeldCheck:
     """The check of documents, held up."""
     held = HeldCheck()
-    monkeypatch.setattr(api_document, "check", held)
+    monkeypatch.setattr(Schema, "check", lambda schema, value: held(schema, value))
     return held
 
 
@@ -274,8 +277,8 @@ class TestMistakes:
         asked = {"subscribe": "training", "to": {"workspace": "nope", "run": "digits_1_00000000", "cursor": None}}
 
         with pytest.raises(ApiError, match=r"to\.workspace: 'nope' does not match"):
-            api_document.check(api_document.schema("LiveRequest"), asked)
+            api_document.schema("LiveRequest").check(asked)
 
     def test_what_lacks_is_named_where_nothing_was(self) -> None:
         with pytest.raises(ApiError, match="it has to have subscribe and to or unsubscribe"):
-            api_document.check(api_document.schema("LiveRequest"), {"hello": 1})
+            api_document.schema("LiveRequest").check({"hello": 1})

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import Submit, make_workspace
+from tests.conftest import Submit, locked_index, make_workspace
 from tests.jupyter_ext.conftest import Ask, Fetch
 
 from traindock import Experiment, Workspace
 from traindock._version import __version__
+from traindock.store import index_file
 from traindock.store.locations import Locations
 
 
@@ -45,6 +47,32 @@ class TestListing:
 
         assert [one["id"] for one in (await ask("workspaces"))["workspaces"]] == [workspace.id]
 
+    async def test_one_whose_index_cannot_be_asked_is_there_without_its_number_of_runs(
+        self, ask: Ask, workspace: Workspace, tmp_path: Path
+    ) -> None:
+        other = make_workspace(tmp_path / "other")
+        other.layout.index.unlink(missing_ok=True)
+        other.layout.index.mkdir()
+
+        listed = {one["id"]: one["runs"] for one in (await ask("workspaces"))["workspaces"]}
+
+        assert listed == {workspace.id: 0, other.id: None}
+
+    async def test_one_whose_index_another_program_has_locked_holds_no_other_up(
+        self, ask: Ask, workspace: Workspace, tmp_path: Path
+    ) -> None:
+        others = [make_workspace(tmp_path / name) for name in ("one", "other")]
+        for other in others:
+            other.index.count()
+        with locked_index(others[0], "exclusive"), locked_index(others[1], "exclusive"):
+            began = time.monotonic()
+            listed = {one["id"]: one["runs"] for one in (await ask("workspaces"))["workspaces"]}
+            seconds = time.monotonic() - began
+
+        assert listed == {workspace.id: 0, others[0].id: None, others[1].id: None}
+        assert seconds < index_file._PATIENCE_SECONDS / 5
+        assert {one["runs"] for one in (await ask("workspaces"))["workspaces"]} == {0}
+
     async def test_that_which_a_config_json_in_the_root_names_is_the_default(
         self, ask: Ask, workspace: Workspace, jp_root_dir: Path
     ) -> None:
@@ -52,6 +80,58 @@ class TestListing:
 
         assert (await ask())["default_workspace"] == workspace.id
         assert (await ask("workspaces", workspace.id))["default"] is True
+
+
+class TestTheNameThatNotebooksUseWhoNameNone:
+    @pytest.fixture(autouse=True)
+    def nothing_else_names_one(self, private_folders: None, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.delenv("TRAINDOCK_WORKSPACE", raising=False)
+
+    async def test_is_that_of_the_one_that_they_make(self, ask: Ask) -> None:
+        name = (await ask("workspaces"))["default_name"]
+        assert name == "default"
+
+        made = await ask("workspaces", method="POST", json={"name": name}, expect=201)
+
+        assert Workspace.from_config().id == made["id"]
+
+    async def test_is_the_one_that_the_environment_or_a_config_json_in_the_root_names(
+        self, ask: Ask, jp_root_dir: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TRAINDOCK_WORKSPACE", "team")
+        assert (await ask("workspaces"))["default_name"] == "team"
+        (jp_root_dir / "config.json").write_text('{"workspace_name": "zoo"}')
+        assert (await ask("workspaces"))["default_name"] == "zoo"
+
+    async def test_is_none_where_a_folder_or_strings_of_azure_say_which_one_it_is(
+        self, ask: Ask, jp_root_dir: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TRAINDOCK_WORKSPACE", str(tmp_path / "team"))
+        assert (await ask("workspaces"))["default_name"] is None
+        for document in ({"workspace_path": "zoo"}, {"workspace_name": "zoo", "resource_group": "bees"}):
+            (jp_root_dir / "config.json").write_text(json.dumps(document))
+            assert (await ask("workspaces"))["default_name"] is None
+
+
+async def test_one_that_cannot_be_read_is_told_from_one_that_is_not_there(
+    ask: Ask, workspace: Workspace, tmp_path: Path
+) -> None:
+    other = make_workspace(tmp_path / "other")
+    assert (await ask("workspaces", "0" * 32, expect=404))["code"] == "workspace_not_found"
+    text = other.layout.workspace_json.read_text()
+    other.layout.workspace_json.unlink()
+    other.layout.workspace_json.mkdir()  # what root cannot read either
+
+    error = await ask("workspaces", other.id, expect=404)
+
+    assert error["code"] == "workspace_unreadable"
+    assert "'other': Is a directory" in error["message"]
+    assert str(tmp_path) not in error["message"]
+    assert "its disk" in error["advice"]
+    assert (await ask("workspaces", workspace.id))["id"] == workspace.id
+    other.layout.workspace_json.rmdir()
+    other.layout.workspace_json.write_text(text)
+    assert (await ask("workspaces", other.id))["id"] == other.id
 
 
 class TestOnlyCertainOnes:
@@ -68,6 +148,7 @@ class TestOnlyCertainOnes:
         assert (await ask())["default_workspace"] == workspace.id
         assert (await ask("workspaces", other.id, expect=404))["code"] == "workspace_not_found"
         assert (await ask("workspaces", method="POST", json={"name": "new"}, expect=403))["code"] == "forbidden"
+        assert (await ask("workspaces"))["default_name"] is None
 
 
 class TestMaking:

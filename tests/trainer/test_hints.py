@@ -11,11 +11,27 @@ from traindock.hints import hint
 from traindock.states import Reason
 
 
-def failed(code: int = 1, kind: str = "", message: str = "", command: tuple[str, ...] = ()) -> Any:
+def failed(
+    code: int = 1, kind: str = "", message: str = "", command: tuple[str, ...] = (), notebook: str | None = None
+) -> Any:
     error = {"type": kind, "message": message} if kind else None
-    spec = SimpleNamespace(command=command, type="traindock.scriptrun", compute_target="box")
+    spec = SimpleNamespace(command=command, notebook=notebook, type="traindock.scriptrun", compute_target="box")
     exited = {"exit_code": code, "error": error}
     return SimpleNamespace(id="ants_1_0", reason=Reason.EXITED_NONZERO, environment={}, exit=exited, spec=spec)
+
+
+@pytest.mark.parametrize(
+    ("run", "what"),
+    [
+        (failed(), "script"),
+        (failed(notebook="train.ipynb"), "notebook"),
+        (failed(command=("sh", "train.sh")), "command"),
+    ],
+)
+def test_resubmitting_is_no_advice_for_files_that_have_to_change(run: Any, what: str) -> None:
+    assert hint(run).startswith(
+        f"Mend the {what} in its folder and submit it from there; resubmitting sends the files as"
+    )
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from traindock.errors import UserErrorException
-from traindock.names import check_name, check_relative, check_strings, check_text
+from traindock.names import check_name, check_relative, check_strings, check_text, experiment_like
 
 ALLOWED = {
     "experiment": ["abc", "0ab", "a" * 36, "pytorch-hymenoptera", "a_b"],
@@ -88,3 +88,21 @@ def test_texts_have_a_limit() -> None:
     for wrong in ("x" * 11, None, 5):
         with pytest.raises(UserErrorException, match="description is a text of at most 10 characters"):
             check_text("description", wrong, 10)
+
+
+@pytest.mark.parametrize(
+    ("folder", "name"),
+    [
+        ("digits", "digits"),
+        ("my project", "my-project"),
+        ("a", "run-a"),
+        ("--x--", "run-x"),
+        ("猫", "experiment"),
+        ("", "experiment"),
+        ("a" * 80, "a" * 36),
+        ("." * 3 + "hidden", "hidden"),
+    ],
+)
+def test_an_experiment_is_called_like_a_folder_made_valid(folder: str, name: str) -> None:
+    assert experiment_like(folder) == name
+    check_name("experiment", name)

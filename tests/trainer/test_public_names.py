@@ -23,15 +23,16 @@ NAMES = [
     "CondaDependencies", "Detached", "DockerCompute", "EngineException", "EngineNotFoundException",
     "EnginePermissionException", "EngineRefusedException", "EngineTooOldException", "EngineUnfitException",
     "EngineUnreachableException", "Environment", "EnvironmentBuildException", "Estimator", "Experiment",
-    "ExperimentExecutionException", "ImageNotFoundException", "InternalError", "LocalCompute", "Model",
-    "ModelAliasException",
+    "ExperimentExecutionException", "ImageNotFoundException", "IndexBusyException", "InternalError", "LocalCompute",
+    "Model", "ModelAliasException",
     "ModelNotFoundException", "ModelPathNotFoundException", "NameNotFoundException", "NotAnEngineException",
     "PyTorch", "Reason", "RegistryDeniedException", "RegistryException", "RegistryInsecureException",
     "RegistryUnreachableException", "RemoteEngineException", "Run", "RunCanceledException",
     "RunConfigurationException", "RunEnvironmentException", "RunHasChildrenException", "RunNotEndedException",
-    "RunNotFoundException", "RunNotSignedException",
-    "ScriptRunConfig", "SnapshotException", "State", "StoreException", "TraindockError", "TrainingException",
-    "UserErrorException", "Workspace", "WorkspaceException", "WorkspaceReadOnlyException", "__version__",
+    "RunNotFoundException", "RunNotSignedException", "RunNotWaitingException",
+    "ScriptFileException", "ScriptRunConfig", "SnapshotException", "State", "StoreException", "TraindockError",
+    "TrainingException", "UserErrorException", "Workspace", "WorkspaceException", "WorkspaceReadOnlyException",
+    "NotebookRunConfig", "__version__",
 ]  # fmt: skip
 
 HEAVY = [

@@ -310,6 +310,8 @@ class TestListing:
             ({"metric": "loss", "statistic": "min", "below": 0.5}, []),
             ({"order": "accuracy"}, ["better", "good"]),
             ({"order": "accuracy", "descending": False}, ["good", "better"]),
+            ({"order": "created", "descending": False}, ["good", "better", "failed"]),
+            ({"text": "ELSEW"}, ["failed"]),
         ]
         for filters, names in expected:
             assert [named[run] for run in Run.list(workspace, **filters)] == names, filters
@@ -330,6 +332,7 @@ class TestListing:
             ({"metric": "loss", "below": np.nan}, "below is a number, not nan"),
             ({"metric": "loss", "below": [1.0]}, r"below is a number, not \[1.0\]"),
             ({"metric": 5}, "metric is a text, not 5"),
+            ({"text": 5}, "text is a text, not 5"),
             ({"type": 5}, "type is a text, not 5"),
             ({"limit": -1}, "limit is a number of runs, 0 or more, not -1"),
             ({"limit": 1.5}, "limit is a number of runs"),

@@ -203,7 +203,7 @@ class TestRefusedAtSubmit:
 
     def test_a_notebook_is_no_script(self, experiment: Experiment, source: Path) -> None:
         (source / "train.ipynb").write_text("{}")
-        with pytest.raises(ExperimentExecutionException, match="nbconvert --to script train"):
+        with pytest.raises(ExperimentExecutionException, match=r"NotebookRunConfig.*traindock submit train.ipynb"):
             experiment.submit(ScriptRunConfig(source, "train.ipynb"))
 
     def test_source_folders_that_are_none(self, experiment: Experiment, source: Path) -> None:

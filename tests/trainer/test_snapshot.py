@@ -9,7 +9,6 @@ import shutil
 import socket
 import stat
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +67,33 @@ class TestContent:
         assert (work / "empty/inner").is_dir()
         found = {str(p.relative_to(work)) for p in work.rglob("*") if not p.is_dir()}
         assert found == {"train.py", "pkg/deep/net.py", "run.sh", "latest"}
+
+    def test_files_are_added_whatever_is_ignored_and_whatever_had_their_name(self, source, layout, tmp_path):
+        fill(source, "net.py", "cell.py")
+        (source / ".gitignore").write_text("*.pkl\n")
+        (source / "linked.py").symlink_to("net.py")
+        fill(tmp_path / "made", "cell.py", "values.pkl", "linked.py")
+        (tmp_path / "made" / "cell.py").write_text("another, and longer than what it replaces")
+        added = {path.name: path for path in (tmp_path / "made").iterdir()}
+
+        snapshot = take(source, layout=layout, added=added)
+
+        materialise(snapshot.id, tmp_path / "work", layout)
+        work = {path.name: path for path in (tmp_path / "work").iterdir()}
+        assert set(work) == {"net.py", "cell.py", "values.pkl", "linked.py", ".gitignore"}
+        assert all(work[name].read_text() == path.read_text() for name, path in added.items())
+        assert not work["linked.py"].is_symlink()
+        assert snapshot.total_bytes == sum(path.stat().st_size for path in work.values())
+
+    def test_added_files_count(self, source, layout, tmp_path):
+        fill(tmp_path, "values.pkl")
+        with pytest.raises(SnapshotException, match=r"The biggest: values\.pkl"):
+            take(
+                source,
+                layout=layout,
+                limits=SnapshotSettings(max_bytes=5),
+                added={"values.pkl": tmp_path / "values.pkl"},
+            )
 
     def test_writing_in_the_copy_leaves_the_snapshot_alone(self, source, layout, tmp_path):
         fill(source, "train.py")
@@ -379,15 +405,17 @@ class TestSize:
 
     def test_too_many_files(self, source, layout):
         fill(source, "train.py", *(f"images/{i}.jpg" for i in range(30)))
-        with pytest.raises(SnapshotException, match=r"31 files.*20 are allowed.*images/ \(30 files\).*max_files"):
+        with pytest.raises(SnapshotException, match=r"more than the 20 files .*images/ \(\d\d files\).*max_files"):
             take(source, layout=layout, limits=SnapshotSettings(max_files=20))
         assert not layout.blobs.exists()
         assert take(source, layout=layout, limits=SnapshotSettings(max_files=31)).files
 
-    def test_a_hopeless_folder_is_not_counted_to_its_end(self, source, layout):
-        fill(source, *(f"{i}/{j}" for i in range(30) for j in range(5)))
-        with pytest.raises(SnapshotException, match="50 files or more"):
-            take(source, layout=layout, limits=SnapshotSettings(max_files=5))
+    @pytest.mark.parametrize("name", ["{0}/{1}", "{0}{1}", "{1}/{0}"])
+    def test_a_folder_of_too_many_files_is_not_gone_through_to_its_end(self, source, layout, name):
+        fill(source, *(name.format(i, j) for i in range(30) for j in range(5)))
+        assert len(Scanner(source, layout.root, 12, {}).scan().files) == 13
+        with pytest.raises(SnapshotException, match="more than the 12 files that are allowed"):
+            take(source, layout=layout, limits=SnapshotSettings(max_files=12))
 
     def test_unusual_sizes_are_warned_of(self, source, layout, monkeypatch):
         monkeypatch.setattr(module, "WARN_BYTES", 1_000)
@@ -410,18 +438,6 @@ class TestSecondTime:
         first = take(source, layout=layout)
         monkeypatch.setattr(module, "open_regular", None)
         assert take(source, layout=layout) == first
-
-    @pytest.mark.slow
-    def test_two_thousand_unchanged_files_take_a_tenth_of_a_second(self, source, layout, settled):
-        fill(source, *(f"pkg{i % 40}/m{i}.py" for i in range(2_000)))
-        (source / ".gitignore").write_text("\n".join(f"*.ext{i}" for i in range(100)))
-        first = take(source, layout=layout)
-        seconds = []
-        for _ in range(5):
-            start = time.process_time()
-            assert take(source, layout=layout).id == first.id
-            seconds.append(time.process_time() - start)
-        assert min(seconds) < 0.1
 
     def test_a_file_changed_just_now_is_read_again_though_size_and_time_are_the_same(self, source, layout, monkeypatch):
         # As on a file system whose clock ticks so seldom that both changes get the same times.

@@ -90,6 +90,12 @@ describe('a run that goes on', () => {
 
     it('tells once how many lines there are, and not with each that comes', async () => {
       vi.useFakeTimers();
+      let lines = 1;
+      source.answers.set('/workspaces/w/runs/r/logs/search', (path: string) => {
+        const first = Number(new URLSearchParams(path.slice(path.indexOf('?'))).get('cursor') ?? 0);
+        const hits = Array.from({ length: lines - first }, (_, at) => ({ line: first + at + 1, offset: 7 * at }));
+        return { hits, cursor: String(lines), searched: 7 * lines, size: 7 * lines, more: false };
+      });
       await tell(line(0));
       const status = place.querySelector('.td-log [role=status]') as HTMLElement;
       told = [];
@@ -99,12 +105,18 @@ describe('a run that goes on', () => {
       await act(async () => {
         search.dispatchEvent(new Event('input', { bubbles: true }));
       });
-      await act(async () => {
-        vi.advanceTimersByTime(1000);
-      });
+      for (let turn = 0; turn < 2; turn++) {
+        await act(async () => {
+          await vi.advanceTimersByTimeAsync(1000); // for what is typed to settle, and for the answer
+        });
+      }
       seen();
       for (let at = 1; at < 4; at++) {
+        lines++;
         await tell(line(at));
+        await act(async () => {
+          await vi.advanceTimersByTimeAsync(1000);
+        });
         seen();
       }
       vi.useRealTimers();

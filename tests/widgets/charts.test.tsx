@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunStateDocument, SeriesDocument } from '../../widgets/src/documents';
 import { rangeAfter } from '../../widgets/src/model/range';
 import { RunModel } from '../../widgets/src/model/run_model';
+import { RequestError } from '../../widgets/src/sources/source';
 import { Curves } from '../../widgets/src/views/curves';
 import { useRun } from '../../widgets/src/views/hooks';
 import { FakeSource } from './sources';
@@ -37,6 +38,8 @@ class FakePlot {
   }
 
   posToVal = (place: number): number => place;
+  valToPos = (place: number): number => place;
+  setCursor(): void {}
   setSize(): void {}
   redraw(): void {}
   destroy(): void {}
@@ -105,6 +108,9 @@ function buckets(name: string): SeriesDocument {
   };
 }
 
+/** Two points of a closer look. */
+const FEW = { first: [50, 51], final: [50, 51], min: [5, 7], max: [5, 7], last: [5, 7], count: [1, 1], nans: [0, 0] };
+
 describe('charts of a run', () => {
   let source: FakeSource;
   let places: HTMLElement[];
@@ -129,9 +135,10 @@ describe('charts of a run', () => {
   const log = (run: string, ...series: SeriesDocument[]) =>
     act(async () => source.tell(run, { metrics: { series, records: [], records_left_out: 0 } }));
   const plots = () => FakePlot.all as [FakePlot, FakePlot, FakePlot];
-  const press = (place: HTMLElement, key: string) =>
+  const press = (place: HTMLElement, key: string, shiftKey = false) =>
     act(async () => {
-      place.querySelector('.td-plot')?.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true }));
+      const event = new KeyboardEvent('keydown', { key, shiftKey, bubbles: true });
+      place.querySelector('.td-plot')?.dispatchEvent(event);
     });
   const set = (place: HTMLElement, field: string, value: string) =>
     act(async () => {
@@ -169,6 +176,27 @@ describe('charts of a run', () => {
     expect(plots().map(plot => plot.range)).toEqual([
       [0, 5],
       [0, 4]
+    ]);
+  });
+
+  it('show all they have, and say so, where others are looked at that have other places', async () => {
+    const place = await show('a');
+    await log('a', points('loss', 0, new Array(200).fill(1)), points('epoch', 1, [5, 4, 3]), buckets('merged'));
+    await act(async () => plots()[0].drag(100, 140));
+    expect(plots().map(plot => plot.range)).toEqual([
+      [100, 140],
+      [1, 3],
+      [100, 140]
+    ]);
+    const apart = () => [...place.querySelectorAll('.td-plot-note')].map(one => one.closest('figure')?.textContent);
+    expect(apart()).toEqual([expect.stringContaining('epoch')]);
+    await log('a', points('epoch', 120, [2]));
+    expect([apart(), plots()[1].range]).toEqual([[], [100, 140]]);
+    await act(async () => plots()[1].doubleClick());
+    expect(plots().map(plot => plot.range)).toEqual([
+      [0, 199],
+      [1, 120],
+      [9, 199]
     ]);
   });
 
@@ -226,7 +254,7 @@ describe('charts of a run', () => {
     await log('a', points('loss', 0, [3, 2, 1, 2, 3]));
     await press(place, '+');
     expect(plots()[0].range).toEqual([1, 3]);
-    await press(place, 'ArrowRight');
+    await press(place, 'ArrowRight', true);
     expect(plots()[0].range).toEqual([1.5, 3.5]);
     await press(place, '0');
     expect(plots()[0].range).toEqual([0, 4]);
@@ -239,15 +267,7 @@ describe('charts of a run', () => {
         {
           name: 'loss',
           axis: 'step',
-          buckets: {
-            first: [50, 51],
-            final: [50, 51],
-            min: [5, 7],
-            max: [5, 7],
-            last: [5, 7],
-            count: [1, 1],
-            nans: [0, 0]
-          }
+          buckets: FEW
         }
       ]
     });
@@ -256,12 +276,47 @@ describe('charts of a run', () => {
     expect(legend()).toBe('19best 0');
     await act(async () => plots()[0].drag(50, 60));
     await vi.waitFor(() => expect(plots()[0].data[3]).toEqual([5, 7]));
+    await press(place, 'ArrowRight', true);
+    expect(plots()[0].range).toEqual([52.5, 62.5]);
+    await press(place, 'ArrowLeft', true);
     expect(source.asked.at(-1)).toBe(
       '/workspaces/w/runs/a/metrics/buckets?name=loss&axis=step&from=50&to=60&buckets=800'
     );
     await log('a', points('loss', 200, [-1]));
     expect(legend()).toBe('-1best -1');
     expect(place.querySelector('.td-plot')?.getAttribute('aria-label')).toContain('after 201 points');
+  });
+
+  it('stay as close as they are looked at while a metric becomes too long for the page to have all of it', async () => {
+    await show('a');
+    const asked = () => source.asked.filter(path => path.includes('/metrics/buckets'));
+    source.answers.set('/workspaces/w/runs/a/metrics/buckets', {
+      series: [{ name: 'loss', axis: 'step', buckets: FEW }]
+    });
+    await log('a', points('loss', 0, new Array(4000).fill(1)));
+    await act(async () => plots()[0].drag(50, 60));
+    expect(asked()).toEqual([]);
+    await log('a', points('loss', 4000, new Array(200).fill(1)));
+    expect(asked()).toEqual(['/workspaces/w/runs/a/metrics/buckets?name=loss&axis=step&from=50&to=60&buckets=800']);
+    await vi.waitFor(() => expect(plots()[0].data[0]).toEqual([50, 51]));
+    await log('a', points('loss', 4200, [1]));
+    expect(asked()).toHaveLength(1);
+  });
+
+  it('say why there are no more points of what is looked at, and no more of it once all is shown', async () => {
+    const place = await show('a');
+    const note = () => place.querySelector('.td-plot-note')?.textContent;
+    source.answers.set('/workspaces/w/runs/a/metrics/buckets', () => {
+      throw new RequestError('unreachable', 'The Jupyter server does not answer.', 'Is it still running?');
+    });
+    await log('a', buckets('loss'));
+    await act(async () => plots()[0].drag(50, 60));
+    await vi.waitFor(() =>
+      expect(note()).toBe('More points could not be had: The Jupyter server does not answer. Is it still running?')
+    );
+    expect(plots()[0].range).toEqual([50, 60]);
+    await act(async () => plots()[0].doubleClick());
+    expect(note()).toBeUndefined();
   });
 });
 

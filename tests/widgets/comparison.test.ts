@@ -1,14 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import type { RunDocument } from '../../widgets/src/documents';
+import type { DataFact, RunDocument } from '../../widgets/src/documents';
 import { environments, type ISection, names, results } from '../../widgets/src/model/comparison';
 import { RunModel } from '../../widgets/src/model/run_model';
 import { FakeSource } from './sources';
 
 interface IFacts {
   arguments?: string[];
+  data?: DataFact[];
   spec?: object;
   environment?: object;
-  metrics?: Record<string, (number | 'NaN')[]>;
+  metrics?: Record<string, (number | 'NaN' | 'Infinity')[]>;
   name?: string;
   tags?: Record<string, string>;
   number?: number;
@@ -33,6 +34,7 @@ function run(facts: IFacts): RunModel {
       number: facts.number ?? count,
       compute_target: 'local',
       spec: { script: 'train.py', gpus: 0, arguments: facts.arguments ?? [], ...facts.spec },
+      data: facts.data,
       environment: facts.environment ?? {}
     } as unknown as RunDocument,
     metrics: {
@@ -78,6 +80,34 @@ describe('a comparison of runs', () => {
     expect(found.map(one => one.title)).not.toContain('Parameters');
   });
 
+  it('tells of data outside of the source folder whatever its name, and whether it was changed in its place', () => {
+    const given = (modified: string) => {
+      const fact = {
+        name: 'csv',
+        path: '/d/a.csv',
+        kind: 'file',
+        in_source: false,
+        size: 3_200_000,
+        modified
+      } as const;
+      return run({
+        arguments: ['--csv', '/d/a.csv', '--config', 'a.yaml'],
+        data: [fact, { ...fact, name: 'config', path: 'a.yaml', in_source: true }]
+      });
+    };
+    const found = results([
+      given('2024-01-01T10:00:00Z'),
+      given('2024-01-02T10:00:00Z'),
+      run({ arguments: ['--csv', 'b'] })
+    ]);
+    const line = row(found, 'Data', 'csv');
+    expect(line).toMatchObject({ differs: true });
+    expect(line?.values[0]).toMatch(/^\/d\/a\.csv \(3\.2 MB, changed .*2024/);
+    expect(line?.values[2]).toBe('b');
+    expect(row(found, 'Parameters', 'csv')).toBeUndefined();
+    expect(row(found, 'Parameters', 'config')).toMatchObject({ values: ['a.yaml', 'a.yaml', null] });
+  });
+
   it('names the last and the best value of each metric, and whose is the best', () => {
     const found = results([
       run({ metrics: { loss: [3, 1, 2], acc: [0.5] } }),
@@ -98,6 +128,27 @@ describe('a comparison of runs', () => {
       [],
       []
     ]);
+  });
+
+  it('writes values of metrics so that different ones look different', () => {
+    const metrics = [0.98391, 0.983912, 0.98382].map(acc => run({ metrics: { acc: [acc] } }));
+    expect(row(results(metrics), 'Metrics', 'acc, last')).toMatchObject({
+      values: ['0.98391', '0.983912', '0.98382'],
+      best: [1],
+      differs: true
+    });
+  });
+
+  it('calls none better than another whose value looks the same', () => {
+    const metrics = [0.1 + 0.2, 0.3, 0.4].map(acc => run({ metrics: { err: [acc], acc: [1 - acc] } }));
+    const found = results(metrics.slice(0, 2));
+    expect(row(found, 'Metrics', 'err, last')).toMatchObject({ values: ['0.3', '0.3'], best: [], differs: false });
+    expect(row(results(metrics), 'Metrics', 'err, last')?.best).toEqual([0, 1]);
+  });
+
+  it('names the best of finite values alone', () => {
+    const found = results([run({ metrics: { acc: [0.5, 'Infinity', 0.4] } }), run({ metrics: { acc: [0.6, 0.3] } })]);
+    expect(row(found, 'Metrics', 'acc, best')).toMatchObject({ values: ['0.5', '0.6'], best: [1] });
   });
 
   it('calls nothing a difference that is not known yet', () => {

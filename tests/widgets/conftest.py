@@ -11,6 +11,7 @@ import comm
 import pytest
 from comm.base_comm import BaseComm
 from tests.conftest import wait_for
+from tests.recorded_runs import Record, recorder
 
 from traindock import Experiment, Workspace
 from traindock_widgets import following
@@ -107,3 +108,62 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
 def told(widget: Any, trait: str, value: Any) -> None:
     """Wait until a trait has a value."""
     wait_for(lambda: getattr(widget, trait) == value, f"{trait} to be {value!r}, not {getattr(widget, trait)!r}")
+
+
+@pytest.fixture
+def record(workspace: Workspace) -> Record:
+    """Record a run as if it had been submitted and driven, without a dispatcher; returns its id."""
+    return recorder(workspace)
+
+
+class Shell:
+    """An IPython shell without a page, with what it showed.
+
+    Attributes:
+        it: the shell.
+        shown: data of what was displayed, the oldest first.
+    """
+
+    def __init__(self, it: Any, capsys: pytest.CaptureFixture[str]) -> None:
+        self.it = it
+        self.shown: list[dict[str, Any]] = []
+        self._capsys = capsys
+
+    def run(self, cell: str) -> str:
+        """Execute a cell, and return what it printed: errors, too."""
+        self._capsys.readouterr()
+        self.it.run_cell(cell, store_history=True)
+        return "".join(self._capsys.readouterr())
+
+    def fails(self, cell: str, error: str = "UserErrorException") -> str:
+        """Execute a cell that fails in words and without a traceback; return the words."""
+        printed = self.run(cell)
+        assert printed.startswith(f"{error}: "), printed
+        assert "Traceback" not in printed
+        return printed.removeprefix(f"{error}: ").rstrip("\n")
+
+
+@pytest.fixture
+def shell(
+    workspace: Workspace, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Iterator[Shell]:
+    """A shell with the magics, in a folder whose configuration names the workspace."""
+    from IPython.core.displaypub import CapturingDisplayPublisher
+    from IPython.core.interactiveshell import InteractiveShell
+    from traitlets.config import Config
+
+    folder = tmp_path / "notebooks"
+    folder.mkdir()
+    workspace.write_config(folder)
+    monkeypatch.chdir(folder)
+    monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
+    config = Config()
+    config.HistoryManager.hist_file = ":memory:"
+    config.InteractiveShell.colors = "nocolor"
+    shell = Shell(InteractiveShell(config=config), capsys)
+    shell.it.display_pub = CapturingDisplayPublisher()
+    monkeypatch.setattr(InteractiveShell, "_instance", shell.it)
+    shell.shown = shell.it.display_pub.outputs
+    shell.it.run_line_magic("load_ext", "traindock")
+    yield shell
+    shell.it.history_manager.end_session()

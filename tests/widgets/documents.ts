@@ -1,4 +1,4 @@
-import type { RunDocument, RunStateDocument } from '../../widgets/src/documents';
+import type { ModelVersion, RunDocument, RunStateDocument } from '../../widgets/src/documents';
 
 /** What may change of a run that has completed. */
 export const STATE: RunStateDocument = {
@@ -37,4 +37,25 @@ export const RUN: RunDocument = {
   exit: {},
   failure: null,
   files: []
+};
+
+/** The first version of a model, which was registered from {@link RUN}. */
+export const MODEL: ModelVersion = {
+  name: 'pt-dnn',
+  version: 1,
+  id: 'pt-dnn:1',
+  description: '',
+  created: '2026-01-01T00:00:00.000000Z',
+  run: 'a',
+  experiment: 'insects',
+  snapshot: null,
+  environment: null,
+  datasets: [],
+  framework: '',
+  framework_version: '',
+  tags: {},
+  properties: {},
+  aliases: [],
+  size: 1500,
+  file_count: 3
 };

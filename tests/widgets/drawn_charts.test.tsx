@@ -4,7 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RunModel } from '../../widgets/src/model/run_model';
 import { Curves } from '../../widgets/src/views/curves';
 import { useRun } from '../../widgets/src/views/hooks';
-import { drag, type FakeCanvas, withCanvases } from './charts_on_canvas';
+import { drag, type FakeCanvas, point, withCanvases } from './charts_on_canvas';
 import { FakeSource } from './sources';
 
 const BEGUN = Date.parse('2026-01-01T00:00:00Z') / 1000;
@@ -30,7 +30,7 @@ describe('a chart of a card', () => {
   }
 
   /** Log values to metrics, one a second. */
-  const log = (metrics: Record<string, (number | 'NaN')[]>) =>
+  const log = (metrics: Record<string, (number | 'NaN' | 'Infinity' | '-Infinity')[]>) =>
     act(() => {
       const series = Object.entries(metrics).map(([name, values]) => {
         return { name, times: values.map((_, at) => BEGUN + at), values, steps: null };
@@ -77,16 +77,67 @@ describe('a chart of a card', () => {
     expect([...place.querySelectorAll('li')].map(one => one.textContent)).toEqual(['2best 1', '0.5best 0.9', '3']);
   });
 
-  it('marks where something was logged that no curve can show', async () => {
-    await log({ loss: [3, 'NaN', 2, 1] });
-    await vi.waitFor(() => expect(canvas().marks).toBe(1));
-    expect(place.querySelector('.td-warning')?.textContent).toBe('1 NaN');
+  it('marks where something was logged that no curve can show, what is no number and infinities apart', async () => {
+    await log({ loss: [3, 'NaN', 2, 'Infinity', 1, '-Infinity', 'Infinity'] });
+    await vi.waitFor(() => expect([canvas().crosses, canvas().triangles]).toEqual([1, 3]));
+    expect(place.querySelector('.td-unseen')?.textContent).toBe('1 NaN2 ∞1 −∞');
   });
 
   it('has no marks where there is nothing but numbers', async () => {
     await log({ loss: [3, 2, 1] });
     await drawn();
-    expect(canvas().marks).toBe(0);
+    expect([canvas().crosses, canvas().triangles]).toEqual([0, 0]);
+  });
+
+  it('names the best of finite values, and none where there are none', async () => {
+    await log({ loss: [3, 1, '-Infinity', 2], acc: ['NaN', 'Infinity'] });
+    expect([...place.querySelectorAll('li')].map(one => one.textContent)).toEqual(['2best 11 −∞', '∞1 NaN1 ∞']);
+  });
+
+  it('writes values at its axis however large they are, be it logarithmic or not', async () => {
+    await log({ loss: falling(10).map(value => value * 1e40) });
+    await vi.waitFor(() => expect(canvas().texts).toEqual(expect.arrayContaining(['2.00e+39', '4.00e+39'])));
+    await act(() => place.querySelector<HTMLInputElement>('input[type=checkbox]')?.click());
+    await vi.waitFor(() => expect(canvas().texts).toContain('1.00e+39'));
+  });
+
+  describe('with a cursor', () => {
+    const frames = () => [...place.querySelectorAll<HTMLElement>('.td-plot-frame')];
+    const readings = () => frames().map(one => one.querySelector('.td-reading')?.textContent);
+    const spoken = () => [...place.querySelectorAll('[aria-live]')].map(one => one.textContent);
+    const press = (key: string) =>
+      act(() => {
+        const event = new KeyboardEvent('keydown', { key, bubbles: true });
+        frames()[0]?.querySelector('.td-plot')?.dispatchEvent(event);
+      });
+
+    it('says what all charts have there, beside the name of each curve', async () => {
+      await log({ train_loss: [4, 3, 2], val_loss: [5, 6], acc: [0.5, 0.7, 'NaN'] });
+      await drawn();
+      expect(readings()).toEqual([undefined, undefined]);
+      await act(() => point(frames()[0] as HTMLElement, 1));
+      expect(readings()).toEqual(['step 2train_loss2val_loss6at 1', 'step 2accNaN']);
+      expect(spoken()).toEqual(['', '']);
+      await act(() => point(frames()[0] as HTMLElement, 0));
+      expect(readings()).toEqual(['step 0train_loss4val_loss5', 'step 0acc0.5']);
+    });
+
+    it('is moved by keys, and says where it is, in the chart alone that has them', async () => {
+      await log({ loss: [4, 3, 2], acc: [0.5, 0.7, 0.8] });
+      await drawn();
+      await press('ArrowRight');
+      expect(readings()).toEqual(['step 0loss4', 'step 0acc0.5']);
+      await press('ArrowRight');
+      expect(readings()).toEqual(['step 1loss3', 'step 1acc0.7']);
+      expect(spoken()).toEqual(['step 1: loss 3', '']);
+      await press('End');
+      expect(spoken()).toEqual(['step 2: loss 2', '']);
+      await press('Escape');
+      expect([readings(), spoken()]).toEqual([
+        [undefined, undefined],
+        ['', '']
+      ]);
+    });
   });
 
   it.each([

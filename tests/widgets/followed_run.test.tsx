@@ -69,14 +69,14 @@ describe('a run that goes on', () => {
     stop();
   });
 
-  it('has the tags and warnings that it got meanwhile among its details', async () => {
+  it('has its workspace, and the tags and warnings that it got meanwhile, among its details', async () => {
     const View = () => {
       useRun(model);
       return <Facts model={model} host={{}} openModel={() => undefined} />;
     };
     source.answers.set('/workspaces/w/runs', { runs: [], more: false });
     source.answers.set('/workspaces/w/models', { models: [], more: false });
-    source.answers.set('/workspaces/w/runs/r', RUN);
+    source.answers.set('/workspaces/w/runs/r', { ...RUN, workspace_name: 'bees' });
     await act(async () => {
       render(<View />, place);
     });
@@ -84,6 +84,7 @@ describe('a run that goes on', () => {
       source.tell('r', { state: RUN });
     });
     expect(place.textContent).toContain('No tags.');
+    expect(place.textContent).toContain('workspacebees');
     await act(async () => {
       source.tell('r', { state: { ...RUN, tags: { stage: 'warm-up' }, warnings: ['the disk is nearly full'] } });
     });

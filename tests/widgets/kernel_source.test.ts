@@ -72,6 +72,18 @@ describe('a kernel as a source', () => {
     ]);
   });
 
+  it.each(['comm:close', 'comm_live_update', 'destroy'] as const)('tells all who follow of its end after %s', event => {
+    const connections: string[] = [];
+    const follower = { onMessage: () => undefined, onConnection: (one: string) => connections.push(one) };
+    source.follow(run('one'), follower);
+    model.end(event);
+    model.end(event);
+    source.followList('w', follower);
+    expect(connections).toEqual(['connected', 'broken', 'broken']);
+    model.news('one', 1, 'it is there after all');
+    expect(connections.slice(3)).toEqual(['connected', 'connected']);
+  });
+
   it('takes nothing twice', () => {
     const one = listener();
     source.follow(run('one'), one);

@@ -164,6 +164,68 @@ describe('the connection of a page', () => {
     expect(socket(0).sent.map(one => one.subscribe)).toEqual(['1', '1']);
   });
 
+  const error = (code: string) => ({ code, message: '', advice: '' });
+
+  it('follows a run again where it had got to, once its workspace is there again', () => {
+    const seen = follower();
+    live.follow(target, seen);
+    socket(0).up();
+    socket(0).tell({ name: '1', cursor: 'here' });
+    socket(0).tell({ name: '1', error: error('workspace_not_found') });
+    vi.advanceTimersByTime(300);
+    socket(0).tell({ name: '1', error: error('workspace_not_found') });
+    vi.advanceTimersByTime(600);
+    expect(socket(0).sent.map(one => one.to?.cursor)).toEqual([null, 'here', 'here']);
+    socket(0).tell({ name: '1', cursor: 'there' });
+    expect(seen.messages.map(one => one.error?.code ?? one.cursor)).toEqual([
+      'here',
+      'workspace_not_found',
+      'workspace_not_found',
+      'there'
+    ]);
+    expect(seen.connections.at(-1)).toBe('connected');
+  });
+
+  it('asks less and less often for what stays away, and never less than four times a minute', () => {
+    live.follow(target, follower());
+    socket(0).up();
+    for (let at = 0; at < 12; at++) {
+      socket(0).tell({ name: '1', error: error('store') });
+      vi.advanceTimersByTime(15_000);
+    }
+    expect(socket(0).sent).toHaveLength(13);
+    socket(0).tell({ name: '1', error: error('store') });
+    vi.advanceTimersByTime(14_000);
+    expect(socket(0).sent).toHaveLength(13);
+  });
+
+  it.each(['invalid_request', 'forbidden', 'run_not_found'])('asks no more after %s, which no waiting mends', code => {
+    live.follow(target, follower());
+    socket(0).up();
+    socket(0).tell({ name: '1', cursor: 'here' });
+    socket(0).tell({ name: '1', error: error(code) });
+    vi.advanceTimersByTime(60_000);
+    expect(socket(0).sent).toHaveLength(1);
+  });
+
+  it('asks again for a run that it has not seen yet, as on a disk that several hosts share', () => {
+    live.follow(target, follower());
+    socket(0).up();
+    socket(0).tell({ name: '1', error: error('run_not_found') });
+    vi.advanceTimersByTime(300);
+    expect(socket(0).sent).toHaveLength(2);
+  });
+
+  it('asks no more for what nobody follows any more', () => {
+    const leave = live.follow(target, follower());
+    live.follow({ workspace: 'w', run: 'other' }, follower());
+    socket(0).up();
+    socket(0).tell({ name: '1', error: error('workspace_not_found') });
+    leave();
+    vi.advanceTimersByTime(60_000);
+    expect(socket(0).sent.filter(one => one.subscribe === '1')).toHaveLength(1);
+  });
+
   it('asks no more for a run that has ended', () => {
     live.follow(target, follower());
     const other = follower();

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { OUTPUT_LOG, RunModel } from '../../widgets/src/model/run_model';
 import { useRun } from '../../widgets/src/views/hooks';
 import { Log } from '../../widgets/src/views/log';
+import { longLog, serveLog } from './logs';
 import { FakeSource } from './sources';
 
 const LINE = 18;
@@ -12,6 +13,7 @@ describe('the log of a card', () => {
   let source: FakeSource;
   let place: HTMLElement;
   let written: number;
+  let resized: (() => void)[];
   const lines = () => [...place.querySelectorAll('.td-log-line')].map(one => one.textContent);
   const scrolled = () => place.querySelector('.td-lines') as HTMLElement;
   const follow = () => [...place.querySelectorAll('button')].find(one => one.textContent === 'Follow');
@@ -35,6 +37,17 @@ describe('the log of a card', () => {
     });
 
   beforeEach(async () => {
+    resized = [];
+    vi.stubGlobal(
+      'ResizeObserver',
+      class {
+        constructor(tell: () => void) {
+          resized.push(tell);
+        }
+        observe() {}
+        disconnect() {}
+      }
+    );
     // happy-dom lays nothing out: as high as the style sheet makes it, with all lines in it
     vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(10 * LINE);
     vi.spyOn(HTMLElement.prototype, 'scrollHeight', 'get').mockImplementation(() => written * LINE);
@@ -50,6 +63,7 @@ describe('the log of a card', () => {
   afterEach(() => {
     render(null, place);
     vi.restoreAllMocks();
+    vi.unstubAllGlobals();
   });
 
   it('has those of a long log in the page that are in sight, and few around them', async () => {
@@ -72,21 +86,88 @@ describe('the log of a card', () => {
     expect([scrolled().scrollTop, follow()]).toEqual([200 * LINE, undefined]);
   });
 
-  it('has the lines with what is searched for, whatever their case and colours, and says how many', async () => {
+  it('is at its end when its tab is shown again, whatever has come while it was hidden', async () => {
     await write(100);
+    vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(0);
+    const hidden = scrolled();
+    // as browsers have it of what is not shown
+    Object.defineProperty(hidden, 'scrollTop', { configurable: true, get: () => 0, set: () => undefined });
+    await write(100);
+    Reflect.deleteProperty(hidden, 'scrollTop');
+    vi.spyOn(HTMLElement.prototype, 'clientHeight', 'get').mockReturnValue(10 * LINE);
     await act(() => {
-      const text = '\u001b[31mOut Of\u001b[0m memory\nat the end\n';
-      source.tell('a', { logs: { [OUTPUT_LOG]: { offset: 2000, gap: 30_000, text } } });
+      for (const tell of resized) {
+        tell();
+      }
     });
-    expect(lines().at(-2)).toBe('… 30 kB are not shown Out Of memory');
+    expect(hidden.scrollTop).toBe(200 * LINE);
+    expect(lines().at(-1)).toBe('line 199');
+  });
+
+  const type = async (text: string) => {
     await act(() => {
       const search = place.querySelector('input') as HTMLInputElement;
-      search.value = 'OUT OF m';
+      search.value = text;
       search.dispatchEvent(new Event('input', { bubbles: true }));
     });
-    await scroll(0); // as browsers do where what is scrolled gets shorter
-    expect(lines()).toEqual(['… 30 kB are not shown Out Of memory']);
-    expect(place.textContent).toMatch(/1 lines? with “OUT OF m”/);
+    await vi.waitFor(() => expect(place.querySelector('.td-log [role=status]')?.textContent).toContain(text));
+  };
+  const press = (label: string) =>
+    act(() => (place.querySelector(`[aria-label="${label}"]`) as HTMLButtonElement).click());
+  const current = () => place.querySelector('.td-log-line[aria-current]')?.textContent;
+
+  it('goes to the lines with what is searched for, whatever their case, and says which one that is', async () => {
+    await write(1000);
+    serveLog(source, Array.from({ length: 1000 }, (_, at) => `line ${at}\n`).join(''));
+    await type('LINE 50');
+    await vi.waitFor(() => expect(place.textContent).toContain('1 of 11 lines with “LINE 50” · line 51'));
+    expect(current()).toBe('line 50');
+    expect(scrolled().scrollTop).toBe(45 * LINE);
+    expect(place.querySelector('mark')?.textContent).toBe('line 50');
+    await press('Next line found');
+    expect([current(), place.textContent?.includes('2 of 11')]).toEqual(['line 500', true]);
+    await press('Previous line found');
+    await press('Previous line found');
+    expect([current(), place.textContent?.includes('11 of 11')]).toEqual(['line 509', true]);
+  });
+
+  it('has earlier lines from the server where it is scrolled up or Home is pressed, and stays where it was', async () => {
+    const log = longLog(20_000);
+    serveLog(source, log);
+    written = 200;
+    await act(() => {
+      const text = log.slice(-20_000);
+      source.tell('a', { logs: { [OUTPUT_LOG]: { offset: log.length - text.length, gap: 1, text } } });
+    });
+    expect(lines().at(-1)).toMatch(/^line 19999 /);
+    await scroll(20 * LINE);
+    await scroll(5 * LINE);
+    await act(() => new Promise(resolve => setTimeout(resolve)));
+    expect(source.asked.filter(path => path.includes('/logs/content'))).toHaveLength(1);
+    expect(scrolled().scrollTop).toBeGreaterThan(1000 * LINE);
+    expect(place.textContent).toContain('before these lines');
+    await act(async () => {
+      scrolled().dispatchEvent(new KeyboardEvent('keydown', { key: 'Home', bubbles: true }));
+      await new Promise(resolve => setTimeout(resolve));
+    });
+    expect([scrolled().scrollTop, lines()[0]?.startsWith('line 0 ')]).toEqual([0, true]);
+    await act(() => follow()?.click());
+    expect(lines().at(-1)).toMatch(/^line 19999 /);
+  });
+
+  it('says where only a kernel feeds it that the end alone is here, and where the rest is', async () => {
+    render(null, place);
+    source = Object.assign(new FakeSource(), { reach: 'when the cell ends' });
+    source.answers.set('/workspaces/w/runs/a', {});
+    await act(() => {
+      render(<View model={new RunModel(source, { workspace: 'w', run: 'a' })} />, place);
+    });
+    await act(() => {
+      source.tell('a', { logs: { [OUTPUT_LOG]: { offset: 30_000, gap: 30_000, text: 'one\ntwo\n' } } });
+    });
+    expect(lines()[0]).toBe('… 30 kB are not shown one');
+    expect(place.textContent).toContain('Only the last 2 lines are here');
+    expect(place.textContent).toContain('The whole log (30 kB) is in the download');
   });
 
   it('is the one that was chosen, also when another one tells more', async () => {

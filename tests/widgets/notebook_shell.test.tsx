@@ -4,9 +4,8 @@ import { Panel, type Widget } from '@lumino/widgets';
 import { act } from 'preact/test-utils';
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { Tabs } from '../../jupyter_ext/src/tabs';
-import { Versions } from '../../jupyter_ext/src/versions';
 import type { Disposer, FollowedRun, RunListener } from '../../widgets/src/sources/source';
-import { FakeSource } from './sources';
+import { FakeSource, traindockOf } from './sources';
 
 const said = vi.hoisted(() => ({ errors: [] as string[] }));
 
@@ -19,11 +18,17 @@ vi.mock('@jupyterlab/apputils', async () => {
       this.addWidget(content);
     }
   }
+  class WidgetTracker {
+    has = (): boolean => false;
+    add = async (): Promise<void> => undefined;
+  }
   return {
     MainAreaWidget,
+    WidgetTracker,
     showErrorMessage: async (title: string, error: Error) => said.errors.push(`${title}: ${error.message}`)
   };
 });
+vi.mock('@jupyterlab/ui-components', () => ({ LabIcon: class {} }));
 vi.mock('@jupyterlab/codeeditor', () => ({ CodeEditor: {}, CodeEditorWrapper: class {} }));
 
 /** A source that knows which runs are followed now. */
@@ -48,7 +53,10 @@ describe('in Jupyter Notebook, whose main area is the notebook alone', () => {
   let shown: string[];
   let commands: { known: string[]; executed: unknown[] };
   let tabs: Tabs;
-  const open = (run: string) => act(async () => tabs.openRun({ workspace: W, run }));
+  const open = (run: string) =>
+    act(async () => {
+      tabs.openRun({ workspace: W, run });
+    });
 
   beforeEach(() => {
     source = new CountingSource();
@@ -66,7 +74,7 @@ describe('in Jupyter Notebook, whose main area is the notebook alone', () => {
         execute: async (...command: unknown[]) => commands.executed.push(command)
       }
     } as unknown as JupyterFrontEnd;
-    tabs = new Tabs('right', app, source, new Versions('1'), {} as IEditorServices);
+    tabs = new Tabs('right', app, traindockOf(source), {} as IEditorServices);
   });
 
   it('shows a run in the panel on the right', async () => {
@@ -85,6 +93,22 @@ describe('in Jupyter Notebook, whose main area is the notebook alone', () => {
     expect([...source.now]).toEqual(['a']);
   });
 
+  it('takes away no form that is being filled in, and shows it again as it was', async () => {
+    const tracker = tabs.runs;
+    const form = () =>
+      act(() => {
+        tabs.openForm('form', 'Train a', () => <input />, {}, tracker);
+      });
+    form();
+    const field = aside.widgets[0]?.node.querySelector('input') as HTMLInputElement;
+    field.value = 'typed';
+    await open('a');
+    await open('b');
+    expect(aside.widgets.map(one => one.title.label)).toEqual(['Train a', 'b']);
+    form();
+    expect(aside.widgets[0]?.node.querySelector('input')?.value).toBe('typed');
+  });
+
   it('opens folders on a page of their own', () => {
     const opened = vi.spyOn(window, 'open').mockReturnValue(null);
     tabs.host.openFolder?.('my runs/a');
@@ -95,6 +119,14 @@ describe('in Jupyter Notebook, whose main area is the notebook alone', () => {
       1,
       [['filebrowser:open-path', { path: 'my runs/a' }]]
     ]);
+  });
+
+  it('opens TensorBoard on a page of its own', () => {
+    const opened = vi.spyOn(window, 'open').mockReturnValue(null);
+    tabs.host.openTensorBoard?.(W, 'a');
+    const url = expect.stringMatching(`/traindock/tensorboard/${W}/a/$`);
+    expect(opened).toHaveBeenLastCalledWith(url, '_blank', 'noopener');
+    expect(aside.widgets).toEqual([]);
   });
 
   it('says why a file cannot be opened', async () => {

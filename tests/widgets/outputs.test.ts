@@ -2,6 +2,7 @@ import type { IRenderMime } from '@jupyterlab/rendermime-interfaces';
 import type { VNode } from 'preact';
 import { describe, expect, it } from 'vitest';
 import { type IPage, MIME_TYPES, shownBy } from '../../jupyter_ext/src/shown';
+import { UNTRANSLATED } from '../../widgets/src/translation';
 import type { IHost } from '../../widgets/src/views/header';
 import { FakeSource } from './sources';
 
@@ -14,19 +15,27 @@ const W = '0123456789abcdef0123456789abcdef';
 
 /** What an output shows, by its key; or what is said instead. */
 function shown(mime: string, ids: unknown, version: unknown = 1): string {
-  const found = shownBy(mime, {
-    data: { [mime]: { version } },
-    metadata: { [mime]: ids }
-  } as unknown as IRenderMime.IMimeModel);
+  const found = shownBy(
+    mime,
+    {
+      data: { [mime]: { version } },
+      metadata: { [mime]: ids }
+    } as unknown as IRenderMime.IMimeModel,
+    UNTRANSLATED
+  );
   return typeof found === 'string' ? found : `key ${found.key}`;
 }
 
 /** What the card of an output gets of the page where the output names a widget as well. */
 function hostOf(widget: unknown): IHost {
-  const found = shownBy(RUN, {
-    data: { [RUN]: { version: 1 }, 'application/vnd.jupyter.widget-view+json': { model_id: widget } },
-    metadata: { [RUN]: { workspace: W, run: 'a' } }
-  } as unknown as IRenderMime.IMimeModel);
+  const found = shownBy(
+    RUN,
+    {
+      data: { [RUN]: { version: 1 }, 'application/vnd.jupyter.widget-view+json': { model_id: widget } },
+      metadata: { [RUN]: { workspace: W, run: 'a' } }
+    } as unknown as IRenderMime.IMimeModel,
+    UNTRANSLATED
+  );
   if (typeof found === 'string') {
     throw new Error(found);
   }

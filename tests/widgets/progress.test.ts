@@ -1,6 +1,16 @@
 import { describe, expect, it } from 'vitest';
-import { barOf, epochOf, loggedBy, progressOf, stepsWanted } from '../../widgets/src/model/progress';
+import {
+  barOf,
+  epochOf,
+  epochsWanted,
+  type ILogged,
+  loggedBy,
+  type Progress,
+  stepsWanted
+} from '../../widgets/src/model/progress';
+import { ProgressEstimator } from '../../widgets/src/model/progress_estimator';
 import { Series } from '../../widgets/src/model/series';
+import { type ITrans, UNTRANSLATED } from '../../widgets/src/translation';
 
 function metrics(values: Record<string, number[]>, steps: number[] | null = null): Map<string, Series> {
   return new Map(
@@ -10,6 +20,18 @@ function metrics(values: Record<string, number[]>, steps: number[] | null = null
       return [name, series];
     })
   );
+}
+
+/** How far a run is that somebody begins to look at. */
+function progressOf(
+  lines: readonly string[],
+  logged: ILogged,
+  wanted: number | undefined,
+  now: number | null
+): Progress | undefined {
+  const estimator = new ProgressEstimator();
+  estimator.take(lines, logged, wanted, now);
+  return estimator.progress(now);
 }
 
 /** How far a run is by what it logs, where it was asked for that many epochs or steps. */
@@ -27,6 +49,50 @@ describe('progress', () => {
     expect(epochOf(`${'epoch '.repeat(1500)}x`)).toBeUndefined();
     expect(barOf(`${blanks}${blanks}${blanks}`)).toBeUndefined();
     expect(performance.now() - begun).toBeLessThan(500);
+  });
+
+  it('is read from a bar of tqdm', () => {
+    expect(progressOf(['train:  45%|####5     | 45/100 [00:12<01:15,  3.60it/s]'], {}, undefined, null)).toEqual({
+      label: 'train 45 of 100',
+      fraction: 0.45,
+      remaining: 75
+    });
+    expect(barOf('45% of all')).toBeUndefined();
+  });
+
+  it('is told in the words of the page', () => {
+    const german: ITrans = {
+      ...UNTRANSLATED,
+      __: (text, ...values) => UNTRANSLATED.__(text.replace(' of ', ' von ').replace('Step', 'Schritt'), ...values)
+    };
+    const told = (line: string): string | undefined => {
+      const estimator = new ProgressEstimator();
+      estimator.take([line], {}, undefined, null);
+      return estimator.progress(null, german)?.label;
+    };
+    expect(told('Epoch 3/10')).toBe('Epoch 3 von 10');
+    expect(told('step 50/200')).toBe('Schritt 50 von 200');
+    expect(told(`val: ${BAR}`)).toBe('val 10 von 10');
+    expect(told('epochs: 100%|####| 10/10 [00:10<00:00, 1it/s]')).toBe('Epoch 10 von 10');
+  });
+
+  it('is that of the epochs where they are told, with the bar as a part of one', () => {
+    const lines = ['Epoch 3/10', ' 50%|##   | 5/10 [00:01<00:01, 5it/s]'];
+    expect(progressOf(lines, {}, undefined, 50)).toEqual({
+      label: 'Epoch 3 of 10',
+      fraction: 0.25,
+      remaining: 150
+    });
+  });
+
+  it('is that of a logged epoch where the arguments tell how many there are', () => {
+    expect(progressOf([], { epoch: 5 }, epochsWanted(['--lr', 0.1, '--num_epochs', 20]), null)?.fraction).toBe(0.25);
+    expect(epochsWanted(['--epochs=7'])).toBe(7);
+    expect(epochsWanted(['--epochs', 'many'])).toBeUndefined();
+  });
+
+  it('is nothing where nothing tells of it', () => {
+    expect(progressOf(['loading data'], {}, 20, 5)).toBeUndefined();
   });
 
   it('has no part of an epoch by a bar that was drawn before it', () => {

@@ -1,12 +1,20 @@
 import { render } from 'preact';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Alias, AliasMove, ModelVersion, RegistrationDocument } from '../../widgets/src/documents';
+import type { Alias, AliasMove, ModelVersion, RegistrationDocument, RunMessage } from '../../widgets/src/documents';
 import { RunModel } from '../../widgets/src/model/run_model';
 import { PageSelection } from '../../widgets/src/model/selection';
-import { type IRequestOptions, type Reach, RequestError, type Source } from '../../widgets/src/sources/source';
+import {
+  type FollowedRun,
+  type IRequestOptions,
+  type Reach,
+  RequestError,
+  type RunListener,
+  type Source
+} from '../../widgets/src/sources/source';
 import { TraitSelection } from '../../widgets/src/sources/trait_selection';
+import { told } from '../../widgets/src/views/models/history';
 import { Registration, RegistrationCard } from '../../widgets/src/views/registration';
-import { told } from '../../widgets/src/views/versions';
+import { MODEL, RUN as STATE } from './documents';
 import { FakeModel } from './sources';
 
 const RUN = 'ants_1_aaaaaaaa';
@@ -15,6 +23,8 @@ const RUN = 'ants_1_aaaaaaaa';
 class Registry implements Source {
   reach: Reach = 'now';
   files = ['outputs/model.pt', 'outputs/table.csv', 'outputs/notes/a.txt'];
+  /** When which of the files was written last, where that is another time than that of the others. */
+  written = new Map<string, string>();
   versions: ModelVersion[] = [];
   aliases: Alias[] = [];
   moves: AliasMove[] = [];
@@ -23,7 +33,12 @@ class Registry implements Source {
   readonly asked: string[] = [];
   readonly sent: { method: string; path: string; body: unknown }[] = [];
 
-  follow = () => () => undefined;
+  tell: (message: RunMessage) => void = () => undefined;
+
+  follow = (_: FollowedRun, listener: RunListener) => {
+    this.tell = message => listener.onMessage(message);
+    return () => undefined;
+  };
   followList = () => () => undefined;
   bytes = () => Promise.reject(new Error('not asked for'));
   address = () => null;
@@ -31,19 +46,7 @@ class Registry implements Source {
   /** Add the next version of `pt-dnn`. */
   add(run: string | null, aliases: string[] = []): ModelVersion {
     const version = this.versions.length + 1;
-    const made: ModelVersion = {
-      name: 'pt-dnn',
-      version,
-      id: `pt-dnn:${version}`,
-      description: '',
-      created: '2026-01-01T00:00:00.000000Z',
-      run,
-      experiment: 'ants',
-      tags: {},
-      aliases,
-      size: 1500,
-      file_count: 3
-    };
+    const made = { ...MODEL, version, id: `pt-dnn:${version}`, run, experiment: 'ants', aliases };
     this.versions.unshift(made);
     return made;
   }
@@ -67,7 +70,9 @@ class Registry implements Source {
   private _answer(path: string): unknown {
     const run = /\/runs\/([^/]+)/.exec(path)?.[1];
     if (run !== undefined && path.includes('/files')) {
-      const files = this.files.map(name => ({ name, size: 1000 }));
+      const files = this.files.map(name => {
+        return { name, size: 1000, modified: this.written.get(name) ?? '2026-01-01T00:00:00.000000Z' };
+      });
       return { files: files.slice(0, 1000), total: files.length, more: files.length > 1000 };
     }
     if (run !== undefined) {
@@ -161,6 +166,23 @@ describe('the registration panel', () => {
     await untilText('2 (this run)');
   });
 
+  it('names each version that the run was registered as, and moves an alias no second time by itself', async () => {
+    registry.add(RUN);
+    show();
+    await untilText('3 of 3');
+    await until(() => expect(labelled<HTMLInputElement>('Name').value).toBe('pt-dnn'));
+    type('Alias', 'production');
+    await until(() => expect(labelled<HTMLInputElement>('Alias').value).toBe('production'));
+    button('Register').click();
+    await untilText('Registered from this run already: pt-dnn:2 (production), pt-dnn:1');
+    expect(labelled<HTMLInputElement>('Alias').value).toBe('');
+    expect(button('Registered').disabled).toBe(true);
+    type('Description', 'once more');
+    await until(() => expect(button('Register').disabled).toBe(false));
+    button('Register').click();
+    await until(() => expect(bodies().map(one => one.alias)).toEqual(['production', undefined]));
+  });
+
   it('has the files that somebody else picked, and tells which are picked here', async () => {
     const selection = new PageSelection();
     selection.set(['outputs/model.pt']);
@@ -216,6 +238,78 @@ describe('the registration panel', () => {
     expect(names).toEqual(['here', '']);
   });
 
+  it('makes one version of the same files and words, however often it is clicked, and names all of the run', async () => {
+    registry.add(RUN);
+    registry.add('another_1_bbbbbbbb');
+    show();
+    await untilText('Registered from this run already: pt-dnn:1');
+    await until(() => expect(button('Register').disabled).toBe(false));
+    button('Register').click();
+    await untilText('Registered from this run already: pt-dnn:3, pt-dnn:1');
+    expect(button('Registered').disabled).toBe(true);
+    button('Registered').click();
+    type('Alias', 'production');
+    await until(() => expect(button('Register').disabled).toBe(false));
+    expect(registry.sent).toHaveLength(1);
+  });
+
+  it('makes another version of a checkpoint that was written anew since, though it has the name and size it had', async () => {
+    show();
+    await untilText('3 of 3');
+    type('Name', 'pt-dnn');
+    labelled<HTMLInputElement>('table.csv').click();
+    await untilText('2 of 3');
+    button('Register').click();
+    await untilText('Registered as pt-dnn:1.');
+    const looked = () => registry.asked.filter(path => path.includes('/files')).length;
+    const lookAgain = async () => {
+      const before = looked();
+      button('Look again').click();
+      await until(() => expect(looked()).toBe(before + 1));
+    };
+    registry.written.set('outputs/table.csv', '2026-01-01T00:05:00.000000Z'); // which is not chosen
+    await lookAgain();
+    expect(button('Registered').disabled).toBe(true);
+    registry.written.set('outputs/model.pt', '2026-01-01T00:10:00.000000Z');
+    await lookAgain();
+    await until(() => expect(button('Register').disabled).toBe(false));
+    button('Register').click();
+    await untilText('Registered as pt-dnn:2.');
+  });
+
+  it('looks for files and versions again when its tab is shown again', async () => {
+    const observers: (() => void)[] = [];
+    vi.stubGlobal(
+      'ResizeObserver',
+      class {
+        constructor(tell: () => void) {
+          observers.push(tell);
+        }
+        observe() {}
+        disconnect() {}
+      }
+    );
+    const width = vi.spyOn(HTMLElement.prototype, 'offsetWidth', 'get').mockReturnValue(600);
+    const resize = (to: number) => {
+      width.mockReturnValue(to);
+      for (const tell of observers) {
+        tell();
+      }
+    };
+    show();
+    await untilText('3 of 3');
+    resize(400);
+    resize(0);
+    registry.files.push('outputs/later.pt');
+    registry.add(RUN);
+    expect(page.textContent).toContain('3 of 3');
+    resize(600);
+    await untilText('4 of 4');
+    await untilText('Registered from this run already: pt-dnn:1');
+    vi.unstubAllGlobals();
+    vi.restoreAllMocks();
+  });
+
   it('registers what is chosen, with tags and an alias', async () => {
     show();
     await untilText('3 of 3');
@@ -269,8 +363,10 @@ describe('the registration panel', () => {
     registry.refusal = null;
     button('Register').click();
     await untilText('Registered as pt-dnn:1.');
+    type('Alias', 'production');
+    await until(() => expect(button('Register').disabled).toBe(false));
     button('Register').click();
-    await untilText('Registered as pt-dnn:2.');
+    await untilText('Registered as pt-dnn:2 (production).');
     const [first, again, next] = bodies().map(body => body.request_id);
     expect(first).toMatch(/^[0-9a-f]{32}$/);
     expect(again).toBe(first);
@@ -345,6 +441,26 @@ describe('the registration panel', () => {
         }
       ]);
     });
+  });
+
+  it('is drawn anew when its run ends, and not with each of its news', async () => {
+    let drawn = 0;
+    Object.defineProperty(registry, 'reach', {
+      get: () => {
+        drawn++;
+        return 'now';
+      }
+    });
+    const model = new RunModel(registry, { workspace: 'w', run: RUN });
+    render(<RegistrationCard model={model} />, page);
+    await untilText('3 of 3');
+    await untilText('The run goes on');
+    const before = drawn;
+    registry.tell({ state: { ...STATE, state: 'Running', display_name: 'one more' } });
+    await untilText('Register one more');
+    expect(drawn).toBe(before);
+    registry.tell({ state: { ...STATE, state: 'Completed' } });
+    await until(() => expect(page.textContent).not.toContain('The run goes on'));
   });
 
   it('keeps a notebook’s shortcuts from keys that are pressed in it, but for those in text', async () => {

@@ -1,24 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import type { ModelVersion } from '../../widgets/src/documents';
-import { isModelName, likelyName, metricRows, registrationOf, toggled, wishId } from '../../widgets/src/model/registry';
+import { isModelName, likelyName, metricRows, registrationOf, toggled } from '../../widgets/src/model/registry';
+import { wishId } from '../../widgets/src/model/wish';
+import { MODEL } from './documents';
 
 const NAMES = ['outputs/best/net.pt', 'outputs/model.pt', 'outputs/table.csv'];
 const FORM = { name: 'pt-dnn', description: '', tags: [], alias: '' };
 
 function version(name: string, run: string | null, experiment: string | null): ModelVersion {
-  return {
-    name,
-    run,
-    experiment,
-    version: 1,
-    id: `${name}:1`,
-    description: '',
-    created: '2026-01-01T00:00:00.000000Z',
-    tags: {},
-    aliases: [],
-    size: 0,
-    file_count: 1
-  };
+  return { ...MODEL, name, run, experiment, id: `${name}:1` };
 }
 
 describe('what is registered', () => {

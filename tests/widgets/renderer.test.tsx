@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { cardFactory } from '../../jupyter_ext/src/renderer';
 import type { IPage } from '../../jupyter_ext/src/shown';
 import { Versions } from '../../jupyter_ext/src/versions';
+import { UNTRANSLATED } from '../../widgets/src/translation';
 import { RUN } from './documents';
 import { FakeSource } from './sources';
 
@@ -32,9 +33,9 @@ describe('a card in the output of a cell', () => {
   beforeEach(() => {
     source = new FakeSource();
     source.answers.set(`/workspaces/${W}/runs/a`, RUN);
-    const versions = new Versions('1');
+    const versions = new Versions(UNTRANSLATED, '1');
     const kernels = { current: () => null, observe: () => () => undefined };
-    const page: IPage = { source, versions, host: {}, kernels };
+    const page: IPage = { source, versions, trans: UNTRANSLATED, host: {}, kernels };
     card = cardFactory(() => page).createRenderer({ mimeType: MIME } as IRenderMime.IRendererOptions);
     // what draws the outputs of a notebook, those of ipywidgets among them
     const rendermime = {

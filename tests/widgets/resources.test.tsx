@@ -86,8 +86,13 @@ describe('a small chart', () => {
   });
 
   it('goes from edge to edge, with 0 at its foot', () => {
-    const [, memory] = series('memory', [0, 50, 100]);
-    expect(pathOf(memory, 100, 102, 100)).toBe('M0 100L50 50L100 0');
+    const [, cpu] = series('cpu', [0, 50, 100]);
+    expect(pathOf(cpu, 100, 102, 100)).toBe('M0 100L50 50L100 0');
+  });
+
+  it('of memory does not fall to nothing when the job has ended', () => {
+    expect(pathOf(series('memory', [50, 0])[1], 100, 101, 100)).toBe('M0 50L100 50');
+    expect(pathOf(series('cpu', [50, 0])[1], 100, 101, 100)).toBe('M0 50L100 100');
   });
 
   it('keeps a spike among many values, and stays short', () => {

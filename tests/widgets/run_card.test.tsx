@@ -7,14 +7,18 @@ import { RequestError } from '../../widgets/src/sources/source';
 import { RunCard } from '../../widgets/src/views/card';
 import { Guard } from '../../widgets/src/views/guard';
 import type { IHost } from '../../widgets/src/views/header';
-import { RUN } from './documents';
+import { registrationPanel } from '../../widgets/src/views/registration';
+import { MODEL, RUN } from './documents';
 import { FakeSource } from './sources';
+
+const drawn = vi.hoisted(() => ({ charts: 0 }));
 
 // happy-dom has no canvas
 vi.mock('../../widgets/src/views/chart', () => ({
-  Chart: ({ title, lines }: { title: string; lines: { label: string }[] }) => (
-    <figure>{`${title}: ${lines.map(line => line.label).join(', ')}`}</figure>
-  )
+  Chart: ({ title, lines }: { title: string; lines: { label: string }[] }) => {
+    drawn.charts++;
+    return <figure>{`${title}: ${lines.map(line => line.label).join(', ')}`}</figure>;
+  }
 }));
 
 describe('the card of a run', () => {
@@ -27,7 +31,14 @@ describe('the card of a run', () => {
     const document = { ...RUN, ...run };
     source.answers.set('/workspaces/w/runs/a', document);
     await act(async () => {
-      render(<RunCard model={new RunModel(source, { workspace: 'w', run: 'a' })} host={host} />, place);
+      render(
+        <RunCard
+          registration={registrationPanel}
+          model={new RunModel(source, { workspace: 'w', run: 'a' })}
+          host={host}
+        />,
+        place
+      );
     });
     await act(async () => {
       source.tell('a', { state: document });
@@ -66,6 +77,21 @@ describe('the card of a run', () => {
     expect(buttons()).toEqual(['Copy id']);
   });
 
+  it('offers TensorBoard once its run has something for it, where the page can show that', async () => {
+    const tensorboard = { url: 'traindock/tensorboard/w/a/' };
+    const asked: string[] = [];
+    const host = { openTensorBoard: (workspace: string, run: string) => asked.push(`${workspace}/${run}`) };
+    await show({ state: 'Running', tensorboard: null }, host);
+    expect(buttons()).not.toContain('TensorBoard');
+    await act(async () => {
+      source.tell('a', { state: { ...RUN, state: 'Running', tensorboard } });
+    });
+    await press('TensorBoard');
+    expect(asked).toEqual(['w/a']);
+    await show({ tensorboard }, {});
+    expect(buttons()).not.toContain('TensorBoard');
+  });
+
   it('says why its run failed, with the last lines of its log, and what to do', async () => {
     const log_tail = [
       'old',
@@ -76,6 +102,225 @@ describe('the card of a run', () => {
     const [hint, log] = [...place.querySelectorAll('.td-problem > *')].map(one => one.textContent);
     expect(hint).toBe('Use smaller batches.');
     expect(log?.split('\n')).toEqual([...log_tail.slice(1, -1), 'OutOfMemoryError']);
+  });
+
+  it('points at the build log where an environment failed, which has its text', async () => {
+    const failure = { log: 'logs/build.txt', log_tail: ['no such package'], hint: 'The build log below says why.' };
+    await show({ state: 'Failed', reason: 'environment_failed', failure });
+    expect(place.querySelector('.td-problem')?.textContent).toBe('The build log below says why.');
+  });
+
+  it('has beside “Resubmit” what its host adds, once the run has ended', async () => {
+    const host = { beside: ({ run }: { run: string }) => <button type="button">{`Change ${run}`}</button> };
+    await show({ state: 'Running' }, host);
+    expect(buttons()).not.toContain('Change a');
+    render(null, place);
+    await show({}, host);
+    expect(buttons()).toEqual(expect.arrayContaining(['Resubmit', 'Change a']));
+    expect(buttons().indexOf('Change a')).toBe(buttons().indexOf('Resubmit') + 1);
+  });
+
+  describe('of a run whose script raised an exception', () => {
+    const library = Array.from({ length: 12 }, (_, at) => [
+      `  File "/usr/lib/python3.11/json/decoder.py", line ${300 + at}, in decode`,
+      '    obj, end = self.raw_decode(s)',
+      '               ^^^^^^^^^^^^^^^^^^'
+    ]).flat();
+    const raised = `json.decoder.JSONDecodeError: ${'x'.repeat(3000)}`;
+    const log_tail = [
+      'Traceback (most recent call last):',
+      '  File "/w/runs/a/work/train.py", line 10, in <module>',
+      '    json.loads(text)',
+      ...library,
+      raised
+    ];
+    const opened = vi.fn();
+    const failed = (tail: string[]) =>
+      show(
+        { state: 'Failed', failure: { log: 'logs/stdout.txt', log_tail: tail, hint: 'Mend the script.' } },
+        { openSource: opened }
+      );
+    const frames = () => [...place.querySelectorAll('.td-frames li')].map(one => one.textContent);
+
+    it('shows what it was, cut where it is long, and the lines of its own files, which a click opens', async () => {
+      await failed(log_tail);
+      expect(frames()).toEqual(['train.py:10json.loads(text)']);
+      expect(place.querySelector('.td-exception')?.textContent).toMatch(/^json.decoder.JSONDecodeError: x{300,400}…$/);
+      await press('train.py:10');
+      expect(opened.mock.calls).toEqual([['w', 'a', 'train.py', 10]]);
+    });
+
+    it('finds them in the log where its end has lines of libraries alone', async () => {
+      await failed(log_tail.slice(-20));
+      expect(frames()).toEqual([]);
+      await act(async () => {
+        const text = `${log_tail.join('\n').replace('JSONDecodeError', 'JSONDecodeError: token s3cret')}\n`;
+        source.tell('a', { logs: { 'logs/stdout.txt': { offset: 0, gap: 0, text } } });
+      });
+      expect(frames()).toEqual(['train.py:10json.loads(text)']);
+      expect(place.querySelector('.td-problem')?.textContent).not.toContain('s3cret'); // as the server tells it
+    });
+
+    it('has no line that fills the card where there is no traceback either', async () => {
+      await failed(['x'.repeat(3000)]);
+      expect(place.querySelector('.td-problem pre')?.textContent).toMatch(/^x{300,400}…$/);
+    });
+  });
+
+  it('shows its curves once it logs numbers, unless somebody reads the log', async () => {
+    const chosen = () => place.querySelector('[aria-selected="true"]')?.textContent;
+    const log = async () => {
+      await act(async () => {
+        const loss = { name: 'loss', times: [1], values: [1], steps: null };
+        source.tell('a', { metrics: { series: [loss], records: [], records_left_out: 0 } });
+      });
+    };
+    await show({ state: 'Running' });
+    expect(chosen()).toBe('Log');
+    await log();
+    expect(chosen()).toBe('Curves');
+    render(null, place);
+    await show({ state: 'Running' });
+    await act(async () => {
+      place.querySelector('.td-panel .td-log')?.dispatchEvent(new Event('wheel', { bubbles: true }));
+    });
+    await log();
+    expect(chosen()).toBe('Log');
+  });
+
+  it('keeps the place of its progress when the run ends while somebody looks on', async () => {
+    await show({ state: 'Running' });
+    await act(async () => {
+      source.tell('a', { logs: { 'logs/stdout.txt': { offset: 0, gap: 0, text: 'epoch 2/2 loss 0.1\n' } } });
+    });
+    expect(place.querySelector('.td-progress')?.textContent).toBe('Epoch 2 of 2');
+    await act(async () => {
+      source.tell('a', { run: RUN });
+    });
+    expect(place.querySelector('.td-progress')?.textContent).toBe('Epoch 2 of 2');
+    render(null, place);
+    await show();
+    expect(place.querySelector('.td-progress')).toBeNull();
+  });
+
+  describe('of a run whose server was gone at its end', () => {
+    const progress = () => place.querySelector('.td-progress');
+    const log = (text: string, offset = 0) => ({ logs: { 'logs/stdout.txt': { offset, gap: 0, text } } });
+
+    beforeEach(async () => {
+      await show({ state: 'Running' });
+      await act(async () => {
+        source.tell('a', log('epoch 31/40\n'));
+      });
+    });
+
+    it('is as far as its log tells at last', async () => {
+      await act(async () => {
+        source.tell('a', { ...log('epoch 40/40\n', 12), run: RUN });
+      });
+      expect(progress()?.textContent).toBe('Epoch 40 of 40');
+      expect(progress()?.querySelector('progress')?.value).toBe(1);
+    });
+
+    it('has no bar that is filled in part, but its place, until the log is there', async () => {
+      await act(async () => {
+        source.tell('a', { run: RUN });
+      });
+      expect(progress()?.innerHTML).toBe('');
+      await act(async () => {
+        source.tell('a', log('epoch 40/40\n', 12));
+      });
+      expect(progress()?.textContent).toBe('Epoch 40 of 40');
+    });
+  });
+
+  describe('of which another tab is looked at and then the first again', () => {
+    const field = (label: string) => place.querySelector<HTMLInputElement>(`[aria-label="${label}"]`);
+    const described = () => place.querySelector<HTMLTextAreaElement>('textarea');
+    const type = (element: HTMLInputElement | HTMLTextAreaElement | null, value: string) =>
+      act(async () => {
+        (element as HTMLInputElement).value = value;
+        element?.dispatchEvent(new Event('input', { bubbles: true }));
+      });
+    const tell = (from: number) =>
+      act(async () => {
+        const series = ['a', 'b', 'c', 'd', 'e'].map(name => {
+          return { name, times: [from, from + 1], values: [1, 2], steps: [from, from + 1] };
+        });
+        const text = `line ${from}\n`;
+        source.tell('a', {
+          metrics: { series, records: [], records_left_out: 0 },
+          logs: { 'logs/stdout.txt': { offset: 100 * from, gap: 0, text } }
+        });
+      });
+
+    beforeEach(async () => {
+      source.answers.set('/workspaces/w/models?', { models: [], more: false });
+      await show({ state: 'Running' });
+      const files = [{ name: 'outputs/model.pt', size: 7, modified: '2026-01-01T00:00:00Z' }];
+      source.answers.set('/workspaces/w/runs/a/files', { files, total: 1, more: false });
+      await tell(1);
+    });
+
+    it('has kept what was typed into the registration panel', async () => {
+      await press('Model');
+      await type(described(), 'the best so far');
+      await press('Files');
+      expect(described()?.closest('[role=tabpanel]')?.hasAttribute('hidden')).toBe(true);
+      await press('Model');
+      expect(described()?.value).toBe('the best so far');
+      expect(described()?.closest('[role=tabpanel]')?.hasAttribute('hidden')).toBe(false);
+    });
+
+    it('offers no registration a second time while the first is on its way', async () => {
+      let register: (made: unknown) => void = () => undefined;
+      const answers = new Map(source.answers);
+      source.answers.clear();
+      source.answers.set('/workspaces/w/models', () => new Promise(done => (register = done)));
+      for (const [start, answer] of answers) {
+        source.answers.set(start, answer);
+      }
+      await press('Model');
+      await type(place.querySelector('input[required]'), 'bees');
+      await press('Register');
+      await press('Curves');
+      await press('Model');
+      expect(place.querySelector('.td-primary')?.textContent).toBe('Registering…');
+      expect(place.querySelector<HTMLButtonElement>('.td-primary')?.disabled).toBe(true);
+      await press('Curves');
+      await act(async () => register({ ...MODEL, id: 'bees:1', aliases: [] }));
+      await press('Model');
+      expect(text()).toContain('Registered as bees:1.');
+      expect(source.asked.filter(path => path === '/workspaces/w/models')).toHaveLength(1);
+    });
+
+    it('has kept which metrics are shown, and what is searched for in the log', async () => {
+      await press('Curves');
+      await type(field('Filter metrics'), 'b');
+      await press('Log');
+      await type(field('Search the log'), 'line');
+      await press('Curves');
+      expect(field('Filter metrics')?.value).toBe('b');
+      expect([...place.querySelectorAll('figure')].map(one => one.textContent)).toEqual(['b: b']);
+      await press('Log');
+      expect(field('Search the log')?.value).toBe('line');
+    });
+
+    it('draws nothing of what is hidden, and all that has come meanwhile when it is shown again', async () => {
+      const lines = () => [...place.querySelectorAll('.td-log-line')].map(one => one.textContent);
+      await press('Log');
+      await press('Curves');
+      await press('Files');
+      const before = drawn.charts;
+      await tell(3);
+      await tell(5);
+      expect(drawn.charts).toBe(before);
+      expect(lines()).toEqual(['line 1']);
+      await press('Curves');
+      expect(drawn.charts).toBeGreaterThan(before);
+      await press('Log');
+      expect(lines()).toEqual(['line 1', 'line 3', 'line 5']);
+    });
   });
 
   it('says nothing of a failure while its run goes on', async () => {
@@ -120,8 +365,30 @@ describe('the card of a run', () => {
       await show({}, { openRun: opened });
       source.answers.set('/workspaces/w/runs/a/resubmit', { run: { id: 'b' } });
       await press('Resubmit');
-      await vi.waitFor(() => expect(note()).toBe('Submitted again as b.'));
+      await vi.waitFor(() => expect(note()).toBe('Resubmitted as b.'));
       expect(opened.mock.calls).toEqual([['w', 'b']]);
+    });
+
+    it('asks for the same run where no answer came to a click, and then for another one', async () => {
+      await show();
+      const path = '/workspaces/w/runs/a/resubmit';
+      const request = vi.spyOn(source, 'request');
+      const sent = () =>
+        request.mock.calls
+          .filter(([asked]) => asked === path)
+          .map(([, options]) => options?.body as { request_id: string });
+      source.answers.set(path, () => {
+        throw new RequestError('unreachable', 'no answer', 'Is it still running?');
+      });
+      await press('Resubmit');
+      await vi.waitFor(() => expect(note()).toContain('does not answer'));
+      source.answers.set(path, { run: { id: 'b' } });
+      for (const asked of [2, 3]) {
+        await press('Resubmit');
+        await vi.waitFor(() => expect([sent().length, note()]).toEqual([asked, 'Resubmitted as b.']));
+      }
+      const [first, again, next] = sent().map(body => body.request_id);
+      expect([again === first, next === first]).toEqual([true, false]);
     });
 
     it('says why it was refused', async () => {
@@ -212,10 +479,11 @@ describe('the card of a run', () => {
       expect([figures(), charts()]).toEqual([['test_loss0.5', 'lr0.5'], ['train_loss: train_loss']]);
     });
 
-    it('has them as figures while it goes on where no second value has come for long', async () => {
+    it('keeps their charts, and what is on one together, while it goes on: however long a second value takes', async () => {
       await show({ state: 'Running' });
-      await log(Date.now() / 1000 - 60, 'parameters');
-      expect([figures(), charts()]).toEqual([['parameters0.5'], []]);
+      await log(Date.now() / 1000 - 60, 'train_loss', 'val_loss', 'epochs');
+      await log(Date.now() / 1000, 'train_loss');
+      expect([figures(), charts()]).toEqual([[], ['loss: train_loss, val_loss', 'epochs: epochs']]);
     });
 
     it('has a bounded number of them until all are asked for', async () => {
@@ -240,9 +508,12 @@ describe('the card of a run', () => {
       spec: {
         script: 'train.py',
         snapshot: 'f'.repeat(64),
-        arguments: ['--data_dir', './ants', '--lr', '1'],
+        arguments: ['--data_dir', './ants', '--lr', '1', '--csv', '/d/a.csv'],
         environment_name: 'pytorch'
       },
+      data: [
+        { name: 'csv', path: '/d/a.csv', kind: 'file', in_source: false, size: 12, modified: '2024-01-01T10:00:00Z' }
+      ],
       environment: { key: 'e'.repeat(64), image: 'traindock/env:1' }
     };
 
@@ -263,7 +534,22 @@ describe('the card of a run', () => {
         `source${'f'.repeat(12)} train.py all files`,
         `environmentpytorch ${'e'.repeat(12)}image traindock/env:1`,
         'data_dir./ants',
+        expect.stringMatching(/^csv\/d\/a\.csv 12 B, changed .*2024/),
         'modelspt-dnn version 3 production'
+      ]);
+    });
+
+    it('has of its environment words instead of what programs call it', async () => {
+      const environment = { action: 'user_managed', why: '…/python is used as it is', seconds: 0 };
+      await show({ environment, spec: { environment: { python: '…/python', user_managed: true } } }, host);
+      await press('Details');
+      const section = [...place.querySelectorAll('.td-facts > div')].find(one =>
+        one.textContent?.startsWith('Environment')
+      );
+      expect([...(section?.querySelectorAll('dl > div') ?? [])].map(one => one.textContent)).toEqual([
+        'python…/python',
+        'came froma Python that was named, as it is',
+        'because…/python is used as it is'
       ]);
     });
 

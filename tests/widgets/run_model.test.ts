@@ -1,12 +1,14 @@
-import { describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { RunMessage } from '../../widgets/src/documents';
 import { RunModel } from '../../widgets/src/model/run_model';
-import { RequestError, type RunListener, type Source } from '../../widgets/src/sources/source';
-import { problemOf } from '../../widgets/src/views/problems';
+import { problemOf } from '../../widgets/src/problems';
+import '../../widgets/src/sources/server_source';
+import { type Reach, RequestError, type RunListener, type Source } from '../../widgets/src/sources/source';
+import { RUN, STATE } from './documents';
 
 /** A source that tells what the test has it tell, and refuses each request. */
 class FakeSource implements Source {
-  readonly reach = 'now';
+  readonly reach: Reach = 'now';
   listener: RunListener | null = null;
 
   constructor(private readonly refusal: RequestError) {}
@@ -50,6 +52,93 @@ async function followed(code: string) {
   await Promise.resolve();
   return { source, model };
 }
+
+/** A source that answers with a run that is called like the number of the question. */
+class AnsweringSource extends FakeSource {
+  asked = 0;
+
+  constructor(override readonly reach: 'now' | 'when the cell ends' = 'now') {
+    super(new RequestError('', ''));
+  }
+
+  override async request<T>(): Promise<T> {
+    return { ...RUN, state: 'Running', ended: null, display_name: `${++this.asked}` } as T;
+  }
+}
+
+describe('everything about a run', () => {
+  let source: AnsweringSource;
+  let model: RunModel;
+  const told = (name: string): RunMessage => ({ state: { ...STATE, state: name, ended: null } as never });
+  const settled = () => vi.advanceTimersByTimeAsync(0);
+
+  /** Follow it, and have the answer to the first question. */
+  async function follow(reach?: 'when the cell ends') {
+    source = new AnsweringSource(reach);
+    model = new RunModel(source, { workspace: 'w', run: 'r' });
+    model.observe(() => undefined);
+    await settled();
+  }
+
+  beforeEach(() => {
+    vi.useFakeTimers();
+  });
+
+  afterEach(() => {
+    vi.useRealTimers();
+  });
+
+  it('is asked for again when its state has changed: its environment is known once it is prepared', async () => {
+    await follow();
+    source.tell(told('Preparing'));
+    source.tell({ logs: {} });
+    source.tell(told('Running'));
+    await settled();
+    expect([source.asked, model.run?.display_name]).toEqual([2, '2']);
+  });
+
+  it('is asked for again when a connection is back', async () => {
+    await follow();
+    source.listener?.onConnection('broken');
+    source.listener?.onConnection('connected');
+    await settled();
+    expect(source.asked).toBe(2);
+  });
+
+  it('is asked for again now and then, since nothing tells of values that were lost', async () => {
+    await follow();
+    source.tell(told('Running'));
+    await vi.advanceTimersByTimeAsync(299_000);
+    source.tell({ logs: {} });
+    await settled();
+    expect(source.asked).toBe(1);
+    await vi.advanceTimersByTimeAsync(2000);
+    source.tell({ logs: {} });
+    await settled();
+    expect(source.asked).toBe(2);
+  });
+
+  it('is told by a kernel without being asked for', async () => {
+    await follow('when the cell ends');
+    source.tell({ ...told('Preparing'), document: { ...RUN, display_name: 'told' } });
+    source.tell({ ...told('Running'), document: { ...RUN, display_name: 'told again' } });
+    await settled();
+    expect([source.asked, model.run?.display_name]).toEqual([1, 'told again']);
+  });
+});
+
+describe('a run whose kernel has ended', () => {
+  it('takes no longer from then on, until something is told again', () => {
+    const source = new AnsweringSource('when the cell ends');
+    const model = new RunModel(source, { workspace: 'w', run: 'r' });
+    model.observe(() => undefined);
+    const end = Date.now();
+    source.listener?.onConnection('broken');
+    expect(model.clock.at(end + 60_000) - end).toBeLessThan(1000);
+    source.listener?.onConnection('connected');
+    expect(model.clock.at(end + 60_000)).toBe(end + 60_000);
+  });
+});
 
 describe('a run that cannot be shown', () => {
   it('says that the server has no extension, since nobody is there to tell whether it can be followed', async () => {
@@ -104,14 +193,19 @@ describe('what a page knows of a run', () => {
     expect(model.spokenLog).toBe(OUTPUT);
   });
 
-  it('has how far it is while its script runs, and no longer', async () => {
+  it('has how far it is while its script runs, and how far it came once it has ended', async () => {
     const { source, model } = await followed('unreachable');
     source.tell({ ...being('Running'), ...log(OUTPUT, 'Epoch 3/10\n') });
     expect(model.progress(NOON)?.label).toBe('Epoch 3 of 10');
-    for (const one of ['CancelRequested', 'Finalizing', 'Canceled']) {
+    for (const one of ['CancelRequested', 'Finalizing']) {
       source.tell(being(one));
       expect(model.progress(NOON)).toBeUndefined();
     }
+    source.tell({
+      ...being('Canceled'),
+      ...log(OUTPUT, 'Epoch 4/10\n45%|####5     | 45/100 [00:12<00:15,  3.60it/s]\n')
+    });
+    expect(model.progress(NOON)).toMatchObject({ label: 'Epoch 4 of 10', remaining: null });
   });
 
   it('is no more as far as a bar tells once other lines have followed it', async () => {

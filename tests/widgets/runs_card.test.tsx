@@ -82,11 +82,25 @@ describe('the list of the runs of an experiment', () => {
     place.remove();
   });
 
+  it('says why no run goes on, as its page or news of it tell, until they do', async () => {
+    const trouble = { message: 'no run goes on', advice: 'Its log says why.' };
+    const notice = () => place.querySelector('.td-notice')?.textContent;
+    await show([row('a', { state: 'Queued' })]);
+    expect(notice()).toBeUndefined();
+    await act(async () => source.tellList({ trouble }));
+    expect(notice()).toBe('No run goes on. Its log says why.');
+    await act(async () =>
+      source.tellList({ page: { path: asked() as string, answer: { runs: [], more: false, trouble: null } } })
+    );
+    expect(notice()).toBeUndefined();
+  });
+
   it('shows state, name, duration, the best of the metric that tells most, and when it started', async () => {
     const metrics = { lr: statistics(1, 1, 1), loss: statistics(3, 2, 4), val_acc: statistics(0.7, 0.1, 0.9) };
     await show([row('a', { metrics }), row('b', { state: 'Failed', reason: 'out_of_memory' })]);
     expect(rows()[0]).toMatch(/^Completedrun a #11:050\.9/);
-    expect(rows()[1]).toMatch(/^Out of memoryrun b #11:05–/);
+    expect(rows()[1]).toMatch(/^Failedrun b #11:05–/);
+    expect(place.querySelector('.td-state-Failed')?.getAttribute('title')).toBe('Out of memory');
     expect([...place.querySelectorAll('option')].map(one => one.textContent)).toEqual(
       expect.arrayContaining(['loss', 'lr', 'val_acc'])
     );
@@ -95,9 +109,9 @@ describe('the list of the runs of an experiment', () => {
   it('has the server sort, best first, then best last, then by time again', async () => {
     await show([row('a', { metrics: { loss: statistics(3, 2, 4) } })]);
     await press('best');
-    expect(asked()).toContain('order=loss&statistic=min&descending=false');
+    expect(asked()).toContain('order=metric%3Aloss&statistic=min&descending=false');
     await press('best');
-    expect(asked()).toContain('order=loss&statistic=min&descending=true');
+    expect(asked()).toContain('order=metric%3Aloss&statistic=min&descending=true');
     await press('Started');
     expect(asked()).toContain('order=created');
   });

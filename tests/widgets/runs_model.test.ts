@@ -104,11 +104,12 @@ describe('a list of runs', () => {
   });
 
   it.each([
-    ['val_loss', 'order=val_loss&statistic=min&descending=false'],
-    ['val_acc', 'order=val_acc&statistic=max&descending=true'],
-    ['lr', 'order=lr&statistic=last&descending=true']
-  ])('has the server put the best %s first', async (order, wanted) => {
-    model.ask({ order });
+    ['val_loss', 'order=metric%3Aval_loss&statistic=min&descending=false'],
+    ['val_acc', 'order=metric%3Aval_acc&statistic=max&descending=true'],
+    ['lr', 'order=metric%3Alr&statistic=last&descending=true'],
+    ['created', 'order=metric%3Acreated&statistic=last&descending=true']
+  ])('has the server put the best %s first', async (metric, wanted) => {
+    model.ask({ metric });
     await settled();
     expect(source.asked).toEqual([`${PATH}&${wanted}&limit=20&offset=0`]);
   });

@@ -1,11 +1,12 @@
 import { render } from 'preact';
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { RunModel } from '../../widgets/src/model/run_model';
 import { PageSelection } from '../../widgets/src/model/selection';
 import { KernelSource } from '../../widgets/src/sources/kernel_source';
 import type { IOpened } from '../../widgets/src/views/runs/opened';
 import type { IWidget } from '../../widgets/src/widgets/fed_widget';
-import { openedByModules } from '../../widgets/src/widgets/sent_module';
+import { openedByModules, registrationByModule } from '../../widgets/src/widgets/sent_module';
 import { FakeModel } from './sources';
 
 describe('what is opened in a list that a kernel feeds', () => {
@@ -15,6 +16,7 @@ describe('what is opened in a list that a kernel feeds', () => {
   let drawn: Parameters<IWidget['render']>[0][];
   let texts: string[];
   let ended: number;
+  let widget: IWidget;
 
   const show = (view: Parameters<typeof render>[0]) =>
     act(() => {
@@ -29,7 +31,7 @@ describe('what is opened in a list that a kernel feeds', () => {
 
   beforeEach(() => {
     [drawn, texts, ended] = [[], [], 0];
-    const widget: IWidget = {
+    widget = {
       render: context => {
         drawn.push(context);
         context.el.textContent = 'drawn';
@@ -59,7 +61,7 @@ describe('what is opened in a list that a kernel feeds', () => {
     await answer({}, text('the module'));
     await vi.waitFor(() => expect(place.textContent).toBe('drawn'));
     expect(texts).toEqual(['the module']);
-    expect(drawn[0]?.host).toMatchObject({ ...host, files: expect.any(PageSelection) });
+    expect(drawn[0]?.within).toMatchObject({ ...host, files: expect.any(PageSelection) });
     await show(null);
     expect(ended).toBe(1);
     await show(opened.run('two', host));
@@ -74,6 +76,17 @@ describe('what is opened in a list that a kernel feeds', () => {
     await vi.waitFor(() => expect(drawn.length).toBe(1));
     const traits = ['run_ids', 'workspace_id'].map(name => drawn[0]?.model.get(name));
     expect(traits).toEqual([['one', 'two'], 'w']);
+  });
+
+  it('is a part of a card where that registers its outputs, with what is picked there', async () => {
+    const files = new PageSelection();
+    const panel = registrationByModule(model, new KernelSource(model), async () => ({ default: widget }));
+    await show(panel({ target: { workspace: 'w', run: 'one' } } as RunModel, { files }));
+    expect(model.questions[0]?.path).toBe('/modules/registration');
+    await answer({}, text(''));
+    await vi.waitFor(() => expect(drawn.length).toBe(1));
+    expect(drawn[0]?.model.get('run_id')).toBe('one');
+    expect(drawn[0]?.within?.files).toBe(files);
   });
 
   it('says why the kernel does not send it, and asks again when it is opened again', async () => {

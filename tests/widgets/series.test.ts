@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { chartData, type ILine } from '../../widgets/src/model/chart_data';
 import { bestOf, charts, Series, smoothed } from '../../widgets/src/model/series';
 
-function points(name: string, values: (number | 'NaN' | 'Infinity')[], steps: number[] | null = null): Series {
+function points(
+  name: string,
+  values: (number | 'NaN' | 'Infinity' | '-Infinity')[],
+  steps: number[] | null = null
+): Series {
   const series = new Series(name);
   series.add({ name, times: values.map((_, at) => 1000 + at), values, steps });
   return series;
@@ -20,10 +24,37 @@ describe('a series', () => {
     expect(points('loss', [5, 6]).x('step')).toEqual([0, 1]);
   });
 
-  it('counts what is no number, and knows the extremes of the others', () => {
-    const loss = points('loss', [1, 'NaN', 'Infinity', 4]);
-    expect(loss.notNumbers).toBe(1);
-    expect([loss.lowest, loss.highest]).toEqual([1, Number.POSITIVE_INFINITY]);
+  it('counts what is no finite number, and knows the extremes of the others', () => {
+    const loss = points('loss', [1, 'NaN', 'Infinity', 4, '-Infinity', 'Infinity']);
+    expect([loss.notNumbers, loss.infinities, loss.moreInfinities]).toEqual([1, [2, 1], false]);
+    expect([loss.lowest, loss.highest]).toEqual([1, 4]);
+  });
+
+  it('knows of buckets with infinities that there may be more of them, and what is finite of their values', () => {
+    const loss = new Series('loss');
+    const [one, two] = [
+      [1, 1],
+      [5, 5]
+    ];
+    loss.add({
+      name: 'loss',
+      buckets: {
+        first: one,
+        final: one,
+        first_step: null,
+        final_step: null,
+        min: [2, '-Infinity'],
+        max: ['Infinity', 9],
+        last: [3, 'NaN'],
+        count: two,
+        nans: [0, 1]
+      }
+    });
+    expect([loss.infinities, loss.moreInfinities]).toEqual([[1, 1], true]);
+    expect([loss.min, loss.max]).toEqual([
+      [2, 9],
+      [3, 9]
+    ]);
   });
 
   it('stays small however much comes, and loses no spike', () => {
@@ -139,19 +170,35 @@ describe('the data of a chart', () => {
     expect(data.x).toEqual([1, 2, 3]);
     expect(data.lines.map(line => line.course)).toEqual([
       [3, 2, 1],
-      [null, 5, null]
+      [undefined, 5, undefined]
     ]);
   });
 
   it('has the smallest and largest of several points at one place', () => {
     const data = chartData([line(points('loss', [1, 500, 'NaN', 2], [7, 7, 7, 7]))], options);
-    expect([data.x, data.lines]).toEqual([[7], [{ course: [2], low: [1], high: [500] }]]);
+    expect([data.x, data.lines]).toEqual([[7], [{ course: [2], low: [1], high: [500], values: [2] }]]);
   });
 
   it('marks what cannot be drawn', () => {
-    const data = chartData([line(points('loss', [1, 'NaN', 'Infinity'], [1, 2, 3]))], options);
-    expect(data.oddities).toEqual([2, 3]);
-    expect(data.lines[0]?.course).toEqual([1, null, null]);
+    const loss = points('loss', [1, 'NaN', 'Infinity', '-Infinity'], [1, 2, 3, 4]);
+    const data = chartData([line(loss)], options);
+    expect(data.oddities).toEqual({ nans: [2], above: [3], below: [4] });
+    expect(data.lines[0]?.course).toEqual([1, null, null, null]);
+  });
+
+  it('leaves a gap where a line has no number, up to its points beside it, and none where it just has no point', () => {
+    const other = points('other', [0, 0, 0, 0, 0, 0], [0, 1, 2, 3, 4, 5]);
+    const loss = points('loss', [9, 'NaN', 7, 6], [0, 2, 4, 6]);
+    const [, drawn] = chartData([line(other), line(loss)], options).lines;
+    const [none, gap] = [undefined, null];
+    expect(drawn?.course).toEqual([9, gap, gap, gap, 7, none, 6]);
+    expect(drawn?.high).toEqual(drawn?.course);
+  });
+
+  it('keeps values as they were behind smoothed ones', () => {
+    const [drawn] = chartData([line(points('loss', [0, 10, 0]))], { ...options, smoothing: 0.9 }).lines;
+    expect(drawn?.high).toEqual([0, 10, 0]);
+    expect(drawn?.course[1]).toBeLessThan(6);
   });
 
   it('leaves out what a logarithm cannot show', () => {

@@ -1,3 +1,7 @@
+import { nullTranslator } from '@jupyterlab/translation';
+import type { ITraindock } from '../../jupyter_ext/src/tokens';
+import { Versions } from '../../jupyter_ext/src/versions';
+import { Workspaces } from '../../jupyter_ext/src/workspaces';
 import type { ListMessage, RunMessage } from '../../widgets/src/documents';
 import type { IWidgetModel } from '../../widgets/src/sources/kernel_source';
 import type {
@@ -8,6 +12,10 @@ import type {
   RunListener,
   Source
 } from '../../widgets/src/sources/source';
+import { UNTRANSLATED } from '../../widgets/src/translation';
+
+// what a server's errors mean comes with the source that this one stands for
+import '../../widgets/src/sources/server_source';
 
 /** A source whose other end is the test. */
 export class FakeSource implements Source {
@@ -17,6 +25,11 @@ export class FakeSource implements Source {
   /** What is answered, by the beginning of a path; what is a function may throw. */
   readonly answers = new Map<string, unknown>();
   readonly followed: FollowedRun[] = [];
+
+  /** Whether the changes of a workspace are followed now: who does not follow them asks for nothing. */
+  get isListFollowed(): boolean {
+    return this._list !== undefined;
+  }
 
   /** The runs that are followed now. */
   get following(): string[] {
@@ -45,7 +58,7 @@ export class FakeSource implements Source {
   }
 
   async bytes(path: string, _: IRequestOptions = {}): Promise<ArrayBuffer> {
-    const found = this._answer(path);
+    const found = await this._answer(path);
     return (typeof found === 'string' ? new TextEncoder().encode(found) : (found as Uint8Array)).buffer as ArrayBuffer;
   }
 
@@ -156,4 +169,14 @@ export class FakeModel implements IWidgetModel {
 
 function message(detail: string): RunMessage {
   return { error: { code: detail, message: '', advice: '' } };
+}
+
+/** What plugins share, with a source of the test's own. */
+export function traindockOf(source: Source): ITraindock {
+  return {
+    source,
+    versions: new Versions(UNTRANSLATED, '1'),
+    workspaces: new Workspaces(source, null),
+    trans: nullTranslator.load('')
+  };
 }

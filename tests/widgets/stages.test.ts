@@ -29,6 +29,16 @@ describe('the stages of a run', () => {
     expect(stages[1]?.seconds).toBe(12);
   });
 
+  it('go on while it is asked to stop', () => {
+    const stages = stagesOf(history(['Queued', 5], ['Running', 20], ['CancelRequested', 0]), now);
+    expect(stages.map(stage => stage.current)).toEqual([false, false, true, false]);
+    expect(stages[2]?.seconds).toBe(55);
+  });
+
+  it('have of the script the time that is told elsewhere', () => {
+    expect(stagesOf(history(['Queued', 5], ['Running', 0]), now, 54.2)[2]?.seconds).toBe(54.2);
+  });
+
   it('name the one in which it failed, which is never the sealing after it', () => {
     const stages = stagesOf(
       history(['Preparing', 1], ['Queued', 1], ['Running', 1], ['Finalizing', 1], ['Failed', 0]),

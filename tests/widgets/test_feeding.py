@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import re
 import threading
+import warnings
 from collections.abc import Callable
 from itertools import pairwise
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 from tests.conftest import wait_for
 from tests.widgets.conftest import Page, told
 
-from traindock_widgets import RunDetails, feeding
+from jupyterlab_traindock.live import hub as hub_module
+from traindock import Workspace
+from traindock_widgets import RunDetails, feeding, observers
 from traindock_widgets.run_digest import RunDigest
 
 Start = Callable[..., Any]
@@ -68,3 +73,148 @@ def test_what_stands_for_all_news_up_to_a_number_has_the_news_of_that_number(
 
     wait_for(answers, "the answer to the view")
     assert all(answer["message"]["metrics"]["series"] for answer in answers())
+
+
+class TestAWorkspaceThatIsGoneForAMoment:
+    @pytest.fixture
+    def vanish(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[[RunDetails], None]:
+        """Take the workspace away until a card has been told so."""
+        monkeypatch.setattr(hub_module, "UPKEEP_SECONDS", 0.1)
+        monkeypatch.setattr(feeding, "_FIRST_RETRY", 0.05)
+
+        def vanish(card: RunDetails) -> None:
+            root = workspace.layout.root
+            away = root.rename(root.with_name("away"))
+            wait_for(lambda: errors(card), "the card to be told that the workspace is gone", 10)
+            away.rename(root)
+
+        def errors(card: RunDetails) -> bool:
+            message = card.get_widget_data()
+            return "error" in message
+
+        return vanish
+
+    def test_leaves_the_picture_as_it_is(
+        self, page: Page, start: Start, shown: list[dict[str, Any]], vanish: Callable[[RunDetails], None]
+    ) -> None:
+        run = start()
+        card = RunDetails(run)
+        card.show()
+
+        vanish(card)
+
+        wait_for(lambda: "error" not in card.get_widget_data(), "the card to be followed again", 10)
+        assert [one["again"] for one in shown] == [False]
+        run.complete()
+        wait_for(lambda: len(shown) == 2, "the last picture", 10)
+        assert shown[1]["again"]
+        assert "image/png" in shown[1]["data"]
+
+    def test_is_followed_on_from_where_the_card_had_got_to(
+        self, page: Page, start: Start, vanish: Callable[[RunDetails], None]
+    ) -> None:
+        run = start()
+        run.log("loss", 3.0)
+        card = RunDetails(run)
+        told(card, "metrics", {"loss": 3.0})
+
+        vanish(card)
+        run.log("loss", 1.0)
+        run.complete()
+
+        wait_for(lambda: card.state == "Completed", "the end", 10)
+        wait_for(lambda: "run" in card.get_widget_data(), "everything about the run", 10)
+        [loss] = card.get_widget_data()["metrics"]["series"]
+        assert (loss["buckets"]["last"], card.metrics) == ([3.0, 1.0], {"loss": 1.0})
+
+    def test_is_told_of_once(self, page: Page, start: Start, vanish: Callable[[RunDetails], None]) -> None:
+        run = start()
+        card = RunDetails(run)
+        wait_for(lambda: page.news(card, run.id), "the first news")
+
+        card._take({"name": run.id, "error": {"code": "workspace_not_found", "message": "", "advice": ""}})
+        card._take({"name": run.id, "error": {"code": "workspace_not_found", "message": "", "advice": ""}})
+
+        assert len([one for one in page.news(card, run.id) if "error" in one["message"]]) == 1
+        card.close()
+
+
+def test_a_card_tells_of_a_workspace_that_cannot_be_read_and_goes_on_once_it_can(
+    page: Page, start: Start, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub_module, "UPKEEP_SECONDS", 0.1)
+    monkeypatch.setattr(feeding, "_FIRST_RETRY", 0.05)
+    card = RunDetails(start())
+    wait_for(lambda: page.news(card, card.run_id), "the first news")
+    file = workspace.layout.workspace_json
+    kept = file.rename(file.with_name("kept"))
+    file.mkdir()  # what root cannot read either
+
+    wait_for(lambda: "error" in card.get_widget_data(), "the card to be told", 10)
+    error = page.news(card, card.run_id)[-1]["message"]["error"]
+    file.rmdir()
+    kept.rename(file)
+
+    assert error["code"] == "workspace_unreadable"
+    wait_for(lambda: "error" not in card.get_widget_data(), "the card to be followed again", 10)
+
+
+def test_a_view_gets_everything_about_a_run_with_the_first_news_though_a_cell_keeps_the_kernel_from_answering(
+    page: Page, start: Start
+) -> None:
+    run = start()
+    card = RunDetails(run)
+    wait_for(lambda: page.news(card, run.id), "the first news")
+
+    assert page.news(card, run.id)[0]["message"]["document"]["compute_target"] == "local"
+
+    run.log("loss", 1.0)
+    told(card, "metrics", {"loss": 1.0})
+    assert "document" not in page.news(card, run.id)[-1]["message"]
+    run.complete()
+    wait_for(lambda: "run" in card.get_widget_data(), "the end", 10)
+    assert "document" not in card.get_widget_data()
+
+
+class TestAnObserverThatRaises:
+    def test_keeps_no_news_from_views_nor_from_other_traits(self, page: Page, start: Start) -> None:
+        run = start()
+        card = RunDetails(run)
+        told(card, "state", "Running")
+
+        def fail(change: Any) -> None:
+            raise ZeroDivisionError("no value yet")
+
+        card.observe(fail, "state")
+        with warnings.catch_warnings(record=True) as warned:
+            warnings.simplefilter("always")
+            run.complete()
+            told(card, "reason", "finished")
+            wait_for(lambda: any("run" in one["message"] for one in page.news(card, run.id)), "the end in the page")
+
+        [text] = [str(one.message) for one in warned if "observer" in str(one.message)]
+        assert re.match("an observer of 'state' of RunDetails.* raised ZeroDivisionError: no value", text)
+        assert isinstance(card.observer_error, ZeroDivisionError)
+
+    def test_is_told_of_by_the_next_cell_once(self, page: Page, start: Start, monkeypatch: pytest.MonkeyPatch) -> None:
+        shell = InteractiveShell()
+        monkeypatch.setattr("IPython.get_ipython", lambda: shell)
+        card = RunDetails(start())
+        observers.warn_soon(card, "metrics", KeyError("loss"))
+        observers.warn_soon(card, "metrics", KeyError("loss"))
+
+        with pytest.warns(UserWarning, match="observer of 'metrics'"):
+            shell.run_cell("1")
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            shell.run_cell("2")
+
+    def test_in_the_thread_of_the_user_is_the_user_s_own(self, page: Page, start: Start) -> None:
+        card = RunDetails(start())
+
+        def fail(change: Any) -> None:
+            raise ZeroDivisionError
+
+        card.observe(fail, "selected_files")
+        with pytest.raises(ZeroDivisionError):
+            card.selected_files = ["outputs/a"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,17 @@ def test_curves_come_in_buckets(start: Start) -> None:
     run.log("loss", float("inf"))
     (series,) = ask(run, "/metrics/buckets?name=loss")["series"]
     assert series["buckets"]["last"] == [1, "Infinity"]
+
+
+def test_lists_have_groups_and_sparklines(start: Start) -> None:
+    run = start()
+    run.log("loss", 0.5)
+    workspace = f"/workspaces/{run.workspace.id}"
+    api = kernel_side(run.workspace).api
+    (group,) = api.answer("GET", f"{workspace}/run-groups?by=state", None, {})["groups"]
+    found = api.answer("GET", f"{workspace}/sparklines?run={run.id}", None, {})["sparklines"]
+    assert (group["runs"], group["unfinished"]) == (1, 1)
+    assert found == {run.id: {"metric": "loss", "values": [0.5], "count": 1}}
 
 
 def test_the_source_folder_is_listed_and_its_files_read(start: Start, folder: Path) -> None:
@@ -85,3 +98,9 @@ def test_no_other_workspace_is_opened(start: Start, tmp_path: Path) -> None:
     with pytest.raises(ApiError) as refused:
         kernel_side(run.workspace).api.answer("GET", f"/workspaces/{'0' * 32}/runs", None, {})
     assert refused.value.document()["code"] == "workspace_not_found"
+
+
+def test_a_kernel_does_not_wait_for_what_only_requests_need() -> None:
+    program = "import sys, traindock_widgets.kernel_api as _; print('jsonschema' in sys.modules)"
+    answer = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert answer.stdout == "False\n"

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import importlib
+import threading
+from base64 import b64decode
 from collections.abc import Callable
 from typing import Any
 
@@ -16,7 +18,7 @@ Start = Callable[..., Any]
 
 
 def outputs() -> Outputs:
-    return Outputs(RUN, {"run": "a"}, lambda: None)
+    return Outputs(RUN, {"run": "a"}, lambda: b"a picture")
 
 
 class TestAnOutput:
@@ -42,6 +44,33 @@ class TestAnOutput:
         several.freeze()
         assert [one["again"] for one in shown] == [False, False, True]
         assert shown[2]["id"] == shown[0]["id"]
+
+    def test_keeps_its_picture_where_there_is_no_later_one(self, shown: list[dict[str, Any]]) -> None:
+        pictures = iter([b"a picture", None])
+        one = Outputs(RUN, {"run": "a"}, lambda: next(pictures))
+        one.show(None, changes=True)
+        one.freeze()
+        assert ["image/png" in one["data"] for one in shown] == [True]
+
+    def test_has_the_picture_of_an_end_that_comes_while_the_first_one_is_drawn(
+        self, shown: list[dict[str, Any]]
+    ) -> None:
+        ends: list[threading.Thread] = []
+
+        def draw() -> bytes:
+            if ends:
+                return b"the end"
+            ends.append(threading.Thread(target=one.freeze))
+            ends[0].start()
+            ends[0].join(30)
+            return b"the beginning"
+
+        one = Outputs(RUN, {"run": "a"}, draw)
+        one.show(None, changes=True)
+        assert [(one["again"], b64decode(one["data"]["image/png"])) for one in shown] == [
+            (False, b"the beginning"),
+            (True, b"the end"),
+        ]
 
 
 class TestTheCardOfARun:

@@ -10,12 +10,13 @@ from typing import Any
 
 import ipywidgets
 import pytest
-from tests.conftest import wait_for
+from tests.conftest import dispatcher_of, kill, wait_for
 from tests.widgets.conftest import Page, told
 
-from traindock import Run, UserErrorException
+from jupyterlab_traindock.live import hub
+from traindock import Run, UserErrorException, Workspace
 from traindock_widgets import RunDetails
-from traindock_widgets.feeding import FedWidget
+from traindock_widgets.feeding import STATIC, FedWidget
 
 Start = Callable[..., Any]
 
@@ -103,6 +104,12 @@ class TestTraits:
 def test_what_is_no_run_is_refused() -> None:
     with pytest.raises(UserErrorException, match=r"RunDetails shows a run, .* and not 'run_1'"):
         RunDetails("run_1")  # type: ignore[arg-type]
+
+
+def test_the_panel_that_registers_a_model_is_sent_when_it_is_opened(page: Page, start: Start) -> None:
+    answer, (module,) = page.answer(RunDetails(start()), "/modules/registration")
+    assert "error" not in answer
+    assert module == (STATIC / "registration.js").read_bytes()
 
 
 def test_a_run_that_is_deleted_is_said_to_be(page: Page, start: Start) -> None:
@@ -294,6 +301,28 @@ class TestNews:
 
         wait_for(lambda: "run" in last().get("message", {}), "the end in the digest")
         assert last()["number"] == page.news(card, run.id)[-1]["number"]
+
+    def test_say_that_no_dispatcher_gets_to_work_and_so_does_the_digest(
+        self, page: Page, start: Start, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(hub, "UPKEEP_SECONDS", 0.1)
+        run = start()
+        kill(dispatcher_of(workspace))
+        workspace.layout.dispatcher_log.unlink()
+        workspace.layout.dispatcher_log.mkdir()  # which the next one cannot write into
+        card = RunDetails(run)
+
+        def trouble() -> str:
+            found = [one["message"]["trouble"] for one in page.news(card, run.id) if "trouble" in one["message"]]
+            return found[-1]["message"] if found and found[-1] else ""
+
+        wait_for(trouble, "the trouble")
+
+        assert trouble().startswith("no run of <workspace test> goes on, since no dispatcher can be started")
+        assert digest_of(card, page, run.id)["message"]["trouble"]["message"] == trouble()
+        workspace.layout.dispatcher_log.rmdir()
+        wait_for(lambda: not trouble(), "the end of the trouble")
+        assert digest_of(card, page, run.id)["message"]["trouble"] is None
 
     @pytest.mark.slow
     def test_that_were_sent_do_not_change_any_more(self, page: Page, start: Start) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from traindock_widgets.run_digest import LOG_CHARACTERS, METRICS, POINTS, RunDigest
+from traindock_widgets.run_digest import FEW_METRICS, LOG_CHARACTERS, METRICS, POINTS, RunDigest
 
 
 def points(name: str, values: list[Any], steps: list[int] | None = None) -> dict[str, Any]:
@@ -71,11 +71,25 @@ class TestCurves:
         digest.add({"metrics": {"series": [series], "records": [], "records_left_out": 0}})
         assert series_of(digest)["final_step"] == [None]
 
-    def test_of_too_many_metrics_are_left_out(self) -> None:
+    def test_of_many_metrics_are_all_there_with_count_and_extremes_and_take_no_more_room(self) -> None:
+        digest = RunDigest()
+        for at in range(5 * FEW_METRICS):
+            digest.add(points(f"metric {at}", [*range(1000), 5000 + at, *range(1000)]))
+        series = digest.message()["metrics"]["series"]
+        assert len(series) == 5 * FEW_METRICS
+        assert {sum(one["buckets"]["count"]) for one in series} == {2001}
+        assert [max(one["buckets"]["max"]) for one in series] == [5000 + at for at in range(5 * FEW_METRICS)]
+        lengths = [len(one["buckets"]["last"]) for one in series]
+        assert min(lengths) >= POINTS // 8
+        assert sum(lengths) <= 2 * POINTS * FEW_METRICS
+
+    def test_of_more_metrics_than_there_is_room_for_are_counted(self) -> None:
         digest = RunDigest()
         for at in range(METRICS + 5):
-            digest.add(points(f"metric {at}", [1]))
-        assert len(digest.message()["metrics"]["series"]) == METRICS
+            digest.add(points(f"metric {at}", [1, 2, 3, 4]))
+        digest.add(points(f"metric {METRICS}", [5]))
+        metrics = digest.message()["metrics"]
+        assert (len(metrics["series"]), metrics["series_left_out"]) == (METRICS, 5)
 
     def test_have_last_values(self) -> None:
         digest = RunDigest()
@@ -116,12 +130,34 @@ class TestLogs:
     def test_keep_their_last_lines_and_tell_what_is_left_out(self) -> None:
         digest = RunDigest()
         line = "x" * 99 + "\n"
-        for at in range(300):
+        for at in range(3000):
             digest.add(log(line, at * 100))
         kept = digest.message()["logs"]["logs/stdout.txt"]
         assert len(kept["text"]) <= LOG_CHARACTERS
         assert kept["text"].startswith("x")
-        assert kept["offset"] == kept["gap"] == 30_000 - len(kept["text"])
+        assert kept["offset"] == kept["gap"] == 300_000 - len(kept["text"])
+
+    def test_tell_where_lines_begin_after_what_is_no_utf8(self) -> None:
+        digest = RunDigest()
+        digest.add(log("grün\n", 0))
+        digest.add(
+            {"logs": {"logs/stdout.txt": {**log("\ufffd\nb", 6)["logs"]["logs/stdout.txt"], "end": 9, "lines": [8]}}}
+        )
+        digest.add(log("\nc", 9))
+        kept = digest.message()["logs"]["logs/stdout.txt"]
+        assert kept == {"offset": 0, "gap": 0, "text": "grün\n\ufffd\nb\nc", "end": 11, "lines": [6, 8, 10]}
+
+    def test_tell_where_lines_begin_also_where_their_beginning_is_left_out(self) -> None:
+        digest = RunDigest()
+        lines = 3000
+        for at in range(lines):
+            part = log("x" * 98 + "\ufffd\n", at * 100)["logs"]["logs/stdout.txt"]
+            digest.add({"logs": {"logs/stdout.txt": {**part, "end": at * 100 + 100, "lines": [at * 100 + 100]}}})
+        kept = digest.message()["logs"]["logs/stdout.txt"]
+        count = kept["text"].count("\n")
+        assert len(kept["text"]) <= LOG_CHARACTERS
+        assert (kept["offset"], kept["end"]) == ((lines - count) * 100, lines * 100)
+        assert kept["lines"] == [100 * at for at in range(lines - count + 1, lines + 1)]
 
     def test_begin_anew_after_a_gap(self) -> None:
         digest = RunDigest()

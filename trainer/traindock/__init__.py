@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from traindock.errors import EnvironmentBuildException as EnvironmentBuildException
     from traindock.errors import ExperimentExecutionException as ExperimentExecutionException
     from traindock.errors import ImageNotFoundException as ImageNotFoundException
+    from traindock.errors import IndexBusyException as IndexBusyException
     from traindock.errors import InternalError as InternalError
     from traindock.errors import ModelAliasException as ModelAliasException
     from traindock.errors import ModelNotFoundException as ModelNotFoundException
@@ -52,6 +53,8 @@ if TYPE_CHECKING:
     from traindock.errors import RunNotEndedException as RunNotEndedException
     from traindock.errors import RunNotFoundException as RunNotFoundException
     from traindock.errors import RunNotSignedException as RunNotSignedException
+    from traindock.errors import RunNotWaitingException as RunNotWaitingException
+    from traindock.errors import ScriptFileException as ScriptFileException
     from traindock.errors import SnapshotException as SnapshotException
     from traindock.errors import StoreException as StoreException
     from traindock.errors import TraindockError as TraindockError
@@ -63,6 +66,7 @@ if TYPE_CHECKING:
     from traindock.estimator import PyTorch as PyTorch
     from traindock.experiment import Experiment as Experiment
     from traindock.model import Model as Model
+    from traindock.notebook_run import NotebookRunConfig as NotebookRunConfig
     from traindock.run import Run as Run
     from traindock.script_run import ScriptRunConfig as ScriptRunConfig
     from traindock.states import Reason as Reason
@@ -89,6 +93,7 @@ _HOMES = {
         "EnvironmentBuildException",
         "ExperimentExecutionException",
         "ImageNotFoundException",
+        "IndexBusyException",
         "InternalError",
         "ModelAliasException",
         "ModelNotFoundException",
@@ -107,6 +112,8 @@ _HOMES = {
         "RunNotEndedException",
         "RunNotFoundException",
         "RunNotSignedException",
+        "RunNotWaitingException",
+        "ScriptFileException",
         "SnapshotException",
         "StoreException",
         "TraindockError",
@@ -119,6 +126,7 @@ _HOMES = {
     "experiment": ("Experiment",),
     "model": ("Model",),
     "run": ("Run",),
+    "notebook_run": ("NotebookRunConfig",),
     "script_run": ("ScriptRunConfig",),
     "states": ("Reason", "State"),
     "workspace": ("Workspace",),
@@ -143,6 +151,20 @@ def __getattr__(name: str) -> Any:
     value = getattr(import_module(f"traindock.{module}"), name)
     globals()[name] = value
     return value
+
+
+def load_ipython_extension(shell: Any) -> None:
+    """Have a notebook understand ``%traindock`` and ``%%traindock``: what ``%load_ext traindock`` calls."""
+    from traindock.notebook import magics
+
+    magics().load(shell)
+
+
+def unload_ipython_extension(shell: Any) -> None:
+    """Undo :func:`load_ipython_extension`: what ``%unload_ext traindock`` calls."""
+    from traindock.notebook import magics
+
+    magics().unload(shell)
 
 
 def __dir__() -> list[str]:

@@ -249,13 +249,13 @@ def _mount(given: Any) -> list[Any]:
         parts[2] = parts[2] == "ro"
     if len(parts) not in (2, 3) or not all(isinstance(part, str | os.PathLike) for part in parts[:2]):
         raise UserErrorException(
-            f"a mount is a text such as {_MOUNT}, or (source, target, read_only), not {given!r:.200}"
+            f"mounts: a mount is a text such as {_MOUNT}, or (source, target, read_only), not {given!r:.200}"
         )
     source, target, read_only = Path(parts[0]).expanduser(), PurePosixPath(parts[1]), parts[2] if parts[2:] else False
     if not isinstance(read_only, bool):
-        raise UserErrorException(f"the third part of the mount {given!r:.200} is 'ro' or 'rw', not {read_only!r}")
+        raise UserErrorException(f"mounts: the third part of {given!r:.200} is 'ro' or 'rw', not {read_only!r}")
     if not source.is_absolute() or not target.is_absolute() or ".." in target.parts or target == PurePosixPath("/"):
-        raise UserErrorException(f"the mount {given!r:.200} needs two absolute paths, such as {_MOUNT}")
+        raise UserErrorException(f"mounts: {given!r:.200} needs two absolute paths, such as {_MOUNT}")
     if not source.exists():
-        raise UserErrorException(f"{source}, which is to be mounted at {target}, is not there: make it first")
+        raise UserErrorException(f"mounts: {source}, which is to be mounted at {target}, is not there: make it first")
     return [str(source), str(target), read_only]

@@ -46,6 +46,7 @@ def row_document(row: RunRow, metrics: Mapping[str, tuple[float, float, float, i
         "tags": dict(row.tags),
         "properties": dict(row.properties),
         "metrics": metrics_document(metrics),
+        "children": row.children,
     }
 
 
@@ -70,6 +71,7 @@ def run_document(run: Run, most_files: int | None = None) -> dict[str, Any]:
     files = file_sizes(run) if most_files is None else few_file_sizes(run, most_files)
     return {
         "id": record.id,
+        "workspace_name": run.workspace.name,
         "experiment": record.experiment,
         "number": record.number,
         "display_name": record.display_name,
@@ -92,9 +94,11 @@ def run_document(run: Run, most_files: int | None = None) -> dict[str, Any]:
         "tags": record.tags,
         "properties": record.properties,
         "spec": masked_spec(record.spec.to_json()),
+        "data": [{**fact, "modified": timestamp(fact["modified"])} for fact in record.data],
         "environment": masked(record.environment),
         "exit": record.exit,
         "resources": record.resources,
+        "event_files": record.event_files,
         "warnings": run_details.warnings(record, layout, losses),
         "metric_losses": asdict(losses),
         "failure": failure,

@@ -18,11 +18,13 @@
     │   ├── RunConfigurationException   a run configuration's fields contradict each other
     │   ├── ExperimentExecutionException  a script or source folder that cannot be submitted
     │   ├── SnapshotException           a source folder too large or not storable
+    │   ├── ScriptFileException         a file whose options are asked for, and which is no script
     │   ├── NameNotFoundException       nothing of this name in a dictionary of the workspace; a KeyError, too
     │   ├── AttributeNotFoundException  Azure ML's class has this attribute, ours has not; an AttributeError, too
     │   ├── RunNotFoundException        no such run
     │   ├── RunNotSignedException       the run was not submitted by this user to this workspace
     │   ├── RunNotEndedException        what is asked for can only be done to a run that has ended
+    │   ├── RunNotWaitingException      a run that is to be moved in a queue, or before which, does not wait in it
     │   ├── RunHasChildrenException     a run cannot be deleted without its children
     │   ├── ModelNotFoundException      no such model or version
     │   ├── ModelAliasException         an alias is elsewhere than was thought, or keeps its version from being deleted
@@ -38,6 +40,7 @@
     │       ├── RegistryInsecureException      it speaks no HTTPS, or has a certificate that the engine does not trust
     │       └── ImageNotFoundException         it has no image of that name
     ├── StoreException                  the workspace's files are damaged, too new, or the disk refuses
+    │   └── IndexBusyException          another program keeps the index of runs to itself
     └── InternalError                   a fault of Traindock itself
         └── InvalidTransition           a state change that the table of transitions forbids
 
@@ -115,9 +118,18 @@ class EngineException(ComputeTargetException):
 
 
 class EngineNotFoundException(EngineException):
-    """There is no container engine where it was looked for; the text names the places."""
+    """There is no container engine where it was looked for; the text names the places.
+
+    Attributes:
+        brief: the same for whoever is to see no paths, and has no say in the variables of this process; "" where the
+            text is for them as well.
+    """
 
     code = "engine_not_found"
+
+    def __init__(self, text: str, brief: str = "") -> None:
+        self.brief = brief
+        super().__init__(text)
 
 
 class EnginePermissionException(EngineException):
@@ -196,6 +208,12 @@ class SnapshotException(UserErrorException):
     code = "snapshot"
 
 
+class ScriptFileException(UserErrorException):
+    """A file is no script that could be read: missing, a folder, binary, too large, or closed to this user."""
+
+    code = "script_file"
+
+
 class NameNotFoundException(UserErrorException, KeyError):
     """Nothing has this name in ``workspace.models``, ``.experiments`` or ``.compute_targets``."""
 
@@ -224,6 +242,12 @@ class RunNotEndedException(UserErrorException):
     """What was asked for can only be done to a run that has ended, and one has not."""
 
     code = "run_not_ended"
+
+
+class RunNotWaitingException(UserErrorException):
+    """A run that is to be moved in a queue, or the one before which it is to go, does not wait in it (any more)."""
+
+    code = "run_not_waiting"
 
 
 class RunHasChildrenException(UserErrorException):
@@ -373,6 +397,12 @@ class StoreException(TraindockError):
     """The workspace's files are damaged or of a newer format, or the disk refuses to take more."""
 
     code = "store"
+
+
+class IndexBusyException(StoreException):
+    """Another program keeps the index of the workspace's runs to itself; nothing is lost, and later it can be asked."""
+
+    code = "index_busy"
 
 
 class InternalError(TraindockError):

@@ -73,7 +73,7 @@ class Experiment:
         """Submit a run and return it at once; it goes on without this process.
 
         Args:
-            config: a ScriptRunConfig or an estimator such as PyTorch.
+            config: a ScriptRunConfig, a NotebookRunConfig or an estimator such as PyTorch.
             tags: free strings, to find the run again.
             display_name: a name for people.
             **options: for estimators "script_params", which replace or add to their own.

@@ -12,7 +12,6 @@ from traindock.states import Reason
 from traindock.store.run_records import RunRecord
 
 _BY_REASON: Final[Mapping[Reason, str]] = {
-    Reason.EXITED_NONZERO: "Mend the script and submit again; the run's outputs up to then were kept.",
     Reason.KILLED_BY_SIGNAL: "Look what sent the signal; if nobody did, the machine may have been short of memory.",
     Reason.OUT_OF_MEMORY: "Use a smaller batch or model or fewer workers, or give it more memory: what a node of the "
     "compute target has (its update(memory=…), `traindock computes update NAME --memory …`), or a larger machine.",
@@ -32,12 +31,22 @@ _BY_REASON: Final[Mapping[Reason, str]] = {
     Reason.LOST: "Submit again; if it happens again, look into the system's log for what ended the processes.",
     Reason.INTERNAL_ERROR: "Please report this with dispatcher.log from the workspace's folder.",
 }
+#: What to do about an environment for whoever has its build log before them.
+BUILD_LOG_BELOW: Final = (
+    "The build log below says why. Submit again from the script's form or the notebook's cell, with other packages; "
+    "resubmitting asks for the same ones."
+)
 _BY_ERROR: Final[Mapping[str, str]] = {
     "ModuleNotFoundError": "Ask for the package (pip_packages, --pip) or put the module into the source folder, and "
     "submit again.",
     "FileNotFoundError": "Only the source folder is copied to where the script runs: put the file into it, or give an "
     "absolute path, and submit again.",
 }
+#: What to do about what failed by itself.
+_MEND: Final = (
+    "Mend the {what} in its folder and submit it from there; resubmitting sends the files as they were. What the run "
+    "left in outputs up to then was kept."
+)
 #: What to do about a file that is missing in a container.
 _NOT_MOUNTED: Final = (
     "Of this machine a container has only the source folder and what its compute target mounts: put the file into that "
@@ -92,5 +101,6 @@ def hint(record: RunRecord, printed: Iterable[str] = ()) -> str:
             return _BY_ERROR[kind]
         if record.exit.get("exit_code") == _NOT_UNDERSTOOD:
             return "It may not have understood its arguments: its last lines say so. Mend them and submit again."
+        return _MEND.format(what="notebook" if record.spec.notebook else "command" if record.spec.command else "script")
     known = _BY_REASON.get(record.reason, "") if record.reason else ""
     return known.replace("{run}", record.id)

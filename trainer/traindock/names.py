@@ -63,6 +63,12 @@ def name_like(text: str, default: str) -> str:
     return name if _WORKSPACE.fullmatch(name) else default
 
 
+def experiment_like(text: str) -> str:
+    """Return ``text``, such as the name of a folder, as a name that experiments may have."""
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", text).strip("-_")[:36].rstrip("-_")
+    return name if len(name) >= 3 else f"run-{name}" if name else "experiment"
+
+
 def check_relative(name: object, what: str = "file name") -> str:
     """Return ``name`` as a clean relative path with forward slashes that stays inside its folder.
 

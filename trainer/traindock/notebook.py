@@ -5,12 +5,14 @@ from __future__ import annotations
 import sys
 from functools import cache
 from importlib.metadata import entry_points
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from traindock.errors import UserErrorException
 
 if TYPE_CHECKING:
     from traindock.run_facts import RunFacts
 
-#: Group of the entry point, whose one name is "cards".
+#: Group of the entry points "cards" and "magics".
 GROUP = "traindock.notebook"
 
 
@@ -22,6 +24,33 @@ class Cards(Protocol):
 
     def is_shown(self, run: RunFacts) -> bool:
         """Return whether this kernel has shown a card of the run."""
+
+    def draw_end(self, run: RunFacts) -> None:
+        """Put the last picture of a run, which has ended, into the outputs in which this kernel has shown its card."""
+
+
+class Magics(Protocol):
+    """What ``%load_ext traindock`` loads: a module with these functions."""
+
+    def load(self, shell: Any) -> None:
+        """Have an IPython shell understand ``%traindock`` and ``%%traindock``."""
+
+    def unload(self, shell: Any) -> None:
+        """Undo :meth:`load`."""
+
+
+def magics() -> Magics:
+    """Return what ``%load_ext traindock`` loads.
+
+    Raises:
+        UserErrorException: the notebook side is not installed, or something that it needs is missing.
+    """
+    for entry in entry_points(group=GROUP, name="magics"):
+        try:
+            return cast("Magics", entry.load())
+        except ImportError as error:
+            raise UserErrorException(f"the magics need what cannot be imported here: {error}") from error
+    raise UserErrorException("the notebook side of Traindock is not installed here: pip install traindock")
 
 
 def cards() -> Cards | None:

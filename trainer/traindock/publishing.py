@@ -10,10 +10,10 @@ import contextlib
 import secrets
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from traindock import faultpoints, run_details
-from traindock.store import events, run_records, submitter
+from traindock.store import events, run_records, submitter, wishes
 from traindock.store.layout import RunLayout
 
 if TYPE_CHECKING:
@@ -32,6 +32,14 @@ def check(workspace: Workspace) -> None:
     workspace.index.check_version()
 
 
+def granted_before(workspace: Workspace, request_id: str | None) -> Run | None:
+    """Return the run that a wish was granted with; None if there is none, or no wish."""
+    from traindock.run import Run
+
+    run_id = None if request_id is None else wishes.granted(workspace.layout, request_id)
+    return None if run_id is None else Run.get(workspace, run_id)
+
+
 def publish(
     experiment: Experiment,
     spec: RunSpec,
@@ -41,7 +49,9 @@ def publish(
     properties: Mapping[str, str],
     parent: str | None = None,
     warnings: Sequence[str] = (),
+    data: Sequence[Mapping[str, Any]] = (),
     check: Callable[[RunLayout], None] = lambda _: None,
+    request_id: str | None = None,
 ) -> Run:
     """Publish a run of this process's user, with this process's environment variables, and start the dispatcher.
 
@@ -53,7 +63,9 @@ def publish(
         properties: facts that never change.
         parent: id of the run that it is part of.
         warnings: what its owner should know, kept in its record.
+        data: what it is given to learn from, see ``run_data.found``.
         check: refuses the run by raising, once its folder is known and before anything is written.
+        request_id: names the wish: one that was granted already is answered with the same run.
 
     Raises:
         StoreException: the disk is full or refuses.
@@ -63,29 +75,35 @@ def publish(
     workspace = experiment.workspace
     submitted_by, submitter_hash = submitter.encode(submitter.variables())
     created = time.time()
-    run_id = f"{experiment.name}_{int(created)}_{secrets.token_hex(4)}"
+    end = secrets.token_hex(4) if request_id is None else wishes.mark(request_id)
+    run_id = f"{experiment.name}_{int(created)}_{end}"
     check(workspace.layout.run(run_id))
 
     def fill(layout: RunLayout) -> None:
         submitter.write(layout, submitted_by)
         events.append(layout.events, *({"type": "warning", "text": text} for text in warnings))
 
-    run_records.publish(
-        workspace.layout,
-        workspace.record,
-        fill,
-        run_id=run_id,
-        experiment=experiment.name,
-        number=run_records.take_number(workspace.layout, experiment.name),
-        created=created,
-        turn=run_records.take_turn(workspace.layout),
-        user=run_details.user_name(),
-        parent=parent,
-        display_name=display_name,
-        tags=tags,
-        properties=properties,
-        spec={**spec.to_json(), "submitter": submitter_hash},
-    )
+    with wishes.granting(workspace.layout, request_id) as granted:
+        if granted is not None:
+            return Run.get(workspace, granted)
+        run_records.publish(
+            workspace.layout,
+            workspace.record,
+            fill,
+            run_id=run_id,
+            experiment=experiment.name,
+            number=run_records.take_number(workspace.layout, experiment.name),
+            created=created,
+            turn=run_records.take_turn(workspace.layout),
+            user=run_details.user_name(),
+            parent=parent,
+            display_name=display_name,
+            tags=tags,
+            properties=properties,
+            data=list(data),
+            request_id=request_id,
+            spec={**spec.to_json(), "submitter": submitter_hash},
+        )
     follow_up(workspace, run_id)
     return Run(experiment, run_id)
 

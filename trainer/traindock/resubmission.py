@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from traindock import publishing
+from traindock import publishing, run_data
 from traindock.compute_target import ComputeTarget
 from traindock.errors import RunNotSignedException, UserErrorException
 from traindock.names import check_strings, check_text
@@ -47,19 +47,26 @@ class Changes:
     tags: Mapping[str, str] | None = None
 
 
-def resubmit(run: Run, changes: Changes) -> Run:
-    """Submit what ``run`` was once more; see :meth:`traindock.Run.resubmit`."""
-    record = run.record
+def resubmit(run: Run, changes: Changes, request_id: str | None = None) -> Run:
+    """Submit what ``run`` was once more; see :meth:`traindock.Run.resubmit`.
+
+    Args:
+        run: which.
+        changes: what is to be different.
+        request_id: names the wish: one that was granted already is answered with the same run, whatever else is given.
+    """
+    workspace, record = run.workspace, run.record
+    if (granted := publishing.granted_before(workspace, request_id)) is not None:
+        return granted
     if record.signature is Signature.INVALID:
         raise RunNotSignedException(
             f"run {run.id} was not submitted by you to this workspace, so that nothing of it is launched: restore its "
             "snapshot, look at it, and submit it yourself"
         )
-    if not record.spec.snapshot or (record.spec.script is None and not record.spec.command):
+    if not record.spec.snapshot or not (record.spec.script or record.spec.notebook or record.spec.command):
         raise UserErrorException(
             f"run {run.id} was not submitted, a notebook or a script logged into it: there is nothing to launch again"
         )
-    workspace = run.workspace
     wanted = changes.compute_target if changes.compute_target is not None else record.spec.compute_target
     target = ComputeTarget.of(workspace, wanted)
     spec = replace(_changed(record.spec, changes), compute_target=target.name)
@@ -75,7 +82,9 @@ def resubmit(run: Run, changes: Changes) -> Run:
         tags=check_strings("tag", tags),
         properties={**record.properties, RESUBMITTED_FROM: run.id},
         parent=record.parent,
+        data=run_data.again(spec.arguments, target.backend().on_host, record.data),
         check=lambda layout: check_layout(taken, layout.work),
+        request_id=request_id,
     )
 
 
@@ -83,7 +92,8 @@ def _changed(spec: RunSpec, changes: Changes) -> RunSpec:
     new: dict[str, Any] = {}
     if changes.arguments is not None:
         if spec.script is None and changes.arguments:
-            raise UserErrorException("the run has a command, which takes no arguments: submit it anew to change it")
+            what = "notebook" if spec.notebook is not None else "command"
+            raise UserErrorException(f"the run has a {what}, which takes no arguments: submit it anew to change it")
         new["arguments"] = flatten_arguments(changes.arguments)
     if changes.gpus is not None:
         new["gpus"] = count("gpus", changes.gpus, 0)

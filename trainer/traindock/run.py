@@ -100,6 +100,7 @@ class Run(RunOutputs):
         include_children: bool = False,
         *,
         compute_target: str | None = None,
+        text: str | None = None,
         metric: str | None = None,
         above: float | None = None,
         below: float | None = None,
@@ -119,12 +120,14 @@ class Run(RunOutputs):
             status: only runs in this state.
             include_children: also runs that have a parent.
             compute_target: only runs on this compute target.
+            text: only runs whose display name, id or experiment contains it, without regard to case.
             metric: name of a scalar metric that ``above`` and ``below`` bound.
             above: the metric's ``statistic`` is at least this.
             below: the metric's ``statistic`` is at most this.
-            order: "created", or the name of a metric to order by.
+            order: "created", "name", "duration" (those that have not begun come last), or the name of a metric, by
+                which only those that have it are listed; "metric:NAME" for one that is called like another order.
             statistic: "last", "min" or "max" of the metrics meant.
-            descending: for an order by metric, the greatest first.
+            descending: the newest, last, longest or greatest first.
             limit: how many at most.
             offset: how many to leave out first.
 
@@ -150,12 +153,14 @@ class Run(RunOutputs):
             states=run_query.states(status),
             top_level=not include_children,
             compute_target=run_query.text("compute_target", compute_target),
+            text=run_query.text("text", text),
             metric=run_query.text("metric", metric),
             above=run_query.bound("above", above),
             below=run_query.bound("below", below),
             order=run_query.text("order", order) or "created",
             statistic=statistic,
             descending=bool(descending),
+            only_ordered=True,
             limit=None if limit is None else run_query.count("limit", limit),
             offset=run_query.count("offset", offset),
         )
@@ -236,6 +241,38 @@ class Run(RunOutputs):
         record = self._folder.transact(decide, durable=True)
         if not record.state.terminal:
             start.ensure(self.workspace.layout)
+
+    def move_before(self, other: Run | None) -> None:
+        """Move the run in the queue of its compute target, where it waits: before another one, or to the end.
+
+        Where two people move runs at the same time, one of them is first. What others do to a queue meanwhile, and runs
+        that begin, may leave nothing to be moved: that is an error, and changes nothing.
+
+        Args:
+            other: a run that waits for the same compute target; None for the end of the queue.
+
+        Raises:
+            RunNotWaitingException: this run or ``other`` has begun, ended or waits for another target; nothing is
+                changed.
+            RunNotSignedException: somebody else submitted it, or it was copied with its workspace.
+            UserErrorException: ``other`` is this run, or no run of its workspace.
+            StoreException: the disk is full or refuses; nothing is changed.
+        """
+        from traindock import run_queue
+
+        run_queue.move(self, other)
+
+    def move_to_front(self) -> None:
+        """Move the run in the queue of its compute target before all others that wait, whichever these are by then.
+
+        Raises:
+            RunNotWaitingException: this run has begun or ended; nothing is changed.
+            RunNotSignedException: somebody else submitted it, or it was copied with its workspace.
+            StoreException: the disk is full or refuses; nothing is changed.
+        """
+        from traindock import run_queue
+
+        run_queue.move(self, None, first=True)
 
     def resubmit(
         self,
@@ -324,7 +361,7 @@ class Run(RunOutputs):
     @property
     def metrics(self) -> MetricReader:
         """The run's metrics, to read whole, in buckets, or as they come."""
-        return MetricReader(self._folder.layout.metrics)
+        return MetricReader.of_run(self._folder.layout)
 
     def to_pandas(self) -> pd.DataFrame:
         """Return all points of all scalar metrics as a table with columns name, time, step and value.
@@ -415,10 +452,13 @@ class Run(RunOutputs):
     def wait_for_completion(
         self, show_output: bool = False, wait_post_processing: bool = False, raise_on_error: bool = True
     ) -> dict[str, Any]:
-        """Wait for the run's end and return :meth:`get_details`. In a notebook, ``await run`` does the same.
+        """Wait for the run's end and return :meth:`get_details`.
+
+        In a notebook ``await run`` does the same, and prints nothing where the run's card is shown.
 
         Args:
             show_output: print states and logs as they come; in a notebook that has not got it yet, show the run's card.
+                One that has gets no more than the end of what was logged before.
             wait_post_processing: accepted for old notebooks; outputs are always there when the run has ended.
             raise_on_error: raise if the run failed.
 

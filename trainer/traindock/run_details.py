@@ -71,7 +71,7 @@ def details(run: RunFacts, *, with_logs: bool = False) -> dict[str, Any]:
         "runDefinition": masked_spec(record.spec.to_json()),
         "environment": masked(record.environment),
         "exit": dict(record.exit),
-        "lostMetricPoints": MetricReader(layout.metrics).lost(),
+        "lostMetricPoints": MetricReader.of_run(layout).lost(),
         "lostOutputBytes": _lost_output(record),
         "logFiles": LogFiles(
             (name, tail_text(path, _LOG_BYTES) if with_logs else str(path)) for name, path in logs.items()
@@ -104,7 +104,7 @@ class MetricLosses:
 
 def metric_losses(layout: RunLayout) -> MetricLosses:
     """Return what is missing of a run's metrics, as they are now."""
-    metrics = MetricReader(layout.metrics)
+    metrics = MetricReader.of_run(layout)
     return MetricLosses(metrics.lost(), metrics.damaged())
 
 

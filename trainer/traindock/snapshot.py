@@ -11,6 +11,7 @@ look at an unchanged folder reads no file again.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -20,6 +21,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Final
 
 from traindock.errors import SnapshotException, StoreException, UserErrorException
@@ -66,6 +68,7 @@ def take(
     layout: WorkspaceLayout,
     limits: SnapshotSettings | None = None,
     cache: Path | None = None,
+    added: Mapping[str, Path] = MappingProxyType({}),
 ) -> Snapshot:
     """Store the content of ``source``; what the store has already is not written again.
 
@@ -74,6 +77,8 @@ def take(
         layout: the workspace.
         limits: sizes beyond which a folder is refused; the defaults of the settings if None.
         cache: folder that remembers hashes of unchanged files; in the workspace if None.
+        added: files that are stored besides the folder's, or in their place, whatever its ignore files say: by their
+            names in the folder, where they are read.
 
     Raises:
         WorkspaceReadOnlyException: another host has the workspace.
@@ -84,8 +89,7 @@ def take(
     limits = limits or SnapshotSettings()
     remembered = _Cache.load((cache or layout.root / "cache" / "snapshots"), source)
     scanner = Scanner(source, layout.root, limits.max_files, remembered.verdicts)
-    tree = scanner.scan()
-    _check_size(source, tree, limits)
+    tree = content_of(scanner, limits, added)
     blobs = BlobStore(layout.blobs)
     reader = _Reader(blobs, remembered, tree.warnings)
     files = {}
@@ -119,6 +123,41 @@ def take(
         tuple(tree.empty_folders),
         sum(file.size for file in files.values()),
         tuple(tree.warnings),
+    )
+
+
+def content_of(scanner: Scanner, limits: SnapshotSettings, added: Mapping[str, Path]) -> SourceTree:
+    """Return what a snapshot of a folder would hold, with the same warnings, unless it would be refused for its size.
+
+    Args:
+        scanner: of the folder.
+        limits: sizes beyond which a folder is refused.
+        added: as :func:`take` has it.
+
+    Raises:
+        SnapshotException: the folder is too large, or something in it cannot be read.
+        GivenUp: nobody wants to know any more.
+    """
+    tree = scanner.scan()
+    tree.add(added)
+    _check_size(scanner.source, tree, limits)
+    return tree
+
+
+def check_readable(files: Mapping[str, SourceFile]) -> None:
+    """Check that files of a source folder may be read, without doing it.
+
+    Raises:
+        SnapshotException: one may not; the text names it.
+    """
+    for path, file in files.items():
+        if not os.access(file.path, os.R_OK):
+            raise _unreadable(path, os.strerror(errno.EACCES))
+
+
+def _unreadable(path: str, why: str | None) -> SnapshotException:
+    return SnapshotException(
+        f"{path!r} in the source folder cannot be read: {why}. Correct its permissions, or name it in .amlignore."
     )
 
 
@@ -209,9 +248,9 @@ def _check_size(source: Path, tree: SourceTree, limits: SnapshotSettings) -> Non
     remedy = "Name what the script does not need in .amlignore, or hand data over as a path"
     if count > limits.max_files:
         raise SnapshotException(
-            f"source folder {str(source)!r} holds {count:,} files or more, and {limits.max_files:,} are allowed. "
-            f"Most lie in {tree.most_populous() or 'the folder itself'}. {remedy}; or raise max_files in the "
-            "section [snapshot] of the workspace's settings.toml."
+            f"source folder {str(source)!r} holds more than the {limits.max_files:,} files that are allowed. Of those "
+            f"counted until then, most lie in {tree.most_populous() or 'the folder itself'}. {remedy}; or raise "
+            "max_files in the section [snapshot] of the workspace's settings.toml."
         )
     if size > limits.max_bytes:
         raise SnapshotException(
@@ -252,10 +291,7 @@ class _Reader:
             self._warnings.append(f"{path!r} vanished while the source folder was read; it is left out.")
             return None
         except OSError as error:
-            raise SnapshotException(
-                f"{path!r} in the source folder cannot be read: {error.strerror}. Correct its permissions, or name "
-                "it in .amlignore."
-            ) from error
+            raise _unreadable(path, error.strerror) from error
         self.new.append(sha256)
         if time.time_ns() - max(status.st_mtime_ns, status.st_ctime_ns) > _RACY_NS:
             self.seen[path] = [sha256, *_stamp(status)]

@@ -8,18 +8,18 @@ from typing import Final
 
 from traindock.errors import ExperimentExecutionException, SnapshotException
 from traindock.snapshot import Snapshot
-from traindock.source_tree import Scanner
+from traindock.source_tree import Scanner, SourceTree
 from traindock.store.copying import temporary_name
 
 #: Longest path that a system call takes, in bytes.
 _PATH_MAX: Final = 4095
 
 
-def check_layout(taken: Snapshot, work: Path) -> None:
+def check_layout(taken: Snapshot | SourceTree, work: Path) -> None:
     """Check that the job's working directory can be made of a snapshot.
 
     Args:
-        taken: the snapshot.
+        taken: the snapshot, or what it would hold.
         work: where the working directory will be.
 
     Raises:
@@ -47,12 +47,12 @@ def check_layout(taken: Snapshot, work: Path) -> None:
             )
 
 
-def check_script(taken: Snapshot, script: str, source: Path, workspace: Path) -> None:
-    """Check that a script which is in the source folder is in its snapshot, too.
+def check_script(taken: Snapshot | SourceTree, script: str, source: Path, workspace: Path) -> None:
+    """Check that a script, or a notebook, which is in the source folder is in its snapshot, too.
 
     Args:
-        taken: the snapshot.
-        script: path of the script.
+        taken: the snapshot, or what it would hold.
+        script: its path.
         source: the source folder.
         workspace: the workspace's folder.
 
@@ -62,13 +62,14 @@ def check_script(taken: Snapshot, script: str, source: Path, workspace: Path) ->
     if _resolved(taken, script) in taken.files:
         return
     why = Scanner(source, workspace, 0, {}).why_left_out(script)
+    what = "notebook" if script.endswith(".ipynb") else "script"
     raise ExperimentExecutionException(
-        f"the script {script!r} is not part of what is sent to the job{f': {why}' if why else ''}. Take that back, or "
-        "move the script."
+        f"the {what} {script!r} is not part of what is sent to the job{f': {why}' if why else ''}. Take that back, or "
+        f"move the {what}."
     )
 
 
-def _resolved(taken: Snapshot, path: str) -> str:
+def _resolved(taken: Snapshot | SourceTree, path: str) -> str:
     """The path without the links of the snapshot that lie on it."""
     for _ in range(40):
         parts = path.split("/")

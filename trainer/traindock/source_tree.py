@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -27,10 +27,12 @@ from traindock.ignore import (
 )
 from traindock.store.copying import open_regular
 
-#: A tree this many times too large is not counted to its end.
-_HOPELESS: Final = 10
 _NAMED: Final = 5
 _RANKED: Final = 500
+
+
+class GivenUp(Exception):
+    """A scan was given up, since nobody wants to know any more what it finds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,18 @@ class SourceTree:
     empty_folders: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     total_bytes: int = 0
+
+    def add(self, files: Mapping[str, Path]) -> None:
+        """Add files from elsewhere, or have them take the place of the folder's own.
+
+        Args:
+            files: by their names in the folder, where they are read.
+        """
+        for name, path in files.items():
+            self.links.pop(name, None)
+            replaced = self.files.get(name)
+            self.files[name] = SourceFile(str(path), path.stat())
+            self.total_bytes += self.files[name].status.st_size - (replaced.status.st_size if replaced else 0)
 
     def biggest(self) -> str:
         """Name the files and folders that hold most of the bytes, largest first."""
@@ -106,16 +120,25 @@ class Scanner:
     Args:
         source: the folder.
         workspace: the folder of the workspace that the snapshot is for; never part of it.
-        max_files: as the settings allow; counting stops far beyond it.
+        max_files: as the settings allow; the scan ends where there is one more, since the folder is refused then.
         known: verdicts of earlier scans by the rules' digest and the path; added to.
+        is_wanted: whether anybody still waits for what is found; asked often, by the thread that scans.
     """
 
-    def __init__(self, source: Path, workspace: Path, max_files: int, known: dict[str, dict[str, str]]) -> None:
+    def __init__(
+        self,
+        source: Path,
+        workspace: Path,
+        max_files: int,
+        known: dict[str, dict[str, str]],
+        is_wanted: Callable[[], bool] = lambda: True,
+    ) -> None:
         self.source = Path(os.path.realpath(source))
         self.tree = SourceTree()
         self.verdicts: dict[str, dict[str, str]] = {}
         self._known = known
-        self._stop_at = max_files * _HOPELESS
+        self._max_files = max_files
+        self._is_wanted = is_wanted
         self._folders: set[str] = set()
         self._pending_links: dict[str, str] = {}
         try:
@@ -129,6 +152,7 @@ class Scanner:
 
         Raises:
             SnapshotException: the folder or something in it cannot be read, or it is a workspace.
+            GivenUp: nobody wants to know any more.
         """
         names = self._names("")
         if self._is_workspace("", names):
@@ -137,7 +161,7 @@ class Scanner:
             )
         kind = AMLIGNORE if any(entry.name == AMLIGNORE for entry in names.values()) else GITIGNORE
         pending = [("", IgnoreRules("", kind), names)]
-        while pending and len(self.tree.files) < self._stop_at:
+        while pending and not self._is_full():
             base, rules, names = pending.pop()
             rules = self._own_rules(base, rules, names)
             pending.extend(self._folder(base, rules, names))
@@ -179,6 +203,8 @@ class Scanner:
     ) -> Iterator[tuple[str, IgnoreRules, dict[str, os.DirEntry[str]]]]:
         """Take in the files of one folder and yield the folders to go on with."""
         for name, entry in names.items():
+            if self._is_full():
+                return
             path = base + name
             try:
                 folder = entry.is_dir(follow_symlinks=False)
@@ -198,6 +224,12 @@ class Scanner:
                     self._file(path, entry.path, entry.stat(follow_symlinks=False))
             except FileNotFoundError:
                 self.tree.warnings.append(f"{path!r} vanished while the source folder was read; it is left out.")
+
+    def _is_full(self) -> bool:
+        """Whether there are more files than may be; the one place where a scan is given up."""
+        if not self._is_wanted():
+            raise GivenUp
+        return len(self.tree.files) > self._max_files
 
     def _file(self, path: str, where: str, status: os.stat_result, *, linked: bool = False) -> None:
         if not stat.S_ISREG(status.st_mode):
@@ -279,6 +311,8 @@ class Scanner:
         """Decide what becomes of each link, now that it is known what is stored."""
         root = str(self.source)
         for path, where in self._pending_links.items():
+            if self._is_full():
+                return
             target = os.path.realpath(where)
             try:
                 status = Path(target).stat()

@@ -12,8 +12,9 @@ class RunSpec:
 
     Attributes:
         snapshot: id of the source folder's snapshot.
-        script: path of the Python script within the snapshot, or None where ``command`` is given.
+        script: path of the Python script within the snapshot, or None where there is ``command`` or ``notebook``.
         command: a whole command line in place of a script.
+        notebook: path of a notebook within the snapshot, executed cell by cell, in place of a script.
         arguments: what follows the script; ``$NAME`` is expanded where the job runs.
         compute_target: name of the compute target.
         environment: the recipe of the environment, as ``images.recipe.Recipe.to_json`` gives it.
@@ -35,6 +36,7 @@ class RunSpec:
     script: str | None = None
     command: tuple[str, ...] = ()
     arguments: tuple[str, ...] = ()
+    notebook: str | None = None
     environment_name: str = ""
     submitter: str = ""
     environment_variables: dict[str, str] = field(default_factory=dict)

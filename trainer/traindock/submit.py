@@ -12,13 +12,14 @@ from numbers import Integral, Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from traindock import faultpoints, publishing, snapshot
+from traindock import faultpoints, publishing, run_data, snapshot
 from traindock.compute.kinds import backend
 from traindock.compute_target import ComputeTarget
 from traindock.errors import ExperimentExecutionException, UserErrorException
 from traindock.git_facts import GitFacts
 from traindock.images.pythons import on_this_machine
 from traindock.names import check_strings, check_text, readable
+from traindock.notebook_run import notebook_name, notebook_recipe
 from traindock.snapshot_checks import check_layout, check_script
 from traindock.spec import RunSpec
 from traindock.store.locations import absolute
@@ -38,13 +39,16 @@ class Request:
         recipe: what the script needs.
         environment_name: what the user calls that.
         compute_target: the compute target, or its name.
-        script: path of a Python script in the folder, or None where ``command`` is given.
+        script: path of a Python script in the folder, or None where there is ``command`` or ``notebook``.
         command: a whole command line.
+        notebook: path of a notebook in the folder.
         arguments: what follows the script.
         environment_variables: added to the job's environment.
         gpus: devices for each node.
         node_count: nodes that run the script together.
         max_run_duration_seconds: after which the job is ended, or None.
+        added: files that the snapshot has besides the folder's, or in their place: by their names in the folder, where
+            they are read.
     """
 
     source_directory: str
@@ -53,11 +57,13 @@ class Request:
     environment_name: str = ""
     script: str | None = None
     command: tuple[str, ...] = ()
+    notebook: str | None = None
     arguments: tuple[str, ...] = ()
     environment_variables: Mapping[str, str] = field(default_factory=dict)
     gpus: int = 0
     node_count: int = 1
     max_run_duration_seconds: float | None = None
+    added: Mapping[str, Path] = field(default_factory=dict)
 
 
 class Submittable(Protocol):
@@ -74,14 +80,28 @@ def submit(
     tags: Mapping[str, str] | None = None,
     parent: str | None = None,
     display_name: str = "",
+    request_id: str | None = None,
     **options: Any,
 ) -> Run:
-    """Publish a run and start the dispatcher; see :meth:`Experiment.submit`."""
+    """Publish a run and start the dispatcher; see :meth:`Experiment.submit`.
+
+    Args:
+        experiment: whose run it is to be.
+        config: what is to be run.
+        tags: free strings.
+        parent: id of the run that it is part of.
+        display_name: a name for people.
+        request_id: names the wish: one that was granted already is answered with the same run, whatever else is given.
+        **options: extra arguments of ``config``.
+    """
     if not callable(getattr(config, "to_request", None)):
         raise UserErrorException(
-            f"{type(config).__name__} cannot be submitted: use a ScriptRunConfig, an Estimator or PyTorch"
+            f"{type(config).__name__} cannot be submitted: use a ScriptRunConfig, a NotebookRunConfig, an Estimator or "
+            "PyTorch"
         )
     workspace = experiment.workspace
+    if (granted := publishing.granted_before(workspace, request_id)) is not None:
+        return granted
     request = config.to_request(**options)
     target = ComputeTarget.of(workspace, request.compute_target)
     kind = backend(target.name, target.kind, target.settings)
@@ -94,10 +114,11 @@ def submit(
     publishing.check(workspace)
     source = Path(request.source_directory)
     with GitFacts(source) as git:
-        taken = snapshot.take(source, layout=workspace.layout, limits=workspace.settings.snapshot)
+        taken = snapshot.take(source, layout=workspace.layout, limits=workspace.settings.snapshot, added=request.added)
         properties = git.properties()
-    if spec.script is not None:
-        check_script(taken, spec.script, source, workspace.layout.root)
+    executed = spec.script if spec.script is not None else spec.notebook
+    if executed is not None:
+        check_script(taken, executed, source, workspace.layout.root)
     faultpoints.reached("submit.after-snapshot")
     for text in taken.warnings:
         print(f"Warning: {text}")  # noqa: T201
@@ -107,7 +128,9 @@ def submit(
         parent=parent,
         properties=properties,
         warnings=taken.warnings,
+        data=run_data.found(spec.arguments, kind.on_host, source),
         check=lambda layout: check_layout(taken, layout.work),
+        request_id=request_id,
         **facts,
     )
 
@@ -163,16 +186,23 @@ def checked_spec(request: Request, target: str, *, interpreters_here: bool = Tru
             f"the source folder {str(source)!r} {'is no folder' if source.exists() else 'does not exist'} "
             f"(looked for in {absolute('.')})"
         )
-    if (request.script is None) == (not request.command):
-        raise ExperimentExecutionException("give either a script or a command to run")
-    script = _script(source, request.script) if request.script is not None else None
+    if [request.script is not None, bool(request.command), request.notebook is not None].count(True) != 1:
+        raise ExperimentExecutionException("give either a script, a command or a notebook to run")
+    script = request.script
+    if script is not None and script not in request.added:
+        script = _script(source, script)
+    notebook, recipe = None, request.recipe
+    if request.notebook is not None:
+        notebook = notebook_name(source, file_in(source, request.notebook, "notebook", "explore.ipynb"))
+        recipe = notebook_recipe(recipe, interpreters_here=interpreters_here)
     return RunSpec(
         snapshot="",
         script=script,
         command=request.command,
+        notebook=notebook,
         arguments=request.arguments,
         compute_target=target,
-        environment=(on_this_machine(request.recipe) if interpreters_here else request.recipe).to_json(),
+        environment=(on_this_machine(recipe) if interpreters_here else recipe).to_json(),
         environment_name=request.environment_name,
         environment_variables=checked_variables(request.environment_variables),
         interpreter=sys.executable,
@@ -199,25 +229,40 @@ def _plain(number: Real) -> int | float:
 
 
 def _script(source: Path, script: str) -> str:
-    name = _name_in(source, script)
+    name = file_in(source, script, "script", "train.py")
     if name.endswith(".ipynb"):
         raise ExperimentExecutionException(
-            f"{name!r} is a notebook, and a run executes a script: make one of it with "
-            f"`jupyter nbconvert --to script {name}`"
+            f"{name!r} is a notebook and no script: submit it as one, by "
+            f"NotebookRunConfig({str(source)!r}, {name!r}) or `traindock submit {name}`"
         )
-    if not (source / name).is_file():
+    path = source / name
+    try:
+        is_there, is_file = path.exists(), path.is_file()
+    except OSError:  # a name that is too long for any file
+        is_there = is_file = False
+    if not is_file:
         scripts = sorted(path.name for path in source.glob("*.py") if path.is_file())
         there = f"; there are: {', '.join(map(readable, scripts[:10]))}" if scripts else ""
-        what = f"{name!r} is no file" if (source / name).exists() else f"there is no script {name!r}"
+        what = f"{name!r} is no file" if is_there else f"there is no script {name!r}"
         raise ExperimentExecutionException(f"{what} in the source folder {str(source)!r}{there}")
     return name
 
 
-def _name_in(source: Path, script: str) -> str:
-    """Return the path of the script in the source folder, clean; it may be given with that of the folder."""
+def file_in(source: Path, script: str, what: str, example: str) -> str:
+    """Return the path of a file in the source folder, clean; it may be given with that of the folder.
+
+    Args:
+        source: the folder.
+        script: the path as it was given.
+        what: what the file is to be, for errors.
+        example: of such a path.
+
+    Raises:
+        ExperimentExecutionException: it is none, or leads out of the folder.
+    """
     if not isinstance(script, str) or not script.strip() or "\0" in script:
         raise ExperimentExecutionException(
-            f"{script!r} is no script: give its path in the source folder {str(source)!r}, such as 'train.py'"
+            f"{script!r} is no {what}: give its path in the source folder {str(source)!r}, such as {example!r}"
         )
     path = Path(script)
     if path.is_absolute():
@@ -228,7 +273,7 @@ def _name_in(source: Path, script: str) -> str:
                 break
     if path.is_absolute() or ".." in path.parts:
         raise ExperimentExecutionException(
-            f"the script {script!r} is not in the source folder {str(source)!r}, of which alone the job gets a copy: "
+            f"the {what} {script!r} is not in the source folder {str(source)!r}, of which alone the job gets a copy: "
             "name a folder that holds it"
         )
     return path.as_posix()

@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 import codecs
 import contextlib
+import os
 import sys
 import warnings
 from itertools import takewhile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from traindock import notebook, run_details
 from traindock.dispatcher import start
@@ -29,6 +30,8 @@ _CHUNK = 1 << 16
 _BEFORE_BUILDING = (State.NOT_STARTED, State.PREPARING)
 _BEFORE_RUNNING = (State.NOT_STARTED, State.PREPARING, State.QUEUED)
 _PAUSE_SECONDS = 1.0
+#: Most bytes of what each log had before, that are printed into a notebook: a page that shows a gigabyte is lost.
+_MOST_BEFORE = 1 << 16
 
 
 def wait(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
@@ -44,9 +47,11 @@ def wait(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]
 
 
 async def wait_async(run: Run, *, show_output: bool, raise_on_error: bool) -> dict[str, Any]:
-    """Wait without blocking the event loop; see :meth:`Run.wait_for_completion`."""
+    """Wait without blocking the event loop, in silence where a card is shown; see :meth:`Run.wait_for_completion`."""
     try:
-        follower = _Follower(run, show_output and not _show_card(run))
+        if show_output:
+            _show_card(run)
+        follower = _Follower(run, show_output and notebook.cards() is None)
         with LoopWatcher(follower.paths) as watcher:
             while not follower.step():
                 await watcher.wait(_PAUSE_SECONDS)
@@ -82,9 +87,10 @@ class _Follower:
         self._run = run
         self._show = show_output
         layout = run.workspace.layout.run(run.id)
+        most_before = _MOST_BEFORE if notebook.in_kernel() else None
         self._logs = [
-            _Log("logs/build.txt", layout.build_log),
-            _Log("logs/stdout.txt", layout.stdout),
+            _Log("logs/build.txt", layout.build_log, most_before),
+            _Log("logs/stdout.txt", layout.stdout, most_before),
         ]
         #: What changes where there is something new.
         self.paths = [layout.events]
@@ -132,6 +138,9 @@ class _Follower:
 
     def finish(self, raise_on_error: bool) -> dict[str, Any]:
         """Print the summary; return the details, or raise if the run failed."""
+        # A notebook that is executed without a page may be saved before the card hears of the end by itself.
+        if (cards := notebook.cards()) is not None:
+            cards.draw_end(self._run)
         record, details = self._run.record, self._run.get_details()
         if self._show:
             self._print_summary(record, details)
@@ -198,11 +207,18 @@ def _seconds(record: RunRecord) -> float | None:
 
 
 class _Log:
-    """One log file, printed from where the last look ended."""
+    """One log file, printed from where the last look ended.
 
-    def __init__(self, name: str, path: Path) -> None:
+    Args:
+        name: of the log.
+        path: where it is.
+        most_before: most bytes that are printed of what it has at the first look; None for all.
+    """
+
+    def __init__(self, name: str, path: Path, most_before: int | None) -> None:
         self.name = name
         self.path = path
+        self._most_before = most_before
         self._offset = 0
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._in_line = False
@@ -214,15 +230,26 @@ class _Log:
         except FileNotFoundError:
             return
         with file:
+            if self._offset == 0 and os.fstat(file.fileno()).st_size > 0:
+                print(f"\nStreaming {self.name}\n{'=' * (len(self.name) + 10)}\n")  # noqa: T201
+                self._leave_out(file)
             file.seek(self._offset)
             while chunk := file.read(_CHUNK):
-                if self._offset == 0:
-                    print(f"\nStreaming {self.name}\n{'=' * (len(self.name) + 10)}\n")  # noqa: T201
                 self._offset += len(chunk)
                 text = self._decoder.decode(chunk)
                 sys.stdout.write(text)
                 self._in_line = bool(text) and not text.endswith("\n")
             sys.stdout.flush()
+
+    def _leave_out(self, file: BinaryIO) -> None:
+        """Begin with the last whole lines of a log that is long already, and say so."""
+        size = os.fstat(file.fileno()).st_size
+        if self._most_before is None or size <= self._most_before:
+            return
+        file.seek(size - self._most_before)
+        file.readline(self._most_before)
+        self._offset = file.tell()
+        print(f"… {self._offset:,} bytes before are in {self.path}")  # noqa: T201
 
     def end_line(self) -> None:
         """Begin a new line if the log stopped within one."""

@@ -48,6 +48,22 @@ def at(folders: Iterable[Path]) -> list[Found]:
     return found
 
 
+def unreadable(folders: Iterable[Path]) -> dict[Path, str]:
+    """Return those of ``folders`` that may hold a workspace of this user's, but cannot be read, each with why."""
+    found = {}
+    for root in folders:
+        try:
+            WorkspaceLayout(root).workspace_json.read_bytes()
+            identity.load(root)
+        except (FileNotFoundError, NotADirectoryError, WorkspaceException):
+            continue  # there is none, or it is somebody else's
+        except OSError as error:
+            found[root] = error.strerror or str(error)
+        except TraindockError as error:
+            found[root] = str(error)
+    return found
+
+
 def only(name: str, **strings: str | None) -> Path | None:
     """Return the one workspace of this name and these Azure strings, or None where there is none.
 
@@ -136,12 +152,17 @@ def of_config(file: Path) -> Path:
     return config.path
 
 
+def default_name() -> str | None:
+    """Return the name of the workspace that :func:`default` makes; None where it is named by its folder instead."""
+    return None if Locations.chosen() else _usual_name()
+
+
 def default() -> Path:
     """Return the user's default workspace, made on first use: see :meth:`traindock.Workspace.from_config`."""
     locations = Locations()
     root = locations.chosen()
     if root is None:
-        name = check_name("workspace", os.environ.get("TRAINDOCK_WORKSPACE") or "default")
+        name = check_name("workspace", _usual_name())
         # The one at home, whatever workspaces elsewhere are called too.
         if _is_one(locations.default(name)):
             return locations.default(name)
@@ -153,6 +174,26 @@ def default() -> Path:
         if not _is_one(root):
             raise
     return root
+
+
+def present(start: Path) -> Path | None:
+    """Return the workspace that :meth:`traindock.Workspace.from_config` would open, without making one.
+
+    Raises:
+        WorkspaceException: the file that names it is no usable configuration, or there are several of its name.
+    """
+    file = workspace_config.find(start)
+    if file is not None:
+        config = workspace_config.load(file)
+        return config.path if config.path is not None else only(config.name, **config.strings)
+    locations = Locations()
+    name = _usual_name()
+    root = locations.chosen() or locations.default(name)
+    return root if _is_one(root) else only(name)
+
+
+def _usual_name() -> str:
+    return os.environ.get("TRAINDOCK_WORKSPACE") or "default"
 
 
 def _is_one(root: Path) -> bool:

@@ -60,6 +60,8 @@ export interface RunStateDocument {
   warnings: string[];
   /** By series; an older server does not tell. */
   resources?: Record<string, ResourceFacts>;
+  /** Where its TensorBoard is, below the server's base URL; null while it has none, and an older server does not tell. */
+  tensorboard?: { url: string } | null;
   history: StateChange[];
 }
 
@@ -76,11 +78,28 @@ export interface RunFile {
   name: string;
   /** Bytes; null while it is not known. */
   size: number | null;
+  /** When it was written last. */
+  modified?: string;
+}
+
+/** An argument of a run that named a file or folder when it was submitted. */
+export interface DataFact {
+  /** As `parameters` names it. */
+  name: string;
+  path: string;
+  kind: 'file' | 'folder';
+  in_source: boolean;
+  /** Bytes; null for a folder. */
+  size: number | null;
+  /** ISO 8601, UTC. */
+  modified: string | null;
 }
 
 /** Everything about a run. */
 export interface RunDocument extends RunStateDocument {
   id: string;
+  /** An older server does not tell. */
+  workspace_name?: string;
   experiment: string;
   number: number;
   type: string;
@@ -94,7 +113,11 @@ export interface RunDocument extends RunStateDocument {
   metric_losses?: { lost: number; damaged: number };
   signature: string;
   folder: string | null;
+  /** Where it is below the server's root, if Jupyter hides it there; an older server does not tell. */
+  hidden_folder?: string | null;
   spec: Record<string, unknown>;
+  /** What it was given to learn from; an older server does not tell. */
+  data?: DataFact[];
   environment: Record<string, unknown>;
   exit: Record<string, unknown>;
   failure: { log: string; log_tail: string[]; hint: string } | null;
@@ -120,11 +143,36 @@ export interface ModelVersion {
   /** The run that it was registered from, which may be gone. */
   run: string | null;
   experiment: string | null;
+  /** Id of the source folder that the run was submitted with. */
+  snapshot: string | null;
+  /** Key of the environment that the run had. */
+  environment: string | null;
+  /** Data that it was trained on, as somebody has said. */
+  datasets: string[];
+  framework: string;
+  framework_version: string;
   tags: Record<string, string>;
+  properties: Record<string, string>;
   aliases: string[];
   /** Bytes. */
   size: number;
   file_count: number;
+}
+
+/** The newest version of a model as a list has it, and what is known about the model. */
+export interface ModelRow extends ModelVersion {
+  /** How many versions it has. */
+  versions: number;
+  /** The versions that its aliases stand for. */
+  model_aliases: Record<string, number>;
+}
+
+/** The files of a version. */
+export interface ModelFiles {
+  /** Name of the file, or of the folder that all of them lie in. */
+  root: string;
+  folder: boolean;
+  files: { name: string; size: number; sha256: string }[];
 }
 
 /** A name, such as `production`, that stands for one version of a model. */
@@ -182,6 +230,10 @@ export interface RunRow {
   seconds: number | null;
   tags: Record<string, string>;
   metrics: Record<string, Statistics>;
+  /** Whether this user has submitted it. */
+  signed?: boolean;
+  /** How many runs are part of it; an older server does not tell. */
+  children?: number;
 }
 
 /** A page of a list of runs. */
@@ -189,6 +241,8 @@ export interface RunsDocument {
   runs: RunRow[];
   /** Whether there are more behind these. */
   more: boolean;
+  /** Why those that have not ended do not go on; an older server does not tell. */
+  trouble?: Trouble | null;
 }
 
 /** Points of one metric as they were logged. */
@@ -232,12 +286,34 @@ export interface LogPart {
   /** How many bytes before it were left out. */
   gap: number;
   text: string;
+  /** Of a text in place of what is no UTF-8: where that ends in the log, in bytes. */
+  end?: number;
+  /** Likewise, where the lines behind each line feed begin. */
+  lines?: readonly number[];
+}
+
+/** What a search in a log has found so far. */
+export interface LogSearchDocument {
+  /** Lines with the text: their numbers from 1, and where they begin, in bytes. */
+  hits: { line: number; offset: number }[];
+  /** Where the next question goes on. */
+  cursor: string;
+  searched: number;
+  size: number;
+  more: boolean;
 }
 
 /** An error of the API. */
 export interface ErrorDocument {
   code: string;
   message: string;
+  advice: string;
+}
+
+/** Why no run of a workspace goes on: no dispatcher, which takes runs through their states, gets to work. */
+export interface Trouble {
+  message: string;
+  /** What to do next. */
   advice: string;
 }
 
@@ -248,9 +324,20 @@ export interface RunMessage {
   whole?: true;
   more?: true;
   error?: ErrorDocument;
+  /** Told where it is new; null once it is over. */
+  trouble?: Trouble | null;
   state?: RunStateDocument;
+  /** Everything about it, once it has ended. */
   run?: RunDocument;
-  metrics?: { series: SeriesDocument[]; records: MetricRecord[]; records_left_out: number };
+  /** From a kernel: everything about it as it is now, where its state has changed. */
+  document?: RunDocument;
+  metrics?: {
+    series: SeriesDocument[];
+    records: MetricRecord[];
+    records_left_out: number;
+    /** From a kernel, of what stands for all news: how many series have no place in it. */
+    series_left_out?: number;
+  };
   /** What its job uses, apart from what its script logs. */
   resources?: { series: SeriesDocument[] };
   logs?: Record<string, LogPart>;
@@ -261,6 +348,8 @@ export interface ListMessage {
   cursor?: string;
   more?: true;
   error?: ErrorDocument;
+  /** Told where it is new; null once it is over. */
+  trouble?: Trouble | null;
   changes?: {
     /** Ids of runs that were made or changed. */
     changed_runs: string[];
@@ -268,6 +357,10 @@ export interface ListMessage {
     runs: RunRow[];
     /** Ids of runs that were deleted. */
     gone: string[];
+    /** Names of models that were registered, changed or deleted; a kernel does not tell. */
+    models?: string[];
+    /** Whether compute targets were made or changed; a kernel does not tell. */
+    computes?: boolean;
     /** Whether so many have changed that the list is to be asked for. */
     reload: boolean;
   };

@@ -16,6 +16,11 @@ export function bytes(size: number | null | undefined): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${UNITS[unit]}`;
 }
 
+/** `1,234,567`. */
+export function grouped(value: number): string {
+  return value.toLocaleString('en');
+}
+
 const BINARY = ['B', 'KiB', 'MiB', 'GiB', 'TiB'];
 
 /** Memory, as its limits are given: `512 MiB`, `1.5 GiB`. */

@@ -16,6 +16,12 @@ def is_shown(run: RunFacts) -> bool:
     return (run.workspace.id, run.id) in _cards
 
 
+def draw_end(run: RunFacts) -> None:
+    """Put the last picture of a run, which has ended, into the outputs in which this kernel has shown its card."""
+    if (card := _cards.get((run.workspace.id, run.id))) is not None:
+        card.draw_end()
+
+
 def remember(run: RunFacts, card: RunDetails) -> None:
     """Remember that a card of the run was shown: another output of the run shows the same one.
 

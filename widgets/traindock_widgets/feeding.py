@@ -13,15 +13,29 @@ import anywidget
 import traitlets
 
 from jupyterlab_traindock.errors import ApiError
+from jupyterlab_traindock.live.run_feed import short
+from traindock.documents import plain
+from traindock.errors import TraindockError
+from traindock.run import Run
+from traindock.states import State
 from traindock.workspace import Workspace
+from traindock_widgets import observers
 from traindock_widgets.following import Follower, kernel_side
 from traindock_widgets.run_digest import RunDigest
 
 #: Where the widgets' modules are, and the style sheet that all share.
 STATIC: Final = Path(__file__).parent / "static"
+#: Widgets that others open in theirs, which have their modules sent when they first do: with all of them in it, each
+#: widget's own module would be several times as long.
+_MODULES: Final = {f"/modules/{name}": STATIC / f"{name}.js" for name in ("run", "comparison", "registration")}
 #: Seconds until what stands for all news is sent for the first time; the pause doubles up to the second.
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 15.0
+#: Seconds until what was refused is followed again for the first time; the pause doubles up to the second.
+_FIRST_RETRY: Final = 1.0
+_LONGEST_RETRY: Final = 15.0
+#: Codes of errors that no waiting mends: a run that is shown was there.
+_LASTING: Final = frozenset({"run_not_found", "invalid_request", "forbidden"})
 #: Names that views may have followed besides those that the widget follows by itself: a comparison, and a card.
 _MOST_ASKED_FOR: Final = 12
 
@@ -53,7 +67,8 @@ class ListDigest:
 
     def add(self, message: dict[str, Any]) -> None:
         """Take the next message."""
-        self._head |= {name: message[name] for name in ("page", "error") if name in message}
+        self._head.pop("error", None)  # what comes after one is followed again
+        self._head |= {name: message[name] for name in ("page", "error", "trouble") if name in message}
 
     def message(self) -> dict[str, Any]:
         """Return what stands for all messages."""
@@ -66,11 +81,17 @@ class _Followed:
     Attributes:
         digest: what stands for all news of it.
         number: of the last news.
+        cursor: where they end; None before there were any.
+        refused: code of the error after which it is to be followed again; "" while it is followed.
+        state: of a run, the one in which its document was told last; None before it was.
     """
 
     def __init__(self, digest: Digest) -> None:
         self.digest = digest
         self.number = 0
+        self.cursor: str | None = None
+        self.refused = ""
+        self.state: str | None = None
 
     def sent(self) -> dict[str, Any]:
         """Return what stands for all news, with the number of the last of them."""
@@ -89,7 +110,14 @@ class FedWidget(anywidget.AnyWidget):
         workspace: where the runs are.
         names: what is followed from the beginning.
         traits: values of traits.
+
+    Attributes:
+        observer_error: what an observer of a trait raised last when news came; None while none has.
     """
+
+    observer_error: Exception | None = None
+    #: The thread that sets traits by news just now; None while none does.
+    _telling: int | None = None
 
     _css = STATIC / "widget.css"
 
@@ -102,6 +130,8 @@ class FedWidget(anywidget.AnyWidget):
         self._followed = {name: _Followed(self._new_digest(name)) for name in names}
         self._own = frozenset(self._followed)
         self._hears_of_deletions = False
+        self._retries: dict[str, tuple[float, threading.Timer]] = {}
+        self._closed = False
         super().__init__(workspace_id=workspace.id, _digest=self._all_sent(), **traits)
         self._kernel = kernel_side(workspace)
         self._follower = Follower(self._take, self._kernel.managers.workspaces.places)
@@ -110,8 +140,22 @@ class FedWidget(anywidget.AnyWidget):
     def close(self) -> None:
         """Close the widget, and end following; the runs go on."""
         if hasattr(self, "_follower"):
+            with self._lock:
+                self._closed = True
+                for _, timer in self._retries.values():
+                    timer.cancel()
             self._kernel.hub.leave(self._follower)
         super().close()
+
+    def notify_change(self, change: Any) -> None:
+        """Tell the observers of a trait; what they raise where news have set it keeps no news from views."""
+        try:
+            super().notify_change(change)
+        except Exception as error:
+            if self._telling != threading.get_ident():
+                raise
+            self.observer_error = error
+            observers.warn_soon(self, change["name"], error)
 
     def show(self, render_lib: Any = None, widget_settings: Any = None) -> None:
         """Show the card in the output of this cell.
@@ -150,19 +194,63 @@ class FedWidget(anywidget.AnyWidget):
 
     def _take(self, message: dict[str, Any]) -> None:
         name = message.pop("name")
+        if "error" in message:
+            self._refused(name, message["error"]["code"], message)
+            return
+        with self._lock:
+            self._retries.pop(name, None)
         if name == _DELETIONS:
             # The first message has no changes: what was deleted before it came is told by no other.
             for run in message["changes"]["gone"] if "changes" in message else self._followed_runs():
                 self._tell_if_deleted(run)
             return
-        message = self._completed(name, message)
-        last = "run" in message or "error" in message
+        message = self._completed(name, self._with_document(name, message))
+        last = "run" in message
         if self._tell(name, message, last=last) and last:
             self._kernel.hub.leave(self._follower, name)
-            if "run" in message and not self._hears_of_deletions:
+            if not self._hears_of_deletions:
                 self._hears_of_deletions = True
-                self._kernel.hub.follow_list(self._follower, _DELETIONS, self.workspace_id, None)
+                self._follow(_DELETIONS)
             self._ended(name)
+
+    def _refused(self, name: str, code: str, message: dict[str, Any]) -> None:
+        """Tell why nothing more comes of a name, and follow it again later where that can help."""
+        with self._lock:
+            followed = self._followed.get(name)
+            if code not in _LASTING and not self._closed:
+                pause = min(2 * self._retries[name][0], _LONGEST_RETRY) if name in self._retries else _FIRST_RETRY
+                timer = threading.Timer(pause, self._follow_again, (name,))
+                timer.daemon = True
+                self._retries[name] = (pause, timer)
+                timer.start()
+        if followed is not None and followed.refused != code:
+            self._tell(name, message, last=True)
+
+    def _follow_again(self, name: str) -> None:
+        with self._lock:
+            if not self._closed and (name in self._followed or name == _DELETIONS):
+                self._follow(name)
+
+    def _with_document(self, name: str, message: dict[str, Any]) -> dict[str, Any]:
+        """Return news of a run with all that is known of it, where its state is another one than it was.
+
+        Views ask for that by themselves, and have no answer while a cell is executed. At its end the run comes anyway.
+        """
+        followed, state = self._followed.get(name), message.get("state", {}).get("state")
+        if followed is None or state is None or state == followed.state or State(state).terminal:
+            return message
+        managers = self._kernel.managers
+        try:
+            # Not as a request, whose first one reads the document of the API for a quarter of a second.
+            run = Run.get(managers.workspaces.get(self.workspace_id), name.partition(METRICS_ALONE)[0])
+            document = managers.runs.described(run)
+        except (ApiError, TraindockError, OSError):
+            return message  # the view asks by itself, and is told why there is none
+        followed.state = state
+        return {**message, "document": short(plain(document))}
+
+    def _path_of(self, name: str) -> str:
+        return f"/workspaces/{self.workspace_id}/runs/{name.partition(METRICS_ALONE)[0]}"
 
     def _tell(self, name: str, message: dict[str, Any], *, last: bool) -> bool:
         """Tell the views the next news of a name; return whether it is followed."""
@@ -171,11 +259,15 @@ class FedWidget(anywidget.AnyWidget):
             if followed is None:
                 return False
             followed.number += 1
+            followed.cursor = message.get("cursor", followed.cursor)
+            followed.refused = message["error"]["code"] if "error" in message else ""
             followed.digest.add(message)
+            self._telling = threading.get_ident()
             with self.hold_sync():
                 self._told(name, message)
                 if last or self._due():
                     self._digest = self._all_sent()
+            self._telling = None
             self.send({"kind": "news", "name": name, "number": followed.number, "message": message})
         return True
 
@@ -186,7 +278,7 @@ class FedWidget(anywidget.AnyWidget):
     def _tell_if_deleted(self, run: str) -> None:
         if not self._followed.keys() & {run, run + METRICS_ALONE}:
             return
-        path = f"/workspaces/{self.workspace_id}/runs/{run}"
+        path = self._path_of(run)
         try:
             self._kernel.api.answer("GET", path, None, {})
         except ApiError as error:
@@ -223,6 +315,7 @@ class FedWidget(anywidget.AnyWidget):
             asked_for = [one for one in self._followed if one not in self._own]
             for oldest in asked_for[: max(0, len(asked_for) + 1 - _MOST_ASKED_FOR)]:
                 del self._followed[oldest]
+                self._retries.pop(oldest, None)
                 self._kernel.hub.leave(self._follower, oldest)
             self._followed[name] = _Followed(self._new_digest(name))
         self._follow(name)
@@ -230,10 +323,13 @@ class FedWidget(anywidget.AnyWidget):
     def _follow(self, name: str) -> None:
         hub, workspace = self._kernel.hub, self.workspace_id
         run, brief, _ = name.partition(METRICS_ALONE)
-        if name == LIST:
-            hub.follow_list(self._follower, name, workspace, None)
+        followed = self._followed.get(name)
+        cursor = None if followed is None else followed.cursor
+        if name in (LIST, _DELETIONS):
+            hub.follow_list(self._follower, name, workspace, cursor)
         else:
-            hub.follow_run(self._follower, name, workspace, run, _BRIEFLY if brief else {})
+            wanted = {**(_BRIEFLY if brief else {}), **({} if cursor is None else {"cursor": cursor})}
+            hub.follow_run(self._follower, name, workspace, run, wanted)
 
     def _answer(self, content: Mapping[str, Any]) -> None:
         answer: dict[str, Any] = {"kind": "answer", "id": content.get("id")}
@@ -263,4 +359,6 @@ class FedWidget(anywidget.AnyWidget):
         Raises:
             ApiError: what a server would answer, too.
         """
+        if method == "GET" and path in _MODULES:
+            return _MODULES[path].read_bytes()
         return self._kernel.api.answer(method, path, body, headers or {})

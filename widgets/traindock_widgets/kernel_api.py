@@ -41,9 +41,11 @@ class KernelApi:
             "cancelRun": lambda asked, *_: managers.runs.cancel(asked["workspace"], asked["run"]),
             "resubmitRun": self._resubmit,
             "listRuns": lambda asked, *_: managers.runs.list(asked),
+            "listRunGroups": lambda asked, *_: managers.runs.groups(asked),
             "listFiles": lambda asked, *_: managers.files.list(asked),
             "getFile": self._file,
             "listMetrics": lambda asked, *_: managers.metrics.list(asked),
+            "getSparklines": lambda asked, *_: {"sparklines": managers.sparklines.get(asked)},
             "getBuckets": lambda asked, *_: json.loads(b"".join(as_json(managers.metrics.buckets(asked)))),
             "getSnapshot": lambda asked, *_: managers.snapshots.list(asked),
             "getSnapshotFile": self._snapshot_file,
@@ -82,7 +84,7 @@ class KernelApi:
             raise not_found("not_found", f"{method} {path:.200} is not answered by a kernel")
         document = {} if body is None and not operation.body_required else body
         if operation.body is not None:
-            api_document.check(operation.body, document)
+            operation.body.check(document)
         try:
             found = work(asked, document, headers)
         except Exception as error:

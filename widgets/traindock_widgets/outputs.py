@@ -76,6 +76,7 @@ class Outputs:
         self._shown = shown
         self._draw = draw
         self._shown_in: list[tuple[str, str | None]] = []
+        self._ends = 0
         self._lock = threading.Lock()
 
     def show(self, widget_id: str | None, *, changes: bool) -> None:
@@ -88,18 +89,28 @@ class Outputs:
         output = uuid.uuid4().hex
         # Where no page looks on, the output may come into one that would fetch what draws widgets from elsewhere.
         widget_id = widget_id if is_watched() else None
-        if changes:
-            with self._lock:  # first, so that an end that comes now finds it
-                self._shown_in.append((output, widget_id))
+        with self._lock:
+            ends = self._ends
         self._publish(output, widget_id, again=False)
+        with self._lock:
+            ended = self._ends > ends
+            if changes and not ended:
+                self._shown_in.append((output, widget_id))
+        # What comes after the cell's end and before the next one is lost to who executes a notebook without a page.
+        if changes and ended:
+            self._publish(output, widget_id, again=True)
 
     def freeze(self) -> None:
         """Put the last picture into all outputs that were shown before."""
         with self._lock:
+            self._ends += 1
             shown_in, self._shown_in = self._shown_in, []
         for output, widget_id in shown_in:
             self._publish(output, widget_id, again=True)
 
     def _publish(self, output: str, widget_id: str | None, *, again: bool) -> None:
-        data, metadata = card_output(self._kind, self._shown, widget_id, self._draw())
+        drawn = self._draw()
+        if again and drawn is None:
+            return  # an older picture is better than none
+        data, metadata = card_output(self._kind, self._shown, widget_id, drawn)
         publish_display_data(data, metadata, transient={"display_id": output}, update=again)  # type: ignore[no-untyped-call]

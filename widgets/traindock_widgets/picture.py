@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from traindock.store.buckets import Buckets
+    from traindock.store.run_records import RunRecord
 
 log = logging.getLogger(__name__)
 
@@ -54,8 +55,9 @@ _drawing = threading.Lock()
 
 def picture(run: RunFacts) -> bytes | None:
     """Return a PNG of a run as it is now: state, reason, duration, and its first curves; None as for :func:`png`."""
+    record = run.record  # first: a picture of the end has all that was logged until then
     curves = _curves(run)
-    return png(1.1 if not curves else 3.1, lambda figure: _draw(figure, run, curves))
+    return png(1.1 if not curves else 3.1, lambda figure: _draw(figure, run, record, curves))
 
 
 def png(height: float, draw: Callable[[Figure], None]) -> bytes | None:
@@ -115,7 +117,7 @@ def drawable_values(values: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _curves(run: RunFacts) -> list[Mapping[str, Buckets]]:
     """Return the curves of the first charts."""
-    reader = MetricReader(run.workspace.layout.run(run.id).metrics)
+    reader = MetricReader.of_run(run.workspace.layout.run(run.id))
     names = [name for name, summary in reader.summary().items() if summary.count > 1]
     shown = charts(names)[:_CHARTS]
     return [{name: reader.buckets(name, _BUCKETS, axis="step") for name in chart[:_LINES]} for chart in shown]
@@ -129,8 +131,7 @@ def charts(names: Iterable[str]) -> list[list[str]]:
     return list(found.values())
 
 
-def _draw(figure: Figure, run: RunFacts, curves: Sequence[Mapping[str, Buckets]]) -> None:
-    record = run.record
+def _draw(figure: Figure, run: RunFacts, record: RunRecord, curves: Sequence[Mapping[str, Buckets]]) -> None:
     height = figure.get_figheight()
     colour = COLOURS.get(record.state, "#1565c0")
     seconds = seconds_of(record)

@@ -57,7 +57,7 @@ def _is_there(run: RunFacts) -> bool:
 
 def _curves(runs: Sequence[tuple[int, RunFacts]]) -> _Curves:
     """Return the first metrics of which any run has a curve, those first that most have."""
-    readers = {at: MetricReader(run.workspace.layout.run(run.id).metrics) for at, run in runs}
+    readers = {at: MetricReader.of_run(run.workspace.layout.run(run.id)) for at, run in runs}
     counts: dict[str, int] = {}
     for reader in readers.values():
         for name, summary in reader.summary().items():

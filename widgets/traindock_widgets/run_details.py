@@ -93,7 +93,11 @@ class RunDetails(FedWidget):
 
     def _ended(self, name: str) -> None:
         if name == self.run_id:
-            self._outputs.freeze()
+            self.draw_end()
+
+    def draw_end(self) -> None:
+        """Put the last picture into all outputs that have the card, once."""
+        self._outputs.freeze()
 
     def _set(self, state: Mapping[str, Any] | None) -> None:
         if state is not None:

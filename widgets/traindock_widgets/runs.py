@@ -18,8 +18,6 @@ from traindock_widgets.pictures_of_many import runs_picture
 
 #: What a view asks for first: the newest runs.
 _FIRST_PAGE: Final = {"order": "created", "limit": 20, "offset": 0}
-#: The modules that show what is opened in the list. The list's own would be several times as long with them in it.
-_MODULES: Final = {f"/modules/{name}": STATIC / f"{name}.js" for name in ("run", "comparison")}
 _PAGE_PATH: Final = re.compile(r"/workspaces/[^/]+/runs\?.*", re.DOTALL)
 
 
@@ -76,7 +74,7 @@ class Runs(FedWidget):
     def _completed(self, name: str, message: dict[str, Any]) -> dict[str, Any]:
         changes = message.get("changes")
         concerned = changes is None or changes["reload"] or changes["changed_runs"]
-        if name != LIST or "error" in message or not concerned:
+        if name != LIST or not concerned:
             return message
         path = self._page_path
         try:
@@ -90,8 +88,6 @@ class Runs(FedWidget):
             self.selected_runs = [run for run in self.selected_runs if run not in gone]
 
     def _answered(self, method: str, path: str, body: Any, headers: Any) -> Any:
-        if method == "GET" and path in _MODULES:
-            return _MODULES[path].read_bytes()
         found = super()._answered(method, path, body, headers)
         if method == "GET" and _PAGE_PATH.fullmatch(path):
             self._page_path = path

@@ -6,7 +6,17 @@ import re
 
 from tornado.web import RequestHandler
 
-from jupyterlab_traindock.handlers import computes, files, metrics, models, runs, server, workspaces
+from jupyterlab_traindock.handlers import (
+    computes,
+    files,
+    metrics,
+    models,
+    runs,
+    scripts,
+    server,
+    tensorboard,
+    workspaces,
+)
 from jupyterlab_traindock.handlers.base import ApiHandler
 from jupyterlab_traindock.handlers.live import LiveHandler
 
@@ -19,18 +29,20 @@ HANDLERS: tuple[type[ApiHandler], ...] = (
     *computes.HANDLERS,
     *metrics.HANDLERS,
     *files.HANDLERS,
+    *scripts.HANDLERS,
 )
 
 
 def routes(prefix: str) -> list[tuple[str, type[RequestHandler]]]:
-    """Return what is answered where: the paths of the document, and the websocket.
+    """Return what is answered where: the paths of the document, the websocket, and TensorBoard.
 
     Args:
-        prefix: what stands before each path.
+        prefix: what stands before each path of the document.
     """
     answered = [(_pattern(prefix, handler.path), handler) for handler in HANDLERS]
     live = (_pattern(prefix, LiveHandler.path), LiveHandler)
-    return [*answered, live, (f"{prefix}/.*", server.UnknownPathHandler)]
+    board = (tensorboard.PATTERN, tensorboard.TensorBoardHandler)
+    return [*answered, live, (f"{prefix}/.*", server.UnknownPathHandler), board]
 
 
 def _pattern(prefix: str, path: str) -> str:

@@ -32,6 +32,11 @@ def executing(method: Method) -> Method:
     return cast("Method", authorized(action="execute")(method))
 
 
+def reading(method: Method) -> Method:
+    """Let those do it who may read, whatever the method of HTTP is called."""
+    return cast("Method", authorized(action="read")(method))
+
+
 @stream_request_body
 class ApiHandler(ExtensionHandlerMixin, APIHandler):
     """A handler of one path of the OpenAPI document.
@@ -145,7 +150,7 @@ class ApiHandler(ExtensionHandlerMixin, APIHandler):
             if b"\\u" in body:
                 json.dumps(value, ensure_ascii=False).encode()  # half of a character, such as "\ud800", is no text
             if wanted is not None:
-                api_document.check(wanted, value)
+                wanted.check(value)
         except (ValueError, RecursionError) as error:
             raise invalid(f"the body is no JSON: {error}") from None
         return value

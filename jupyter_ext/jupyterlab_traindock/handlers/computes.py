@@ -77,6 +77,20 @@ class QueueHandler(ApiHandler):
         await self.answer_with(self.managers.computes.queue, asked["workspace"], asked["compute"])
 
 
+@stream_request_body
+class MoveHandler(ApiHandler):
+    """The place of a run in a queue."""
+
+    path = "/workspaces/{workspace}/runs/{run}/move"
+
+    @authenticated
+    @authorized
+    async def post(self, **_: str) -> None:
+        """Change it."""
+        asked, body = self.arguments(), await self.document()
+        await self.answer_with(self.managers.computes.move, asked["workspace"], asked["run"], body)
+
+
 class EnvironmentsHandler(ApiHandler):
     """The environments of a workspace."""
 
@@ -103,4 +117,4 @@ class MachineHandler(ApiHandler):
         await self.answer_with(self.managers.machine.describe, asked["workspace"])
 
 
-HANDLERS = (ComputesHandler, ComputeHandler, QueueHandler, EnvironmentsHandler, MachineHandler)
+HANDLERS = (ComputesHandler, ComputeHandler, QueueHandler, MoveHandler, EnvironmentsHandler, MachineHandler)

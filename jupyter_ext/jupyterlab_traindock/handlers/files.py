@@ -84,6 +84,19 @@ class LogHandler(StreamingHandler):
 
 
 @stream_request_body
+class LogSearchHandler(StreamingHandler):
+    """Lines of one log of a run that have a text."""
+
+    path = "/workspaces/{workspace}/runs/{run}/logs/search"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """Look for them."""
+        await self.answer_with(self.managers.files.search_log, self.arguments())
+
+
+@stream_request_body
 class SnapshotHandler(StreamingHandler):
     """The source folder of a run."""
 
@@ -111,4 +124,4 @@ class SnapshotFileHandler(StreamingHandler):
         await self.send_file(await self.off_loop(open_file, asked["workspace"], asked["run"], asked["name"]))
 
 
-HANDLERS = (FilesHandler, FileHandler, LogsHandler, LogHandler, SnapshotHandler, SnapshotFileHandler)
+HANDLERS = (FilesHandler, FileHandler, LogsHandler, LogHandler, LogSearchHandler, SnapshotHandler, SnapshotFileHandler)

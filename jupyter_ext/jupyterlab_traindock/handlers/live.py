@@ -160,6 +160,6 @@ def _parsed(message: str | bytes) -> dict[str, Any]:
         asked = json.loads(message)
     except (ValueError, RecursionError) as error:
         raise invalid(f"the message is no JSON: {error}") from None
-    api_document.check(api_document.schema("LiveRequest"), asked)
+    api_document.schema("LiveRequest").check(asked)
     found: dict[str, Any] = asked
     return found

@@ -10,6 +10,7 @@ from tornado.web import authenticated, stream_request_body
 
 from jupyterlab_traindock import json_text
 from jupyterlab_traindock.handlers.accept import preferred
+from jupyterlab_traindock.handlers.base import ApiHandler
 from jupyterlab_traindock.handlers.streaming import StreamingHandler, disposition
 from jupyterlab_traindock.managers.bucket_formats import as_binary, as_json
 from jupyterlab_traindock.media_types import BYTES
@@ -104,4 +105,18 @@ class ExportHandler(StreamingHandler):
         await self.stream(pieces)
 
 
-HANDLERS = (MetricsHandler, BucketsHandler, ValuesHandler, ExportHandler, ResourcesHandler)
+@stream_request_body
+class SparklinesHandler(ApiHandler):
+    """Curves small enough for lists."""
+
+    path = "/workspaces/{workspace}/sparklines"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """Answer with those of some runs."""
+        asked = self.arguments()
+        self.finish(await self.off_loop(lambda: json_text.of({"sparklines": self.managers.sparklines.get(asked)})))
+
+
+HANDLERS = (SparklinesHandler, MetricsHandler, BucketsHandler, ValuesHandler, ExportHandler, ResourcesHandler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
@@ -13,6 +14,7 @@ from tornado.web import authenticated, stream_request_body
 from jupyterlab_traindock import json_text
 from jupyterlab_traindock.errors import invalid
 from jupyterlab_traindock.handlers.base import ApiHandler, executing, too_large
+from traindock.source_tree import GivenUp
 
 Files = Mapping[str, bytes]
 
@@ -89,10 +91,33 @@ class RunsHandler(_SubmitHandler):
 
 
 @stream_request_body
+class RunGroupsHandler(ApiHandler):
+    """Runs by what they have in common."""
+
+    path = "/workspaces/{workspace}/run-groups"
+
+    @authenticated
+    @authorized
+    async def get(self, **_: str) -> None:
+        """List the groups."""
+        await self.answer_with(self.managers.runs.groups, self.arguments())
+
+
+@stream_request_body
 class PlansHandler(_SubmitHandler):
     """What a submit would do."""
 
     path = "/workspaces/{workspace}/plans"
+
+    def initialize(self, name: str) -> None:
+        """Take what the route says."""
+        super().initialize(name)
+        self._is_wanted = True
+
+    def on_connection_close(self) -> None:
+        """Give the plan up: a page that wants another one has hung up."""
+        self._is_wanted = False
+        super().on_connection_close()
 
     @authenticated
     @executing
@@ -100,7 +125,8 @@ class PlansHandler(_SubmitHandler):
         """Say so, and do nothing."""
         workspace = self.arguments()["workspace"]
         configuration, files = await self.configuration()
-        await self.answer_with(self.managers.submits.plan, workspace, configuration, files)
+        with contextlib.suppress(GivenUp):
+            await self.answer_with(self.managers.submits.plan, workspace, configuration, files, lambda: self._is_wanted)
 
 
 @stream_request_body
@@ -165,4 +191,4 @@ class ResubmitHandler(ApiHandler):
         await self.answer({"url": url, "run": run}, HTTPStatus.ACCEPTED)
 
 
-HANDLERS = (RunsHandler, PlansHandler, RunHandler, CancelHandler, ResubmitHandler)
+HANDLERS = (RunsHandler, RunGroupsHandler, PlansHandler, RunHandler, CancelHandler, ResubmitHandler)

@@ -19,7 +19,8 @@ class WorkspacesHandler(ApiHandler):
     @authorized
     async def get(self) -> None:
         """List them."""
-        await self.answer_with(lambda: {"workspaces": self.managers.workspaces.all()})
+        workspaces = self.managers.workspaces
+        await self.answer_with(lambda: {"workspaces": workspaces.all(), "default_name": workspaces.default_name()})
 
     @authenticated
     @authorized

@@ -1,4 +1,4 @@
-"""Tells Jupyter's event system of what happens to runs and models: for notifications, and for who keeps a log of it."""
+"""Tells Jupyter's event system what happens to workspaces, runs and models: for pages, and for who keeps a log."""
 
 from __future__ import annotations
 
@@ -19,6 +19,7 @@ from traindock.store import model_records
 from traindock.workspace import Workspace
 
 RUN_LIFECYCLE: Final = "urn:traindock:event:run_lifecycle:v1"
+WORKSPACE_DISCOVERY: Final = "urn:traindock:event:workspace_discovery:v1"
 MODEL_REGISTRATION: Final = "urn:traindock:event:model_registration:v1"
 
 #: Runs and models of which is remembered how far they were told.
@@ -37,7 +38,7 @@ class Announcer:
     Args:
         hub: where to follow them.
         workspaces: which ones.
-        emit: takes a schema's id and the event; called by the hub's thread.
+        emit: takes a schema's id and the event; called by the hub's thread, and by those that look.
     """
 
     def __init__(self, hub: Hub, workspaces: OpenedWorkspaces, emit: Callable[[str, dict[str, Any]], None]) -> None:
@@ -45,6 +46,7 @@ class Announcer:
         self._workspaces = workspaces
         self._emit = emit
         self._followed: set[str] = set()
+        self._has_looked = False
         #: Of each workspace, up to where its changes were told.
         self._cursors: dict[str, str] = {}
         self._since = time.time()
@@ -55,7 +57,10 @@ class Announcer:
         for workspace_id in self._workspaces.ids():
             if workspace_id not in self._followed:
                 self._followed.add(workspace_id)
+                if self._has_looked:
+                    self._tell_workspace(self._workspaces.get(workspace_id))
                 self._hub.follow_list(self, workspace_id, workspace_id, self._cursor_of(workspace_id))
+        self._has_looked = True
 
     def _cursor_of(self, workspace_id: str) -> str | None:
         known = self._cursors.get(workspace_id)
@@ -85,6 +90,16 @@ class Announcer:
     def refuse(self, name: str, error: BaseException) -> None:
         """A workspace is gone; should it come again, it is followed again."""
         self._followed.discard(name)
+
+    def _tell_workspace(self, workspace: Workspace) -> None:
+        self._emit(
+            WORKSPACE_DISCOVERY,
+            {
+                "workspace": workspace.id,
+                "workspace_name": workspace.name,
+                "created": timestamp(workspace.record.created),
+            },
+        )
 
     def _tell_run(self, workspace: Workspace, run_id: str) -> None:
         try:

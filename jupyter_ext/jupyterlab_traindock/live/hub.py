@@ -23,7 +23,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from jupyterlab_traindock.errors import ApiError
+from jupyterlab_traindock.errors import ApiError, trouble_document
 from jupyterlab_traindock.live.list_feed import ListFeed
 from jupyterlab_traindock.live.places import place_of
 from jupyterlab_traindock.live.run_feed import RunFeed, wanted_of
@@ -108,7 +108,7 @@ class Hub:
         self._wake()
 
     def stop(self) -> None:
-        """End the thread; nothing is told any more."""
+        """End the thread; nothing is told any more. More than once does no harm."""
         with self._lock:
             self._stopping = True
             thread = self._thread
@@ -119,7 +119,7 @@ class Hub:
         with self._lock:
             while self._commands:
                 self._commands.popleft()[1].set_result(None)
-            for descriptor in (self._woken, self._waker):
+            for descriptor in {self._woken, self._waker} - {-1}:
                 os.close(descriptor)
             self._woken = self._waker = -1
 
@@ -254,10 +254,12 @@ class Hub:
             self._behind.pop(one, None)
             if answer.more:
                 self._behind[one] = None
-        if not answer.body and not one.fresh:
+        head: dict[str, Any] = {"name": one.name, "cursor": answer.cursor, **({"more": True} if answer.more else {})}
+        if one.fresh or one.trouble != one.feed.trouble:
+            head["trouble"] = trouble_document(one.feed.trouble, self._workspaces.places())
+        elif not answer.body:
             return
-        one.fresh = False
-        head = {"name": one.name, "cursor": answer.cursor, **({"more": True} if answer.more else {})}
+        one.fresh, one.trouble = False, one.feed.trouble
         try:
             one.follower.send(f"{json.dumps(head)[:-1]}{', ' if answer.body else ''}{answer.body}}}")
         except Exception as error:  # noqa: BLE001 -- the others are told nevertheless
@@ -352,8 +354,13 @@ class Hub:
         try:
             if self._has_moved(feed):
                 self._follow_anew(feed)
-            elif isinstance(feed, RunFeed):
+            else:
+                before = feed.trouble
                 feed.look_after()
+                if feed.trouble != before:
+                    told = dict.fromkeys(self._followed[feed])
+                    self._behind.update(told)
+                    self._urgent.update(told)
         except Exception as error:  # noqa: BLE001 -- the others are looked after nevertheless
             self._go_wrong(feed, list(self._followed.get(feed, ())), error)
 

@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any, Final
 
 from jupyterlab_traindock.errors import invalid
+from traindock.dispatcher import start
 from traindock.documents import plain, row_document
+from traindock.errors import IndexBusyException, StoreException
 from traindock.names import is_name
 from traindock.store import events
 from traindock.store.changes import Changes
@@ -32,6 +34,8 @@ class ListFeed:
     def __init__(self, workspace: Workspace) -> None:
         self.workspace = workspace
         self._changes = Changes(workspace.layout)
+        #: Why no dispatcher gets to work on its runs, as the last :meth:`look_after` has found.
+        self.trouble: start.Trouble | None = None
 
     @property
     def path(self) -> Path:
@@ -44,6 +48,15 @@ class ListFeed:
             return f"w1.{self.path.stat().st_size}"
         except FileNotFoundError:
             return BEGINNING
+
+    def look_after(self) -> None:
+        """Look whether those who look at the runs have found that no dispatcher gets to work; starts none."""
+        trouble = start.trouble(self.workspace.layout)
+        try:
+            going_on = trouble is not None and self.workspace.index.hasty.has_unfinished()
+        except StoreException:
+            going_on = True
+        self.trouble = trouble if going_on else None
 
     def news(self, cursor: str) -> tuple[dict[str, Any], str]:
         """Return what has changed since ``cursor``, and where that ends; an empty message where nothing has.
@@ -62,6 +75,7 @@ class ListFeed:
         if not by_kind:
             return {}, f"w1.{offset}"
         ids = by_kind.get("run", [])
+        rows = self._rows(ids) if ids and len(ids) <= MOST_RUNS else None
         # An announcement precedes its event: what is told now has to be there for who asks at once. For runs the index
         # sees to that.
         for name in by_kind.get("model", []):
@@ -74,11 +88,19 @@ class ListFeed:
             "changed_runs": ids,
             "runs": [],
             "gone": [],
-            "reload": len(ids) > MOST_RUNS,
+            "reload": bool(ids) and rows is None,
         }
-        if ids and len(ids) <= MOST_RUNS:
-            rows = self.workspace.index.rows(ids)
-            metrics = self.workspace.index.metrics([row.id for row in rows])
-            message["runs"] = [row_document(row, metrics[row.id]) for row in rows]
-            message["gone"] = sorted({*ids} - {row.id for row in rows})
+        if rows is not None:
+            message["runs"] = rows
+            message["gone"] = sorted({*ids} - {row["id"] for row in rows})
         return {"changes": plain(message)}, f"w1.{offset}"
+
+    def _rows(self, ids: list[str]) -> list[dict[str, Any]] | None:
+        """Return runs as they are now; None while another program keeps the index locked, for which nobody waits."""
+        index = self.workspace.index.hasty
+        try:
+            rows = index.rows(ids)
+            metrics = index.metrics([row.id for row in rows])
+        except IndexBusyException:
+            return None
+        return [row_document(row, metrics[row.id]) for row in rows]

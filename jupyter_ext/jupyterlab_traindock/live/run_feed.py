@@ -13,6 +13,8 @@ from typing import Any, Final
 
 from jupyterlab_traindock.live.merging import Merged
 from jupyterlab_traindock.live.places import Place
+from jupyterlab_traindock.managers.runs import trouble_of
+from jupyterlab_traindock.managers.tensorboards import url_of
 from jupyterlab_traindock.utf8 import unfinished
 from traindock.dispatcher import start
 from traindock.documents import plain, seconds_of, timestamp
@@ -29,6 +31,7 @@ LOG_BYTES: Final = 64 << 10
 MOST_LISTED: Final = 200
 #: Most points that one look reads; the rest comes with the next one.
 MOST_POINTS: Final = 1_000_000
+_LINE_FEED: Final = ord("\n")
 #: Seconds that one look takes at most.
 MOST_SECONDS: Final = 0.1
 
@@ -80,10 +83,12 @@ class RunFeed:
         self._describe = describe
         self._description: tuple[int, Future[dict[str, Any]]] | None = None
         self._layout = run.workspace.layout.run(run.id)
-        self._reader = MetricReader(self._layout.metrics)
+        self._reader = MetricReader.of_run(self._layout)
         self._used = MetricReader(self._layout.resources)
         self._record: tuple[int, RunRecord] | None = None
         self._upkeep = start.Upkeep(run.workspace.layout)
+        #: Why no dispatcher gets to work on it, as the last :meth:`look_after` has found.
+        self.trouble: start.Trouble | None = None
 
     @property
     def events_path(self) -> Path:
@@ -94,13 +99,16 @@ class RunFeed:
     def data_paths(self) -> list[Path]:
         """What changes with its metrics, its use of resources, and its logs."""
         layout = self._layout
-        return [layout.metrics, layout.resources, *(layout.driver / name for name in DRIVER_LOGS.values())]
+        logs = (layout.driver / name for name in DRIVER_LOGS.values())
+        return [layout.metrics, layout.imported, layout.resources, *logs]
 
     def look_after(self) -> None:
         """Have a dispatcher at work while the run has no end."""
-        if not self._load()[1].state.terminal:
-            with contextlib.suppress(TraindockError, OSError):  # told by whoever submits
+        record = self._load()[1]
+        if not record.state.terminal:
+            with contextlib.suppress(TraindockError, OSError):  # which is trouble
                 self._upkeep.look()
+        self.trouble = trouble_of(self.workspace, record)
 
     def news(self, place: Place, wanted: Wanted) -> News:
         """Return what is new since ``place``.
@@ -111,7 +119,7 @@ class RunFeed:
         """
         # The state first: once it is terminal, all else is complete when it is read after it.
         size, record = self._load()
-        message = _changed_state(record, size, place)
+        message = self._changed_state(record, size, place)
         metrics, more = place.metrics, False
         if wanted.metrics:
             merged, metrics, more = _merged(self._reader, place.metrics)
@@ -132,14 +140,18 @@ class RunFeed:
         if record.state.terminal and not more and not ended:
             description = self._described(size)
             if description.done():
-                message["run"] = _short(plain(description.result()))
+                message["run"] = short(plain(description.result()))
                 ended = True
         return News(message, Place(size, metrics, resources, tuple(sorted(logs.items())), ended), more, ended)
 
     def state_news(self, place: Place) -> News:
         """Return what is new about the state alone: metrics, logs and the end wait for :meth:`news`; raises alike."""
         size, record = self._load()
-        return News(_changed_state(record, size, place), replace(place, events=size))
+        return News(self._changed_state(record, size, place), replace(place, events=size))
+
+    def _changed_state(self, record: RunRecord, size: int, place: Place) -> dict[str, Any]:
+        """Return the state for a message; empty where the follower has it."""
+        return {} if size == place.events else {"state": plain(_state(record, self.workspace.id))}
 
     def _described(self, size: int) -> Future[dict[str, Any]]:
         """Return everything about the run, as it is when the record of what happened has this size."""
@@ -182,8 +194,21 @@ class RunFeed:
         offsets[name] = begin + skipped + len(data)
         if not data and not skipped:
             return {}
-        text = data.decode("utf-8", "replace")
-        return {"offset": begin + skipped, "gap": skipped, "text": text}
+        return {"offset": begin + skipped, "gap": skipped, **_text(data, begin + skipped)}
+
+
+def _text(data: bytes, offset: int) -> dict[str, Any]:
+    """Return the text of a part of a log; of one that is no UTF-8, where its lines begin as well.
+
+    Args:
+        data: the part.
+        offset: where it begins in the log.
+    """
+    try:
+        return {"text": data.decode()}
+    except UnicodeDecodeError:
+        lines = [offset + at + 1 for at, byte in enumerate(data) if byte == _LINE_FEED]
+        return {"text": data.decode("utf-8", "replace"), "end": offset + len(data), "lines": lines}
 
 
 def _merged(reader: MetricReader, cursor: str | None) -> tuple[Merged, str | None, bool]:
@@ -197,17 +222,12 @@ def _merged(reader: MetricReader, cursor: str | None) -> tuple[Merged, str | Non
             return merged, cursor, batch.more
 
 
-def _short(document: dict[str, Any]) -> dict[str, Any]:
+def short(document: dict[str, Any]) -> dict[str, Any]:
     """Leave out metrics that are very many: None tells to ask for them."""
     return {**document, "metrics": None} if len(document["metrics"]) > MOST_LISTED else document
 
 
-def _changed_state(record: RunRecord, size: int, place: Place) -> dict[str, Any]:
-    """Return the state for a message; empty where the follower has it."""
-    return {} if size == place.events else {"state": plain(_state(record))}
-
-
-def _state(record: RunRecord) -> dict[str, Any]:
+def _state(record: RunRecord, workspace_id: str) -> dict[str, Any]:
     """What may change about a run that goes on, or has ended."""
     return {
         "state": record.state.value,
@@ -223,6 +243,7 @@ def _state(record: RunRecord) -> dict[str, Any]:
         "seconds": seconds_of(record),
         "warnings": record.warnings,
         "resources": record.resources,
+        "tensorboard": url_of(workspace_id, record.id, record.event_files),
         "history": [
             {
                 "state": change.state.value,

@@ -10,6 +10,7 @@ from jupyterlab_traindock import json_text
 from jupyterlab_traindock.live.list_feed import ListFeed
 from jupyterlab_traindock.live.places import Place
 from jupyterlab_traindock.live.run_feed import RunFeed, Wanted
+from traindock.dispatcher.start import Trouble
 
 
 class Follower(Protocol):
@@ -37,6 +38,7 @@ class Subscription:
         place: of a run, what it has.
         cursor: of a list, what it has.
         fresh: whether it was told nothing yet.
+        trouble: what it was told last about why no dispatcher gets to work.
     """
 
     name: str
@@ -46,6 +48,7 @@ class Subscription:
     place: Place = field(default_factory=Place)
     cursor: str = ""
     fresh: bool = True
+    trouble: Trouble | None = None
 
 
 @dataclass(frozen=True)

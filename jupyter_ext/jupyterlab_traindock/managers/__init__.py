@@ -11,7 +11,9 @@ from jupyterlab_traindock.managers.metrics import MetricManager
 from jupyterlab_traindock.managers.models import ModelManager
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from jupyterlab_traindock.managers.runs import RunManager
+from jupyterlab_traindock.managers.scripts import ScriptManager
 from jupyterlab_traindock.managers.snapshots import SnapshotManager
+from jupyterlab_traindock.managers.sparklines import SparklineManager
 from jupyterlab_traindock.managers.submitting import SubmitManager
 
 
@@ -32,10 +34,13 @@ class Managers:
         self.computes = ComputeManager(workspaces, self.machine)
         self.environments = EnvironmentManager(workspaces)
         self.metrics = MetricManager(workspaces)
+        self.sparklines = SparklineManager(workspaces)
         self.files = FileManager(workspaces)
         self.snapshots = SnapshotManager(workspaces)
+        self.scripts = ScriptManager(workspaces, self.snapshots)
 
     def close(self) -> None:
         """Give back files that are held open, and what is remembered."""
         self.metrics.close()
+        self.sparklines.close()
         self.workspaces.close()

@@ -13,16 +13,18 @@ from jupyterlab_traindock.managers.answers import Answers
 from jupyterlab_traindock.managers.machine import MachineManager
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from jupyterlab_traindock.managers.runs import look_after
+from traindock import run_queue
 from traindock.compute.kinds import backend
 from traindock.compute_target import ComputeTarget, ProvisioningConfiguration, class_of, kinds
 from traindock.documents import timestamp
 from traindock.errors import StoreException, TraindockError
+from traindock.run import Run
 from traindock.run_types import WITHOUT_JOB
 from traindock.states import State
 from traindock.store import computes
 from traindock.store.files import read_json
 from traindock.store.index import RunQuery, RunRow
-from traindock.store.run_records import RunRecord
+from traindock.store.run_records import Order, RunRecord
 from traindock.workspace import Workspace
 
 #: How long an engine is waited for, and for how long its answer is believed, in seconds.
@@ -107,7 +109,7 @@ class ComputeManager:
         look_after(workspace)
         going = _going(workspace, name)
         running = [row for row in going if row.started is not None]
-        waiting = [row for row in going if row.started is None]
+        waiting = _in_order(workspace, [row for row in going if row.started is None])
         most = _max_nodes(name, record)
         free = most - len(running) if most is not None else 0
         held_nodes = (
@@ -130,6 +132,22 @@ class ComputeManager:
             "running": [{**_entry(workspace, row), "devices": _devices(workspace, row.id)} for row in running],
             "waiting": entries,
         }
+
+    def move(self, workspace_id: str, run_id: str, place: Mapping[str, Any]) -> dict[str, Any]:
+        """Move a run that waits, and return the queue as it is then.
+
+        Args:
+            workspace_id: where.
+            run_id: which.
+            place: ``before`` another run, whose id it is, or to the end with None; or ``first`` of all.
+
+        Raises:
+            TraindockError: it cannot be moved, see ``run_queue.move``; nothing is changed.
+        """
+        workspace = self._workspaces.get(workspace_id)
+        run = Run.get(workspace, run_id)
+        run_queue.move(run, place.get("before"), first="first" in place)
+        return self.queue(workspace_id, run.record.spec.compute_target)
 
     def _with_notices(self, workspace: Workspace, target: ComputeTarget) -> dict[str, Any]:
         document = self._described(workspace, {target.name: _record(workspace, target.name)})[0]
@@ -248,6 +266,19 @@ def _going(workspace: Workspace, name: str) -> list[RunRow]:
     return [row for row in reversed(rows) if row.id in mine and row.type not in WITHOUT_JOB]
 
 
+def _in_order(workspace: Workspace, rows: Sequence[RunRow]) -> list[RunRow]:
+    """Return runs that have not begun in the order in which they go; those that are being launched come first."""
+
+    def place(row: RunRow) -> tuple[bool, tuple[Order, str]]:
+        try:
+            record = workspace.run_folder(row.id).load()
+        except TraindockError:
+            return True, (row.created, row.id)
+        return not record.admitted, run_queue.rank(record)
+
+    return sorted(rows, key=place)
+
+
 def _entry(workspace: Workspace, row: RunRow) -> dict[str, Any]:
     record: RunRecord | None = None
     with contextlib.suppress(TraindockError):
@@ -255,6 +286,7 @@ def _entry(workspace: Workspace, row: RunRow) -> dict[str, Any]:
     return {
         "run": row.id,
         "experiment": row.experiment,
+        "number": row.number,
         "display_name": row.display_name,
         "user": row.user,
         "state": row.state.value,

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from jupyterlab_traindock.errors import not_found
+from jupyterlab_traindock.managers.log_search import Place, look
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from jupyterlab_traindock.managers.opened_file import OpenedFile
 from jupyterlab_traindock.media_types import media_type
@@ -111,6 +112,43 @@ class FileManager:
         Raises:
             ApiError: 404, where there is no such log.
         """
+        file, ended = self._opened_log(asked)
+        if file is None:
+            return LogPart(None, 0, 0, 0)
+        try:
+            start, stop = _between_characters(file, asked["offset"], asked["limit"], ended=ended)
+        except BaseException:
+            file.close()
+            raise
+        return LogPart(file, file.size, start, stop)
+
+    def search_log(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return lines of a log that have a text, as far as one look finds them.
+
+        Args:
+            asked: the parameters of ``searchLog``, as the OpenAPI document has them.
+
+        Raises:
+            ApiError: 404, where there is no such log.
+        """
+        place = Place.parse(asked["cursor"]) if asked["cursor"] else Place()
+        file, _ = self._opened_log(asked)
+        if file is None:
+            return {"hits": [], "cursor": place.cursor(), "searched": 0, "size": 0, "more": False}
+        with contextlib.closing(file):
+            looked = look(file, asked["text"], place, asked["limit"])
+        searched = looked.place.offset if looked.more else file.size
+        hits = [{"line": hit.line, "offset": hit.offset} for hit in looked.hits]
+        return {
+            "hits": hits,
+            "cursor": looked.place.cursor(),
+            "searched": searched,
+            "size": file.size,
+            "more": looked.more,
+        }
+
+    def _opened_log(self, asked: Mapping[str, Any]) -> tuple[OpenedFile | None, bool]:
+        """Return the log that ``asked`` names, None where nothing was printed to it, and whether its run has ended."""
         run = Run.get(self._workspaces.get(asked["workspace"]), asked["run"])
         name = check_relative(asked["name"])
         name = ALIASES.get(name, name)
@@ -119,17 +157,11 @@ class FileManager:
         # The state first: once it is terminal, nothing is appended any more to what is looked at after it.
         ended = run.record.state.terminal
         try:
-            file = self._open(run.workspace.layout.run(run.id), name)
+            return self._open(run.workspace.layout.run(run.id), name), ended
         except ModelPathNotFoundException:
             if name in DRIVER_LOGS:
-                return LogPart(None, 0, 0, 0)
+                return None, ended
             raise not_found("log_not_found", f"run {run.id} has no log {name!r}") from None
-        try:
-            start, stop = _between_characters(file, asked["offset"], asked["limit"], ended=ended)
-        except BaseException:
-            file.close()
-            raise
-        return LogPart(file, file.size, start, stop)
 
     def _run(self, asked: Mapping[str, Any]) -> RunLayout:
         run = Run.get(self._workspaces.get(asked["workspace"]), asked["run"])

@@ -13,7 +13,9 @@ from jupyterlab_traindock.media_types import BYTES
 from traindock.documents import model_files, model_row
 from traindock.model import Model
 from traindock.run import Run
+from traindock.store import model_records
 from traindock.store.blobs import BlobStore
+from traindock.workspace import Workspace
 
 
 class ModelManager:
@@ -27,7 +29,7 @@ class ModelManager:
         self._workspaces = workspaces
 
     def list(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the newest version of each model that fits ``asked``, those registered last first.
+        """Return the newest version of each model that fits ``asked``, in the order that it names.
 
         Args:
             asked: the parameters of ``listModels``, as the OpenAPI document has them.
@@ -39,8 +41,13 @@ class ModelManager:
             for model in Model.list(workspace, tags=wanted_tags(asked["tag"]), run_id=asked["run"], latest=True)
             if part in model.name.lower()
         ]
+        if asked["order"] == "name":
+            found.sort(key=lambda model: (model.name.lower(), model.name))
         shown = found[asked["offset"] : asked["offset"] + asked["limit"]]
-        return {"models": [model_row(model) for model in shown], "more": len(found) > asked["offset"] + asked["limit"]}
+        return {
+            "models": [{**model_row(model), **_of_all_versions(workspace, model.name)} for model in shown],
+            "more": len(found) > asked["offset"] + asked["limit"],
+        }
 
     def versions(self, asked: Mapping[str, Any]) -> dict[str, Any]:
         """Return the versions of a model, the newest first.
@@ -146,3 +153,12 @@ class ModelManager:
 
     def _get(self, workspace_id: str, name: str, version: int) -> Model:
         return Model(self._workspaces.get(workspace_id), name, version=version)
+
+
+def _of_all_versions(workspace: Workspace, name: str) -> dict[str, Any]:
+    """Return what a list says about a model as a whole."""
+    versions = model_records.load(workspace.layout, name)
+    return {
+        "versions": len(versions),
+        "model_aliases": {alias: version.version for version in versions.values() for alias in version.aliases},
+    }

@@ -12,11 +12,12 @@ from typing import Any
 from jupyterlab_traindock.errors import ApiError, not_found
 from traindock import workspace_config, workspace_finding
 from traindock.documents import timestamp
-from traindock.errors import TraindockError, WorkspaceException
+from traindock.errors import StoreException, TraindockError, WorkspaceException
 from traindock.experiment import Experiment
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.locations import Locations
 from traindock.workspace import Workspace
+from traindock.workspace_config import WorkspaceConfig
 
 
 @dataclass(frozen=True)
@@ -33,20 +34,22 @@ class OpenedWorkspaces:
         default: name, id or folder of the one to show first, or "".
         root: the server's root folder, or None where its contents are no folder of this machine; a ``config.json``
             in it names the default one where ``default`` is "".
+        shows_hidden: whether the server's contents show what is hidden.
     """
 
-    def __init__(self, folders: Iterable[Path], default: str, root: Path | None) -> None:
+    def __init__(self, folders: Iterable[Path], default: str, root: Path | None, *, shows_hidden: bool = False) -> None:
         self._folders = [folder.expanduser().absolute() for folder in folders]
         self._default = default
         self._lock = threading.Lock()
         self._open: dict[str, _Opened] = {}
         self.root = root
+        self.shows_hidden = shows_hidden
 
     def get(self, workspace_id: str) -> Workspace:
         """Return the workspace of this id.
 
         Raises:
-            ApiError: 404, where there is none that may be opened.
+            ApiError: 404, where there is none that may be opened, or it cannot be read.
         """
         with self._lock:
             opened = self._open.get(workspace_id)
@@ -64,12 +67,18 @@ class OpenedWorkspaces:
         if opened is not None:
             opened.workspace.index.close()
         if new is None:
-            raise not_found("workspace_not_found", f"there is no workspace {workspace_id!r} that this server may open")
+            raise self._missing(workspace_id)
         return new.workspace
 
     def ids(self) -> list[str]:
         """Return the ids of all that may be opened."""
         return list(self._all())
+
+    def folders(self) -> list[Path]:
+        """Return the folders that seem to hold one, without a look into them: cheap enough for every second."""
+        if self._folders:
+            return [folder for folder in self._folders if WorkspaceLayout(folder).workspace_json.is_file()]
+        return Locations().all()
 
     def all(self) -> list[dict[str, Any]]:
         """Describe the workspaces, by name."""
@@ -141,6 +150,19 @@ class OpenedWorkspaces:
         folder = self._configured() or Locations().default("default")
         return next((workspace_id for workspace_id, known_folder in known.items() if known_folder == folder), None)
 
+    def default_name(self) -> str | None:
+        """Return the name that a workspace needs for those to use it who name none, such as notebooks in the root.
+
+        None where no name says that: a folder or Azure's strings do, or no workspace may be made here.
+        """
+        if self._folders:
+            return None
+        file, config = self._config()
+        if file is None:
+            return workspace_finding.default_name()
+        by_name = config is not None and config.path is None and not any(config.strings.values())
+        return config.name if config is not None and by_name else None
+
     def places(self) -> Mapping[Path, str]:
         """What to write in error texts in place of folders of this machine."""
         with self._lock:
@@ -157,14 +179,23 @@ class OpenedWorkspaces:
 
     def _configured(self) -> Path | None:
         """Return the folder that a ``config.json`` in the server's root names, if it exists already."""
-        file = None if self.root is None else workspace_config.find(self.root, workspace_config.NAMES)
-        if file is None:
+        _, config = self._config()
+        if config is None:
             return None
         try:
-            config = workspace_config.load(file)
             return config.path or workspace_finding.only(config.name, **config.strings)
         except TraindockError:
             return None  # whoever uses the file is told
+
+    def _config(self) -> tuple[Path | None, WorkspaceConfig | None]:
+        """Return the ``config.json`` that holds in the server's root, and what it says; None where that is unusable."""
+        file = None if self.root is None else workspace_config.find(self.root, workspace_config.NAMES)
+        if file is None:
+            return None, None
+        try:
+            return file, workspace_config.load(file)
+        except TraindockError:
+            return file, None  # whoever uses the file is told
 
     def _all(self) -> dict[str, Path]:
         """Return the folders that may be opened, by id."""
@@ -174,8 +205,23 @@ class OpenedWorkspaces:
             known = [*known, *workspace_finding.at([configured])]
         return {each.record.id: each.root for each in known}
 
+    def _missing(self, workspace_id: str) -> ApiError:
+        """Return why there is no workspace of this id: one that cannot be read does not tell its own."""
+        hidden = workspace_finding.unreadable(self._folders or Locations().listed())
+        if not hidden:
+            return not_found("workspace_not_found", f"there is no workspace {workspace_id!r} that this server may open")
+        folders = "; ".join(f"{root.name!r}: {why}" for root, why in hidden.items())
+        return not_found(
+            "workspace_unreadable",
+            f"there is no workspace {workspace_id!r} among those that can be read here, and these cannot: {folders}",
+        )
+
     @staticmethod
     def _described(workspace: Workspace, default: str | None) -> dict[str, Any]:
+        try:
+            runs: int | None = workspace.index.hasty.count()
+        except StoreException:  # one whose index cannot be asked now is to be seen, and hides no other
+            runs = None
         return {
             "id": workspace.id,
             "name": workspace.name,
@@ -185,7 +231,7 @@ class OpenedWorkspaces:
             "resource_group": workspace.resource_group,
             "tags": workspace.tags,
             "created": timestamp(workspace.record.created),
-            "runs": workspace.index.count(),
+            "runs": runs,
         }
 
 

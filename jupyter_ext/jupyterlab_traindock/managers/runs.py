@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from jupyterlab_traindock.errors import with_names, without_paths
+from jupyterlab_traindock.errors import trouble_document, with_names, without_paths
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
+from jupyterlab_traindock.managers.tensorboards import url_of
 from traindock.dispatcher import start
-from traindock.documents import row_document, run_document
-from traindock.errors import TraindockError
+from traindock.documents import row_document, run_document, timestamp
+from traindock.errors import StoreException, TraindockError
+from traindock.hints import BUILD_LOG_BELOW
+from traindock.resubmission import Changes, resubmit
 from traindock.run import Run
-from traindock.states import State
+from traindock.states import Reason, State
 from traindock.store.index import RunQuery
+from traindock.store.run_records import RunRecord
+from traindock.store.signing import Signature
 from traindock.workspace import Workspace
 
 #: What the filter "state" understands besides the states themselves.
@@ -44,30 +50,32 @@ class RunManager:
             asked: the parameters of ``listRuns``, as the OpenAPI document has them.
         """
         workspace = self._workspaces.get(asked["workspace"])
-        look_after(workspace)
+        trouble = look_after(workspace)
         limit = asked["limit"]
-        rows = workspace.index.runs(
-            RunQuery(
-                experiment=asked["experiment"],
-                parent=asked["parent"],
-                states=_states(asked["state"]),
-                type=asked["type"],
-                compute_target=asked["compute_target"],
-                tags=wanted_tags(asked["tag"]),
-                metric=asked["metric"],
-                above=asked["above"],
-                below=asked["below"],
-                statistic=asked["statistic"],
-                order=asked["order"],
-                descending=asked["descending"],
-                top_level=not asked["children"] and asked["parent"] is None,
-                limit=limit + 1,
-                offset=asked["offset"],
-            )
-        )
+        children = asked["children"] or asked["parent"] is not None
+        query = replace(_wanted(asked), order=asked["order"], descending=asked["descending"], top_level=not children)
+        rows = workspace.index.runs(query)
         metrics = workspace.index.metrics([row.id for row in rows[:limit]])
         found = [row_document(row, metrics[row.id]) for row in rows[:limit]]
-        return {"runs": found, "more": len(rows) > limit}
+        return {"runs": found, "more": len(rows) > limit, "trouble": self._told(trouble)}
+
+    def groups(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return groups of the runs that ``asked`` describes, and whether there are more.
+
+        Args:
+            asked: the parameters of ``listRunGroups``, as the OpenAPI document has them.
+        """
+        workspace = self._workspaces.get(asked["workspace"])
+        trouble = look_after(workspace)
+        by, limit = asked["by"], asked["limit"]
+        # Members of a parent's group are children.
+        children = asked["children"] or asked["parent"] is not None or by == "parent"
+        found = workspace.index.groups(replace(_wanted(asked), top_level=not children), by)
+        groups = [
+            {"value": one.value, "runs": one.runs, "unfinished": one.unfinished, "newest": timestamp(one.newest)}
+            for one in found[:limit]
+        ]
+        return {"groups": groups, "more": len(found) > limit, "trouble": self._told(trouble)}
 
     def get(self, workspace_id: str, run_id: str) -> dict[str, Any]:
         """Return everything about one run."""
@@ -81,7 +89,8 @@ class RunManager:
         Folders are as the server's own contents have them, there is no path of its Python, and no long list of files.
         """
         found = run_document(run, MOST_FILES)
-        found["folder"] = self._below_root(run.path)
+        found.update(self._places(run.path))
+        found["tensorboard"] = url_of(run.workspace.id, run.id, found["event_files"])
         interpreter = found["spec"]["interpreter"]
         found["environment"] = self._without_places(found["environment"], interpreter)
         found["spec"]["interpreter"] = _last_part(interpreter)
@@ -89,6 +98,9 @@ class RunManager:
         if found["failure"] is not None:
             path = Path(found["failure"]["log"])
             found["failure"]["log"] = f"logs/{path.name}"
+            if run.record.reason is Reason.ENVIRONMENT_FAILED:
+                found["failure"]["hint"] = BUILD_LOG_BELOW
+        found["trouble"] = self._told(trouble_of(run.workspace, run.record))
         return found
 
     def change(self, workspace_id: str, run_id: str, changes: Mapping[str, Any]) -> dict[str, Any]:
@@ -135,11 +147,22 @@ class RunManager:
             run_id: which.
             changes: a ``Resubmission`` of the OpenAPI document.
         """
-        return self.described(Run.get(self._workspaces.get(workspace_id), run_id).resubmit(**changes))
+        different = {name: value for name, value in changes.items() if name != "request_id"}
+        run = Run.get(self._workspaces.get(workspace_id), run_id)
+        return self.described(resubmit(run, Changes(**different), changes.get("request_id")))
 
-    def _below_root(self, path: Path) -> str | None:
+    def _told(self, trouble: start.Trouble | None) -> dict[str, str] | None:
+        return trouble_document(trouble, self._workspaces.places())
+
+    def _places(self, path: Path) -> dict[str, str | None]:
+        """Return where a run's folder is below the server's root, as what the contents show or as what they hide."""
         root = self._workspaces.root
-        return path.relative_to(root).as_posix() if root is not None and path.is_relative_to(root) else None
+        if root is None or not path.is_relative_to(root):
+            return {"folder": None, "hidden_folder": None}
+        below = path.relative_to(root)
+        hidden = not self._workspaces.shows_hidden and any(part.startswith(".") for part in below.parts)
+        shown, kept = (None, below.as_posix()) if hidden else (below.as_posix(), None)
+        return {"folder": shown, "hidden_folder": kept}
 
     def _without_places(self, environment: Mapping[str, Any], interpreter: str) -> dict[str, Any]:
         """Return what a run's environment came to, without where on this machine it is; paths in containers stay."""
@@ -149,18 +172,52 @@ class RunManager:
         }
 
 
-def look_after(workspace: Workspace) -> None:
+def look_after(workspace: Workspace) -> start.Trouble | None:
     """Have a dispatcher at work if a run has no end yet: whoever looks wants it to go on.
 
-    That it cannot be started keeps nobody from looking.
+    That it cannot be started, or that the index cannot be asked now, keeps nobody from looking.
+
+    Returns:
+        Why none gets to work.
     """
-    if workspace.index.has_unfinished():
-        with contextlib.suppress(TraindockError, OSError):
-            start.Upkeep(workspace.layout).look()
+    try:
+        if not workspace.index.hasty.has_unfinished():
+            return None
+    except StoreException:
+        return start.trouble(workspace.layout)
+    with contextlib.suppress(TraindockError, OSError):
+        start.Upkeep(workspace.layout).look()
+    return start.trouble(workspace.layout)
+
+
+def trouble_of(workspace: Workspace, record: RunRecord) -> start.Trouble | None:
+    """Return why a run that has no end yet does not go on, where that is for want of a dispatcher."""
+    waits = record.signature is Signature.VALID and not record.state.terminal
+    return start.trouble(workspace.layout) if waits else None
 
 
 def _last_part(path: str) -> str:
     return f"…/{Path(path).name}" if path else ""
+
+
+def _wanted(asked: Mapping[str, Any]) -> RunQuery:
+    """Return which runs the parameters that lists and groups share describe, and one more than are asked for."""
+    return RunQuery(
+        experiment=asked["experiment"],
+        parent=asked["parent"],
+        states=_states(asked["state"]),
+        type=asked["type"],
+        compute_target=asked["compute_target"],
+        text=asked["text"],
+        tags=wanted_tags(asked["tag"]),
+        without_tags=tuple(asked["without_tag"]),
+        metric=asked["metric"],
+        above=asked["above"],
+        below=asked["below"],
+        statistic=asked["statistic"],
+        limit=asked["limit"] + 1,
+        offset=asked["offset"],
+    )
 
 
 def _states(names: list[str]) -> tuple[State, ...]:

@@ -5,24 +5,25 @@ from __future__ import annotations
 import errno
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
-from jupyterlab_traindock.errors import ApiError, invalid, not_found
+from jupyterlab_traindock.errors import invalid, not_found
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
+from jupyterlab_traindock.managers.places import below_root
 from traindock.environment import Environment
 from traindock.errors import StoreException
 from traindock.estimator import Estimator, PyTorch
 from traindock.experiment import Experiment
 from traindock.names import check_relative
+from traindock.notebook_run import NotebookRunConfig
 from traindock.planning import plan_document
 from traindock.run import Run
 from traindock.script_run import MAX_RUN_DURATION_SECONDS, ScriptRunConfig
-from traindock.submit import Request
+from traindock.submit import Request, submit
 from traindock.workspace import Workspace
 
 
@@ -52,14 +53,38 @@ class SubmitManager:
         with self._source(asked, files) as source:
             config = _configuration(workspace, asked, source)
             experiment = Experiment(workspace, asked["experiment"])
-            return experiment.submit(config, tags=asked.get("tags", {}), display_name=asked.get("display_name", ""))
+            return submit(
+                experiment,
+                config,
+                tags=asked.get("tags", {}),
+                display_name=asked.get("display_name", ""),
+                request_id=asked.get("request_id"),
+            )
 
-    def plan(self, workspace_id: str, asked: Mapping[str, Any], files: Mapping[str, bytes] | None) -> dict[str, Any]:
-        """Return what a submit would send and launch; nothing is kept of it."""
+    def plan(
+        self,
+        workspace_id: str,
+        asked: Mapping[str, Any],
+        files: Mapping[str, bytes] | None,
+        is_wanted: Callable[[], bool],
+    ) -> dict[str, Any]:
+        """Return what a submit would send and launch; nothing is kept of it.
+
+        Args:
+            workspace_id: where.
+            asked: as :meth:`submit` has it.
+            files: likewise.
+            is_wanted: whether anybody still waits for the plan.
+
+        Raises:
+            GivenUp: nobody does.
+            ApiError: as :meth:`submit` does.
+            TraindockError: likewise.
+        """
         workspace = self._workspaces.get(workspace_id)
         with self._source(asked, files) as source:
             request = _configuration(workspace, asked, source).to_request()
-            document = plan_document(workspace, asked["experiment"], request)
+            document = plan_document(workspace, asked["experiment"], request, is_wanted)
         document["source"]["folder"] = asked.get("source")
         return document
 
@@ -67,33 +92,16 @@ class SubmitManager:
     def _source(self, asked: Mapping[str, Any], files: Mapping[str, bytes] | None) -> Iterator[Path]:
         """Return the folder to submit, for as long as that takes."""
         if files is None:
-            yield self._folder(asked["source"])
+            path = asked["source"]
+            folder = below_root(self._workspaces.root, path, "source")
+            if not os.path.isdir(folder):  # noqa: PTH112 -- the method raises for names that are too long
+                there = "below the server's root folder"
+                raise not_found("source_not_found", f"source: there is no folder {path!r} {there}")
+            yield folder
             return
-        with tempfile.TemporaryDirectory(prefix="traindock-submit-") as folder:
-            _write(Path(folder), files)
-            yield Path(folder)
-
-    def _folder(self, path: str) -> Path:
-        """Return the folder of a path below the server's root, as its contents have it."""
-        if self._workspaces.root is None:
-            raise ApiError(
-                HTTPStatus.FORBIDDEN,
-                "forbidden",
-                f"source: {path!r} is on no disk of this server, as all that its file browser shows",
-                "Send the files with the request.",
-            )
-        root = Path(os.path.realpath(self._workspaces.root))
-        folder = None if "\0" in path else Path(os.path.realpath(root / path.lstrip("/")))
-        if folder is None or not folder.is_relative_to(root):
-            raise ApiError(
-                HTTPStatus.FORBIDDEN,
-                "forbidden",
-                f"source: {path!r} is not below the server's root folder",
-                "Name a folder as the file browser shows it, or send the files with the request.",
-            )
-        if not os.path.isdir(folder):  # noqa: PTH112 -- the method raises for names that are too long
-            raise not_found("source_not_found", f"source: there is no folder {path!r} below the server's root folder")
-        return folder
+        with tempfile.TemporaryDirectory(prefix="traindock-submit-") as made:
+            _write(Path(made), files)
+            yield Path(made)
 
 
 @dataclass(frozen=True)
@@ -106,7 +114,7 @@ class _Configuration:
         variables: for the job, besides the environment's own.
     """
 
-    script_run: ScriptRunConfig
+    script_run: ScriptRunConfig | NotebookRunConfig
     environment: Request
     variables: Mapping[str, str]
 
@@ -123,15 +131,17 @@ class _Configuration:
 
 def _configuration(workspace: Workspace, asked: Mapping[str, Any], source: Path) -> _Configuration:
     script, command = asked.get("script"), asked.get("command")
-    script_run = ScriptRunConfig(
-        source,
-        script,
-        asked.get("arguments", []) if command is None else None,
-        compute_target=asked.get("compute_target", "local"),
-        command=command,
-        gpus=asked.get("gpus", 0),
-        max_run_duration_seconds=asked.get("max_run_duration_seconds", MAX_RUN_DURATION_SECONDS),
-    )
+    common = {
+        "compute_target": asked.get("compute_target", "local"),
+        "gpus": asked.get("gpus", 0),
+        "max_run_duration_seconds": asked.get("max_run_duration_seconds", MAX_RUN_DURATION_SECONDS),
+    }
+    script_run: ScriptRunConfig | NotebookRunConfig
+    if "notebook" in asked:
+        script_run = NotebookRunConfig(source, asked["notebook"], **common)
+    else:
+        words = asked.get("arguments", []) if command is None else None
+        script_run = ScriptRunConfig(source, script, words, command=command, **common)
     needs = _environment(workspace, asked.get("environment"), source)
     return _Configuration(script_run, needs, asked.get("environment_variables", {}))
 
@@ -140,18 +150,20 @@ def _environment(workspace: Workspace, asked: Mapping[str, Any] | None, source: 
     """Return a request that has what ``asked``, an ``Environment`` of the OpenAPI document, comes to."""
     if asked is None:
         return ScriptRunConfig(source, "script").to_request()
+    # An estimator has to be told where its script is executed; of the request only what it needs is taken.
+    common: dict[str, Any] = {"entry_script": "script", "compute_target": "local"}
     docker = {name: asked[name] for name in ("base_image", "apt_packages", "shm_size") if name in asked}
     if "curated" in asked:
         environment = Environment.get(workspace, asked["curated"])
-        estimator = Estimator(source, entry_script="script", environment_definition=environment)
+        estimator = Estimator(source, environment_definition=environment, **common)
     else:
         packages: dict[str, Any] = {name: asked.get(name) for name in ("pip_packages", "conda_packages")}
         if "framework_version" in asked:
             version = asked["framework_version"]
-            estimator = PyTorch(source, entry_script="script", framework_version=version, **packages)
+            estimator = PyTorch(source, framework_version=version, **packages, **common)
         else:
             alone = not any(packages.values())
-            estimator = Estimator(source, entry_script="script", user_managed=alone, **packages)
+            estimator = Estimator(source, user_managed=alone, **packages, **common)
     for name, value in docker.items():
         setattr(estimator.environment.docker, name, value)
     estimator.environment.rebuild = asked.get("rebuild", False)

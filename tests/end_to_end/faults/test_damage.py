@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import Submit, dispatcher_of, locked_index, processes_of, wait_for
+from tests.conftest import Submit, dispatcher_of, kill, locked_index, processes_of, wait_for
 from tests.end_to_end.faults.helpers import SLEEPER, layout_of, started, stdout
 
 from traindock import (
@@ -25,6 +25,9 @@ from traindock.store.changes import Changes
 from traindock.store.index import RunQuery
 
 pytestmark = pytest.mark.slow
+
+#: Seconds within which everything happens if nobody waits for SQLite's lock, on a busy machine too.
+_SOON = index_file._PATIENCE_SECONDS * 0.8
 
 
 @pytest.mark.parametrize("line", range(6))
@@ -179,13 +182,41 @@ def test_an_index_that_another_process_has_locked_keeps_no_run_from_starting(
     ComputeTarget.create(workspace, "double", LocalCompute.provisioning_configuration(max_nodes=2))
     first = submit(SLEEPER, compute_target="double")
     wait_for(lambda: started(first), "the dispatcher and its first script")
+    others = []
     with locked_index(workspace):
-        second = submit("print('second')", compute_target="double")
-        wait_for(lambda: stdout(second) == "second\n", "the second script", seconds=index_file._PATIENCE_SECONDS / 2)
-    second.wait_for_completion()
-    assert {run.id for run in Run.list(workspace)} == {first.id, second.id}
-    first.cancel()
-    first.wait_for_completion(raise_on_error=False)
+        for word in ("second", "third"):  # while it looks for the second, it must not miss the third
+            others.append(submit(f"print({word!r})", compute_target="double"))
+            wait_for(lambda word=word: stdout(others[-1]) == f"{word}\n", f"the {word} script", seconds=_SOON)
+            wait_for(lambda: others[-1].get_status() == "Completed", f"the end of the {word} run", seconds=_SOON)
+        first.cancel()
+        wait_for(lambda: first.get_status() == "Canceled", "the end of the first run", seconds=_SOON)
+        assert dispatcher_of(workspace).is_running()
+    assert {run.id: run.get_status() for run in Run.list(workspace)} == {
+        first.id: "Canceled",
+        **{run.id: "Completed" for run in others},
+    }
+
+
+@pytest.mark.parametrize("how", ["normal", "exclusive"])
+def test_a_dispatcher_that_begins_while_another_process_has_the_index_locked_takes_up_all_runs(
+    submit: Submit, workspace: Workspace, how: str
+) -> None:
+    ended = submit("pass")
+    ended.wait_for_completion()
+    kill(dispatcher_of(workspace))
+    with locked_index(workspace, how):
+        run = submit("from traindock import Run; Run.get_context().child_run('left behind')")
+        wait_for(lambda: run.get_status() == "Completed", "the end of the run", seconds=_SOON)
+    assert [(found.id, found.get_status()) for found in Run.list(workspace)] == [
+        (run.id, "Completed"),
+        (ended.id, "Completed"),
+    ]
+    assert [(child.display_name, child.get_status()) for child in run.get_children()] == [("left behind", "Completed")]
+    assert stdout(ended) == "", "it was not started again"
+    told = workspace.layout.dispatcher_log.read_text()
+    assert told.count("looking at all runs, one by one") == 1
+    wait_for(lambda: "the index can be used again" in workspace.layout.dispatcher_log.read_text(), "the index")
+    assert workspace.layout.dispatcher_log.read_text().count("the index stays behind") == 1
 
 
 def test_what_is_announced_and_about_to_be_recorded_is_waited_for(submit: Submit, workspace: Workspace) -> None:

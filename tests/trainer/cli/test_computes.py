@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.recorded_runs import Record
 
 from traindock import ComputeTarget, ComputeTargetException, DockerCompute, LocalCompute, Workspace
 from traindock.cli.compute_options import add_settings, all_settings, given_settings, settings_of
 from traindock.compute_target import class_of, kinds
 from traindock.states import State
 
-from .conftest import Cli, Record
+from .conftest import Cli
 
 ENGINE = "unix:///nowhere/docker.sock"
 

@@ -6,13 +6,14 @@ import io
 import sys
 
 import pytest
+from tests.recorded_runs import Record
 
 from traindock.run import Run
 from traindock.states import State
 from traindock.store.run_records import run_ids
 from traindock.workspace import Workspace
 
-from .conftest import Cli, Record
+from .conftest import Cli
 
 
 class Terminal(io.StringIO):

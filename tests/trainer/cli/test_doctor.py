@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.recorded_runs import Record
 
 from traindock.experiment import Experiment
 from traindock.model import Model
@@ -15,7 +16,7 @@ from traindock.run import Run
 from traindock.states import State
 from traindock.workspace import Workspace
 
-from .conftest import Cli, Record
+from .conftest import Cli
 
 
 def checks(cli: Cli) -> dict[str, dict[str, Any]]:

@@ -12,12 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.recorded_runs import Record
 
 from traindock.cli.parsers import COMMANDS
 from traindock.states import State
 from traindock.workspace import Workspace
 
-from .conftest import Cli, Record
+from .conftest import Cli
 
 HEAVY = {"sqlite3", "numpy", "pandas", "torch", "yaml", "packaging", "psutil", "pathspec", "traindock.workspace"}
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.recorded_runs import Record
 
 from traindock.cli.text import width_of
 from traindock.errors import ActivityFailedException
@@ -21,7 +22,7 @@ from traindock.runtime.metric_log import MetricLog
 from traindock.states import Reason, State
 from traindock.workspace import Workspace
 
-from .conftest import Cli, Record
+from .conftest import Cli
 
 RUN_KEYS = {
     "id", "experiment", "number", "display_name", "type", "state", "reason", "detail", "compute_target", "user",
@@ -44,10 +45,17 @@ def test_runs_come_newest_first_with_aligned_columns(cli: Cli, record: Record) -
     assert positions == {lines[0].index("STATE")}
 
 
+def test_runs_of_one_experiment_do_without_its_name_in_each_line(cli: Cli, record: Record) -> None:
+    record()
+    head, line = cli("runs", "--experiment", "digits").out.splitlines()
+    assert "EXPERIMENT" not in head
+    assert line.split()[2] == "Completed"
+
+
 def test_runs_as_json_have_stable_keys(cli: Cli, record: Record) -> None:
     record(tags={"kind": "baseline"}, metrics={"loss": [3.0, 1.0, 2.0]})
     (run,) = cli("runs", "--json").document["runs"]
-    assert set(run) == RUN_KEYS
+    assert set(run) == {*RUN_KEYS, "children"}
     assert run["metrics"]["loss"] == {"last": 2.0, "min": 1.0, "max": 3.0, "count": 3}
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", run["created"])
     assert run["tags"] == {"kind": "baseline"}
@@ -69,16 +77,22 @@ def test_runs_are_filtered(cli: Cli, record: Record) -> None:
     assert listed(cli, "--metric", "acc", "--above", "0.6") == [good]
     assert listed(cli, "--metric", "acc", "--below", "0.6") == [bad]
     assert listed(cli, "--metric", "acc", "--above", "0.6", "--statistic", "max") == [bad, good]
-    assert listed(cli, "--order", "acc") == [good, bad]
-    assert listed(cli, "--order", "acc", "--asc") == [bad, good]
-    assert listed(cli, "--order", "acc", "--statistic", "min") == [good, bad]
+    assert listed(cli, "--order", "acc") == [good, bad, failed]
+    assert listed(cli, "--order", "acc", "--asc") == [bad, good, failed]
+    assert listed(cli, "--order", "created", "--asc") == [good, bad, failed]
+    assert listed(cli, "--text", "OTHER") == [failed]
+    assert "duration" not in cli("runs", "--order", "duration").out.splitlines()[0]
+    assert listed(cli, "--order", "acc", "--statistic", "min") == [good, bad, failed]
     assert listed(cli, "--limit", "1") == [failed]
 
 
 def test_a_metric_that_no_run_has_is_said_so_beside_those_that_there_are(cli: Cli, record: Record) -> None:
     record(metrics={"acc": [0.5], "loss": [1.0]})
-    said = cli("runs", "--order", "los").err
-    assert "no run has logged 'los'; logged: acc, loss" in said
+    run_id = record()
+    assert "no run has logged 'los'; logged: acc, loss" in cli("runs", "--order", "los").err
+    assert "no run has logged 'los'; logged: acc, loss" in cli("runs", "--order", "los", "--state", "queued").err
+    assert listed(cli, "--order", "los")[0] == run_id, "the newest first"
+    assert "no run has logged" not in cli("runs", "--order", "acc").err
     assert "no run has logged" not in cli("runs", "--metric", "acc", "--above", "0.9").err
 
 
@@ -95,9 +109,9 @@ def test_a_metric_that_is_asked_for_gets_a_column(cli: Cli, record: Record) -> N
     record(metrics={"acc": [0.5, 0.25]})
     record()
     lines = cli("runs", "--metric", "acc", "--statistic", "max").out.splitlines()
-    assert lines[0].endswith("acc")
-    assert lines[2].endswith("0.5")
-    assert lines[1].endswith("local")
+    at = lines[0].index("acc") + len("acc")
+    assert lines[2][:at].endswith("Completed  0.5")
+    assert lines[1][:at].split()[-1] == "Completed"
 
 
 def test_more_runs_than_the_limit_are_hinted_at(cli: Cli, record: Record) -> None:
@@ -305,8 +319,8 @@ def test_a_run_that_failed_tells_the_same_way_out_whether_it_is_shown_or_followe
     failed = record(State.FAILED, reason=Reason.EXITED_NONZERO, log=b"ValueError: no such bee\n")
     answer = cli("logs", "-f", failed)
     assert f"traindock: run {failed} failed; the whole log: /" in answer.err
-    assert "Mend the script and submit again" in answer.err
-    assert "Mend the script and submit again" in cli("show", failed).out
+    assert "Mend the script in its folder" in answer.err
+    assert "Mend the script in its folder" in cli("show", failed).out
     assert "Mend" not in cli("logs", "-f", record(log=b"fine\n")).err
 
 

@@ -14,8 +14,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import dispatcher_of, kill, wait_for
 
-from traindock.cli.submitting import experiment_name
-from traindock.names import check_name
+from traindock import ComputeTarget, DockerCompute
 from traindock.run import Run
 from traindock.workspace import Workspace
 
@@ -23,24 +22,6 @@ from .conftest import Cli
 
 Script = Callable[[str], Path]
 Process = Callable[..., "subprocess.Popen[bytes]"]
-
-
-@pytest.mark.parametrize(
-    ("folder", "name"),
-    [
-        ("digits", "digits"),
-        ("my project", "my-project"),
-        ("a", "run-a"),
-        ("--x--", "run-x"),
-        ("猫", "experiment"),
-        ("", "experiment"),
-        ("a" * 80, "a" * 36),
-        ("." * 3 + "hidden", "hidden"),
-    ],
-)
-def test_the_experiment_is_called_like_the_folder_made_valid(tmp_path: Path, folder: str, name: str) -> None:
-    assert experiment_name(tmp_path / folder if folder else Path("/")) == name
-    check_name("experiment", name)
 
 
 @pytest.mark.shared_workspace
@@ -185,6 +166,37 @@ def test_torch_that_a_script_imports_and_nobody_asked_for_is_told_of(
     assert ("imports" in answer.err) is bool(told)
 
 
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (
+            (),
+            "train.py imports torch, and nothing is installed in its container unless you ask for it: add --pip torch",
+        ),
+        (("--user-managed",), "train.py imports torch, and nothing is installed in its container"),
+        (("--apt", "git"), "train.py imports torch, and nothing is installed in its container"),
+        (("--pip", "pillow"), "train.py imports torch, which the packages asked for do not include: add --pip torch"),
+        (("--image", "pytorch/pytorch"), ""),
+        (("--pip", "torch"), ""),
+        (("--framework-version", "2.1"), ""),
+    ],
+)
+def test_torch_that_an_image_may_not_have_is_told_of(
+    cli: Cli,
+    script: Script,
+    workspace: Workspace,
+    monkeypatch: pytest.MonkeyPatch,
+    options: tuple[str, ...],
+    told: str,
+) -> None:
+    monkeypatch.setattr(DockerCompute, "check", lambda _: ())  # it is told of before an engine is asked
+    nowhere = DockerCompute.provisioning_configuration(engine="unix:///nowhere/docker.sock")
+    ComputeTarget.create(workspace, "gpucluster", nowhere)
+    answer = cli("submit", "--plan", "--compute", "gpucluster", *options, script("import torch"))
+    assert told in answer.err
+    assert ("imports torch" in answer.err) is bool(told)
+
+
 def test_a_rebuild_is_asked_for_where_there_is_something_to_build(cli: Cli, script: Script) -> None:
     answer = cli("submit", "--plan", "--json", "--rebuild", "--pip", "numpy", script(""))
     assert answer.document["plan"]["environment"]["action"] == "build"
@@ -231,6 +243,36 @@ def test_a_plan_is_printed_and_nothing_is_submitted(cli: Cli, script: Script, wo
     assert document["plan"]["kind"] == "local"
     assert workspace.index.count() == 0
     assert workspace.experiments == {}
+
+
+def test_of_many_files_a_plan_lists_the_largest_and_counts_all(cli: Cli, script: Script) -> None:
+    path = script("")
+    for number in range(130):
+        (path.parent / f"{number:03}.bin").write_bytes(bytes(number))
+    answer = cli("submit", "--plan", path)
+    assert ": 131 files, " in answer.out
+    assert "Largest files" in answer.out
+    assert answer.out.index("129.bin") < answer.out.index("110.bin") < answer.out.index("and 111 more")
+    assert "109.bin" not in answer.out
+
+
+def test_a_folder_that_a_submit_refuses_has_no_plan(cli: Cli, script: Script) -> None:
+    path = script("")
+    (path.parent / ".gitignore").write_text("*.py")
+    answer = cli("submit", "--plan", path)
+    assert (answer.code, "is left out by line 1 of .gitignore" in answer.err) == (1, True)
+
+
+def test_a_notebook_is_planned_like_a_script_and_takes_no_arguments(cli: Cli, script: Script) -> None:
+    path = script("").with_name("explore.ipynb")
+    path.write_text('{"cells": [], "nbformat": 4, "nbformat_minor": 4, "metadata": {}}')
+
+    document = cli("submit", "--plan", "--json", "--pip", "torch", path).document
+    refused = cli("submit", path, "--lr", "0.1")
+
+    assert document["plan"]["command"][-2:] == ["--notebook", "explore.ipynb"]
+    assert document["recipe"]["pip"] == ["torch", "ipykernel", "nbclient"]
+    assert (refused.code, "a notebook takes no arguments: leave out '--lr'" in refused.err) == (2, True)
 
 
 @pytest.mark.parametrize(

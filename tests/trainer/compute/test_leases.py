@@ -288,7 +288,7 @@ def test_a_killed_launcher_frees_its_device(machine: Machine) -> None:
 
 def test_the_lease_is_not_lost_between_dispatcher_and_launcher(leases: Leases) -> None:
     lease = taken(leases, 1)
-    command = [sys.executable, "-c", "import sys; print(); sys.stdin.read()"]
+    command = [sys.executable, "-c", "import sys; print(flush=True); sys.stdin.read()"]
     with subprocess.Popen(command, pass_fds=lease.fds, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as heir:
         assert heir.stdout is not None
         heir.stdout.readline()
@@ -301,7 +301,7 @@ def test_the_lease_is_not_lost_between_dispatcher_and_launcher(leases: Leases) -
 
 def test_processes_that_are_given_nothing_inherit_nothing(leases: Leases) -> None:
     lease = taken(leases, 1)
-    command = [sys.executable, "-c", "print(); import sys; sys.stdin.read()"]
+    command = [sys.executable, "-c", "print(flush=True); import sys; sys.stdin.read()"]
     with subprocess.Popen(command, close_fds=False, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
         assert other.stdout is not None
         other.stdout.readline()

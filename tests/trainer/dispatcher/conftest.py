@@ -11,6 +11,7 @@ from tests.conftest import Submit
 from traindock import Workspace
 from traindock.compute.leases import Leases
 from traindock.dispatcher import driver, start
+from traindock.dispatcher.admission import Admission
 from traindock.dispatcher.errands import Errands
 from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
@@ -25,12 +26,12 @@ def drive(workspace: Workspace, submit: Submit, monkeypatch: pytest.MonkeyPatch)
     from traindock.compute_target import ComputeTarget, LocalCompute
 
     ComputeTarget.create(workspace, "one", LocalCompute.provisioning_configuration(max_nodes=1))
-    queue, place = NodeQueue(Leases), Place(workspace.layout.root)
+    admission, place = Admission(workspace, NodeQueue(Leases)), Place(workspace.layout.root)
     drivers = []
 
     def drive(script: str, **options: Any) -> driver.RunDriver:
         run = submit(script, compute_target="one", **options)
-        made = driver.RunDriver(workspace, place, run.id, queue, lambda: None, Errands(workspace))
+        made = driver.RunDriver(workspace, place, run.id, admission, lambda: None, Errands(workspace))
         made.start()
         drivers.append(made)
         return made

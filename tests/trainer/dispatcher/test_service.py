@@ -73,7 +73,8 @@ def test_there_is_only_one_however_many_are_started(workspace: Workspace) -> Non
     for _ in range(4):
         start.start(workspace.layout)
     first = dispatcher_of(workspace)
-    others = [each.process for each in start._started if each.process.pid != first.pid]
+    started = [each.process for each in start._started if str(workspace.layout.root) in each.process.args]
+    others = [process for process in started if process.pid != first.pid]
     for process in others:
         assert process.wait(30) == 0
     assert first.is_running()
@@ -210,14 +211,8 @@ def test_a_lease_folder_that_cannot_be_used_stops_no_run_but_those_that_need_gpu
 
 
 @pytest.fixture
-def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def dying(dying_dispatchers: Callable[[], None], monkeypatch: pytest.MonkeyPatch) -> None:
     """The first five dispatchers that are started die as they begin; the next one works."""
-    broken = tmp_path / "broken"
-    broken.mkdir()
-    (broken / "argparse.py").write_text("raise RuntimeError('nothing works here')")
-    paths = os.environ.get("PYTHONPATH", "")
-    monkeypatch.setenv("PYTHONPATH", f"{broken}{os.pathsep}{paths}")
-    monkeypatch.setattr(start, "_LOOK_SECONDS", 0.1)
     for module in (waiting, logs):
         monkeypatch.setattr(module, "_PAUSE_SECONDS", 0.1)
     count = iter(range(1, 1000))
@@ -228,7 +223,7 @@ def dying(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         for each in start._started if number <= 6 else ():  # none is to write into another's words
             each.process.wait(30)
         if number == 6:
-            monkeypatch.setenv("PYTHONPATH", paths)
+            dying_dispatchers()
         really(layout)
 
     monkeypatch.setattr(start, "start", begin)

@@ -1,13 +1,17 @@
-"""What uv says of a failed install, as part of a sentence."""
+"""What uv is told when it builds, and what it says of a failed install, as part of a sentence."""
 
 from __future__ import annotations
+
+from pathlib import Path
 
 import pytest
 from tests.trainer.images.test_relax import BUILD_FAILED, BUILD_FAILED_EARLIER_WORDS, NO_WHEEL
 
 from traindock.errors import EnvironmentBuildException
-from traindock.images.builder import explanation, fail
-from traindock.images.uv import Outcome
+from traindock.images.builder import _freeze, _Job, explanation, fail
+from traindock.images.conda import Translation
+from traindock.images.recipe import Recipe
+from traindock.images.uv import BuildLog, BuildSettings, Outcome
 
 UNKNOWN = """\
 Using Python 3.11.7 environment at: /envs/1
@@ -65,6 +69,20 @@ def test_its_lines_are_told_apart(output: str, text: str) -> None:
 def test_sentences_of_one_cause_follow_each_other() -> None:
     assert "dependencies: Because you require numpy>=1 and six" in explanation(NO_WHEEL.splitlines())
     assert "can be used. And because tensorflow==1.15.0 has no wheels" in explanation(NO_WHEEL.splitlines())
+
+
+def test_what_was_installed_is_listed_with_the_variables_of_the_build(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UV_CACHE_DIR", "the-dispatchers")
+    uv = tmp_path / "uv"
+    uv.write_text('#!/bin/sh\necho "$UV_CACHE_DIR==$UV_DEFAULT_INDEX"\n')
+    uv.chmod(0o755)
+    settings = BuildSettings(index_url="https://mirror/simple", variables={"UV_CACHE_DIR": "the-submitters"})
+    with BuildLog(tmp_path / "log") as log:
+        job = _Job(Recipe(), Translation((), None, (), ()), tmp_path, log, lambda: False, settings, -1)
+        listed = _freeze(job, str(uv))
+    assert listed == ("the-submitters==https://mirror/simple",)
 
 
 def test_the_cause_is_found_above_however_much_a_package_prints_as_it_is_built() -> None:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -144,12 +144,9 @@ def test_an_interpreter_that_is_used_as_it_is_must_be_one_and_nothing_more() -> 
     assert check_buildable(Recipe(user_managed=True, framework="torch==1.0.*"), sys.executable) is None
 
 
-def test_the_check_takes_milliseconds_where_the_submitters_python_will_do() -> None:
-    recipe = Recipe(framework=None, pip=("torch>=2", "pillow"))
-    check_buildable(recipe, sys.executable)
-    started = time.perf_counter()
-    check_buildable(recipe, sys.executable)
-    assert time.perf_counter() - started < 0.1
+def test_the_check_starts_no_process_where_the_submitters_python_will_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(subprocess, "Popen", None)
+    assert check_buildable(Recipe(framework=None, pip=("torch>=2", "pillow")), sys.executable)
 
 
 def test_what_uv_prints_besides_the_path_does_not_matter(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

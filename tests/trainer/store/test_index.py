@@ -1,186 +1,31 @@
-"""The index answers questions about many runs, and can be lost, damaged or behind without anything being lost."""
+"""The index can be lost, damaged, locked or behind without anything being lost."""
 
 from __future__ import annotations
 
 import errno
-import math
+import fcntl
 import multiprocessing
 import os
-import random
 import shutil
 import sqlite3
 import threading
+import time
 import warnings
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.conftest import wait_for
+from tests.conftest import locked_index, wait_for
+from tests.trainer.store.publishing import WHOLE_LIFE, Publish, ids, publisher
 
-from traindock.errors import StoreException
-from traindock.runtime.metric_log import MetricLog
-from traindock.states import Reason, State
-from traindock.store import index, index_file, run_records
+from traindock.errors import IndexBusyException, StoreException
+from traindock.states import State
+from traindock.store import index_file, run_records
 from traindock.store.index import Index, RunQuery
 from traindock.store.index_file import IndexFile
 from traindock.store.migrations import STEPS, migrate
 from traindock.workspace import Workspace
-
-Publish = Callable[..., str]
-
-SPEC: dict[str, Any] = {"snapshot": "0" * 64, "compute_target": "local", "environment": {}, "interpreter": "python"}
-
-
-@pytest.fixture
-def publish(workspace: Workspace) -> Publish:
-    """Publish a run without a dispatcher, in the given state."""
-    return publisher(workspace)
-
-
-def publisher(workspace: Workspace) -> Publish:
-    """Return such a function for ``workspace``."""
-
-    def publish(
-        run_id: str,
-        *states: State,
-        created: float = 1000.0,
-        reason: Reason = Reason.FINISHED,
-        metrics: dict[str, float] | None = None,
-        experiment: str = "exp",
-        parent: str | None = None,
-        **facts: Any,
-    ) -> str:
-        folder = run_records.publish(
-            workspace.layout,
-            workspace.record,
-            run_id=run_id,
-            experiment=experiment,
-            number=run_records.take_number(workspace.layout, experiment),
-            created=created,
-            user="me",
-            parent=parent,
-            spec=SPEC,
-            **facts,
-        )
-        for name, value in (metrics or {}).items():
-            MetricLog(str(folder.layout.metrics)).number(name, value)
-        for state in states:
-            folder.advance(state, reason=reason if state.terminal else None)
-        return run_id
-
-    return publish
-
-
-WHOLE_LIFE = (State.PREPARING, State.QUEUED, State.RUNNING, State.FINALIZING, State.COMPLETED)
-
-
-def ids(workspace: Workspace, **query: Any) -> list[str]:
-    return [row.id for row in workspace.index.runs(RunQuery(**query))]
-
-
-def test_the_newest_run_comes_first(workspace: Workspace, publish: Publish) -> None:
-    for number in range(3):
-        publish(f"exp_{number}", created=1000.0 + number)
-    assert ids(workspace) == ["exp_2", "exp_1", "exp_0"]
-    assert ids(workspace, limit=1, offset=1) == ["exp_1"]
-
-
-def test_runs_are_found_by_state_experiment_parent_tag_and_property(workspace: Workspace, publish: Publish) -> None:
-    publish("a", *WHOLE_LIFE, tags={"team": "red"}, created=3)
-    publish("b", State.PREPARING, tags={"team": "blue", "odd 'name\"": "x"}, parent="a", created=2)
-    publish("c", experiment="other", properties={"commit": "123"}, created=1)
-    assert ids(workspace, states=(State.COMPLETED,)) == ["a"]
-    assert ids(workspace, experiment="other") == ["c"]
-    assert ids(workspace, parent="a") == ["b"]
-    assert ids(workspace, top_level=True) == ["a", "c"]
-    assert ids(workspace, tags={"team": None}) == ["a", "b"]
-    assert ids(workspace, tags={"team": "blue"}) == ["b"]
-    assert ids(workspace, tags={"odd 'name\"": "x"}) == ["b"]
-    assert ids(workspace, properties={"commit": "123"}) == ["c"]
-    assert ids(workspace, properties={"commit": "124"}) == []
-
-
-def test_runs_without_an_end_are_told_of_those_that_have_one(workspace: Workspace, publish: Publish) -> None:
-    assert not workspace.index.has_unfinished()
-    publish("ended", *WHOLE_LIFE)
-    assert not workspace.index.has_unfinished()
-    publish("going", State.PREPARING)
-    assert workspace.index.has_unfinished()
-    assert workspace.index.unfinished() == ["going"]
-
-
-def test_a_run_is_found_by_its_number_without_looking_at_the_others(workspace: Workspace, publish: Publish) -> None:
-    for run_id, experiment in (("a", "ants"), ("b", "ants"), ("c", "bees")):
-        publish(run_id, experiment=experiment)
-    assert ids(workspace, experiment="ants", number=1) == ["a"]
-    assert ids(workspace, experiment="ants", number=2) == ["b"]
-    assert ids(workspace, experiment="bees", number=2) == []
-    with workspace.index._writing() as connection:
-        sql, values = index._select(RunQuery(experiment="ants", number=1, limit=1))
-        plan = str(connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchall())
-    assert "experiment=? AND number=?" in plan
-
-
-def test_runs_are_bounded_by_one_metric_and_ordered_by_another(workspace: Workspace, publish: Publish) -> None:
-    publish("a", *WHOLE_LIFE, metrics={"loss": 0.1, "acc": 0.7})
-    publish("b", *WHOLE_LIFE, metrics={"loss": 0.2, "acc": 0.9})
-    publish("c", *WHOLE_LIFE, metrics={"loss": 0.9, "acc": 0.8})
-    assert ids(workspace, metric="loss", below=0.5, order="acc") == ["b", "a"]
-    assert ids(workspace, order="acc", descending=False) == ["a", "c", "b"]
-    assert ids(workspace, metric="loss", above=0.2, statistic="min") == ["b", "c"]
-
-
-@pytest.mark.parametrize("order", ["created", "loss", "acc"])
-@pytest.mark.parametrize("descending", [True, False])
-def test_the_way_to_an_answer_changes_nothing_about_it(
-    workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch, order: str, descending: bool
-) -> None:
-    chance = random.Random(1)
-    for number in range(12):
-        metrics = {name: chance.choice([0.1, 0.2, 0.3, math.nan]) for name in ("loss", "acc") if chance.random() < 0.9}
-        publish(
-            f"run-{number}", *WHOLE_LIFE, metrics=metrics, experiment=chance.choice("ab"), created=float(number % 5)
-        )
-    bounds: list[dict[str, Any]] = [{"above": 0.2}, {"below": 0.2}, {"above": 0.2, "below": 0.2}, {"above": 9.0}]
-    for wanted in [{**bound, **more} for bound in bounds for more in ({}, {"experiment": "a"}, {"offset": 2})]:
-        answers = []
-        for many in (0, 10**9):
-            monkeypatch.setattr(index, "_MANY", many)
-            answers.append(ids(workspace, metric="loss", order=order, descending=descending, limit=3, **wanted))
-        every = ids(workspace, metric="loss", order=order, descending=descending, **{**wanted, "offset": 0})
-        start = wanted.get("offset", 0)
-        assert answers == [every[start : start + 3]] * 2
-
-
-@pytest.mark.parametrize("order", ["created", "acc"])
-def test_with_many_left_by_a_bound_the_order_is_walked_along(
-    workspace: Workspace, publish: Publish, order: str
-) -> None:
-    publish("a", *WHOLE_LIFE, metrics={"loss": 0.1, "acc": 0.7})
-    with workspace.index._writing() as connection:
-        rows = [(f"x{number}", 0.5) for number in range(index._MANY)]
-        connection.executemany("INSERT INTO run_metrics VALUES (?, 'loss', ?2, ?2, ?2, 1)", rows)
-        for above, first in ((0.0, "runs_by_turn" if order == "created" else "SEARCH o"), (0.5, "SEARCH m")):
-            query = RunQuery(metric="loss", above=above, order=order, limit=50)
-            sql, values = index._select(query, many=index._bounds_leave_many(connection, query))
-            assert first in str(connection.execute(f"EXPLAIN QUERY PLAN {sql}", values).fetchone())
-
-
-def test_a_metric_that_is_not_a_number_stays_one_and_is_listed_last(workspace: Workspace, publish: Publish) -> None:
-    publish("a", *WHOLE_LIFE, metrics={"loss": math.nan})
-    publish("b", *WHOLE_LIFE, metrics={"loss": 0.2})
-    publish("c", *WHOLE_LIFE, metrics={"loss": -0.1})
-    last, least, greatest, count = workspace.index.metrics(["a"])["a"]["loss"]
-    assert math.isnan(last)
-    assert math.isnan(least)
-    assert math.isnan(greatest)
-    assert count == 1
-    assert workspace.index.metrics(["b"]) == {"b": {"loss": (0.2, 0.2, 0.2, 1)}}
-    assert ids(workspace, order="loss") == ["b", "c", "a"]
-    assert ids(workspace, order="loss", descending=False) == ["c", "b", "a"]
-    assert ids(workspace, metric="loss", above=-1.0) == ["b", "c"]
 
 
 def test_what_happens_to_a_run_is_seen_at_the_next_question(workspace: Workspace, publish: Publish) -> None:
@@ -295,6 +140,43 @@ def test_a_question_that_makes_no_sense_is_not_taken_for_damage(workspace: Works
         ids(workspace, limit="many")
     assert not list(workspace.layout.root.glob("index.damaged-*"))
     assert ids(workspace) == ["a"]
+
+
+@pytest.mark.parametrize("how", ["normal", "exclusive"])
+def test_whoever_asks_hastily_does_not_wait_for_a_program_that_has_it_locked(
+    workspace: Workspace, publish: Publish, how: str
+) -> None:
+    run = publish("a")
+    workspace.index.hasty.catch_up()
+    publish("b")  # of which it has yet to hear
+    with locked_index(workspace, how):
+        began = time.monotonic()
+        with pytest.raises(IndexBusyException, match="is kept locked by another program: try again in a moment"):
+            workspace.index.hasty.count()
+        assert time.monotonic() - began < index_file._PATIENCE_SECONDS / 10
+    assert workspace.index.hasty.count() == 2
+    assert run in ids(workspace)
+
+
+def test_whoever_asks_hastily_waits_neither_for_a_rebuild_nor_for_a_thread_that_waits(
+    workspace: Workspace, publish: Publish
+) -> None:
+    publish("a")
+    hasty, layout = workspace.index.hasty, workspace.layout
+    with open(layout.index.with_suffix(".rebuild"), "wb") as rebuilding:  # by another process
+        fcntl.flock(rebuilding, fcntl.LOCK_EX)
+        layout.index.unlink(missing_ok=True)
+        with pytest.raises(IndexBusyException):
+            hasty.count()
+    assert hasty.count() == 1
+    with ThreadPoolExecutor(1) as threads:
+        with locked_index(workspace):
+            publish("b")
+            patient = threads.submit(workspace.index.count)
+            with pytest.raises(IndexBusyException):
+                hasty.count()
+            assert not patient.done(), "it waits for the lock"
+        assert patient.result(30) == 2
 
 
 def test_an_index_rebuilt_by_another_process_is_taken_up(workspace: Workspace, publish: Publish) -> None:

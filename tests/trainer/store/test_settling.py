@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from tests.trainer.store.test_index import WHOLE_LIFE, publisher
+from tests.trainer.store.publishing import WHOLE_LIFE, publisher
 
 from traindock import Workspace
 from traindock.states import Reason, State

@@ -52,7 +52,7 @@ def _damaged(layout: WorkspaceLayout, run_ids: Sequence[str]) -> Iterator[tuple[
     for run_id in run_ids:
         run = layout.run(run_id)
         yield run.events, events.damaged(run.events)
-        yield run.metrics, MetricReader(run.metrics).damaged()
+        yield run.metrics, MetricReader.of_run(run).damaged()
 
 
 def _strangers(layout: WorkspaceLayout) -> Iterator[str]:

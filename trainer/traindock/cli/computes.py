@@ -9,8 +9,8 @@ from typing import Any, Final
 from traindock.cli import parsers
 from traindock.cli.compute_documents import compute_document, engine_text, node_text
 from traindock.cli.finding import open_workspace
-from traindock.cli.output import emit, say
-from traindock.cli.text import Column, clean, screen_width, table
+from traindock.cli.output import emit, say, tabulate
+from traindock.cli.text import Column, clean
 
 #: What can be done with one, what that is in a line, and the module that does it.
 _VERBS: Final = (
@@ -40,7 +40,7 @@ def configure(parser: parsers.Parser) -> None:
     verbs = parser.add_subparsers(title="with one of them", metavar="VERB")
     for name, summary, module in _VERBS:
         verbs.add_parser(name, help=summary, module=module)
-    parser.usage = "traindock computes [-h] [--workspace PATH|NAME] [--json] [VERB …]"
+    parser.usage = "%(prog)s [-h] [--workspace PATH|NAME] [--json] [VERB …]"
 
 
 def run(args: argparse.Namespace) -> int:
@@ -78,7 +78,7 @@ def run(args: argparse.Namespace) -> int:
         rows = [
             [*row, node_text(document), engine_text(document)] for row, document in zip(rows, documents, strict=True)
         ]
-    say(table(columns, rows, screen_width()))
+    tabulate(columns, rows)
     for document in documents:
         if document.get("trouble"):
             say(clean(f"{document['name']}: {document['trouble']}"))

@@ -97,10 +97,10 @@ def _find_id(args: argparse.Namespace, workspace: Workspace, text: str) -> str:
     from traindock.store.run_records import run_ids
 
     if text == "last":
-        return _newest(workspace, None)
+        return _newest(args, workspace, None)
     experiment, colon, number = text.rpartition(":")
     if colon and number == "last":
-        return _newest(workspace, experiment)
+        return _newest(args, workspace, experiment)
     if colon:
         return _numbered(args, workspace, experiment, number)
     ids = run_ids(workspace.layout)
@@ -120,7 +120,7 @@ def _find_id(args: argparse.Namespace, workspace: Workspace, text: str) -> str:
     )
 
 
-def _newest(workspace: Workspace, experiment: str | None) -> str:
+def _newest(args: argparse.Namespace, workspace: Workspace, experiment: str | None) -> str:
     from traindock.store.index import RunQuery
 
     rows = workspace.index.runs(RunQuery(experiment=experiment, top_level=True, limit=1))
@@ -128,7 +128,7 @@ def _newest(workspace: Workspace, experiment: str | None) -> str:
         place = f"workspace {workspace.name!r} ({workspace.layout.root})"
         if experiment is not None:
             place = f"experiment {experiment!r} of {place}"
-        raise RunNotFoundException(f"there is no run in {place} yet: submit one with 'traindock submit'")
+        raise RunNotFoundException(f"there is no run in {place} yet: submit one with '{command(args, 'submit')}'")
     return rows[0].id
 
 
@@ -158,4 +158,4 @@ def _numbered(args: argparse.Namespace, workspace: Workspace, experiment: str, n
 def command(args: argparse.Namespace, *words: str) -> str:
     """Return a command line that does something next in this very workspace, for people to copy."""
     named = ["--workspace", args.workspace] if args.workspace else []
-    return shlex.join(["traindock", *named, *words])
+    return shlex.join([args.parser.program, *named, *words])

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 _TORCH: Final = ("torch", "torchvision")
 
 
-def missing_torch(script: Path, recipe: Recipe) -> str:
+def missing_torch(script: Path, recipe: Recipe, *, in_container: bool) -> str:
     """Return a note for people where ``script`` imports torch and the packages asked for do not name it, else "".
 
     A script that cannot be read or parsed gets none: whatever is wrong with it is told where it is sent or executed.
@@ -21,8 +21,11 @@ def missing_torch(script: Path, recipe: Recipe) -> str:
     Args:
         script: the file that the job starts with.
         recipe: the environment that is asked for.
+        in_container: whether a Python that is used as it is would be an image's.
     """
-    if recipe.user_managed or recipe.framework or any(_is_torch(name) for name in _names(recipe)):
+    if recipe.framework or any(_is_torch(name) for name in names(recipe)):
+        return ""
+    if recipe.user_managed and (not in_container or _has_own_image(recipe)):
         return ""
     try:
         imported = _imported(ast.parse(script.read_bytes()))
@@ -31,10 +34,19 @@ def missing_torch(script: Path, recipe: Recipe) -> str:
     found = [name for name in _TORCH if name in imported]
     if not found:
         return ""
+    if recipe.user_managed:
+        return (
+            f"{script.name} imports {found[0]}, and nothing is installed in its container unless you ask for it: add "
+            f"--pip {found[0]} or --framework-version, or name an image that has it by --image"
+        )
     return (
         f"{script.name} imports {found[0]}, which the packages asked for do not include: add --pip {found[0]} or "
         "--framework-version, unless one of them brings it along"
     )
+
+
+def _has_own_image(recipe: Recipe) -> bool:
+    return recipe.container is not None and bool(recipe.container.image or recipe.container.dockerfile)
 
 
 def _imported(tree: ast.Module) -> set[str]:
@@ -48,7 +60,8 @@ def _imported(tree: ast.Module) -> set[str]:
     return found
 
 
-def _names(recipe: Recipe) -> Iterator[str]:
+def names(recipe: Recipe) -> Iterator[str]:
+    """Yield the names of the packages that an environment asks for."""
     from traindock.images.conda import parse_conda
     from traindock.images.recipe import parse_requirement
 

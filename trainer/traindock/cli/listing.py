@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from traindock.cli import parsers
 from traindock.cli.finding import command, look_after, open_workspace
-from traindock.cli.output import emit, note, say
-from traindock.cli.text import Column, duration, moment, number, screen_width, table
+from traindock.cli.output import emit, note, tabulate
+from traindock.cli.text import Column, duration, moment, number
 from traindock.documents import STATISTICS, row_document, seconds_of
 from traindock.states import State
 
@@ -34,6 +34,7 @@ def configure(parser: parsers.Parser) -> None:
         traindock runs
         traindock runs --experiment pytorch-hymenoptera --state failed
         traindock runs --tag model=resnet18 --metric val_acc --above 0.9
+        traindock runs --text resnet --order duration
         traindock runs --order val_loss --asc --statistic min     the best runs first
         traindock runs --json | jq -r '.runs[].id'
         """,
@@ -50,11 +51,19 @@ def configure(parser: parsers.Parser) -> None:
     parser.add_argument(
         "--tag", action="append", type=parsers.tag, default=[], metavar="K[=V]", help="only runs with this tag"
     )
+    parser.add_argument(
+        "--text", metavar="TEXT", help="only runs whose name, id or experiment contains it, without regard to case"
+    )
     parser.add_argument("--metric", metavar="NAME", help="show this metric, and let --above and --below bound it")
     parser.add_argument("--above", type=float, metavar="X", help="only runs whose metric is X or more")
     parser.add_argument("--below", type=float, metavar="X", help="only runs whose metric is X or less")
-    parser.add_argument("--order", metavar="METRIC", help="order by this metric, the greatest first, and show it")
-    parser.add_argument("--asc", action="store_true", help="with --order: the smallest first")
+    parser.add_argument(
+        "--order",
+        metavar="ORDER",
+        help="a metric, which is then shown, greatest first, runs without it last; or created, name or duration, the "
+        "last or longest first; metric:NAME for a metric that is called like one of these",
+    )
+    parser.add_argument("--asc", action="store_true", help="with --order: the other way round, the smallest first")
     parser.add_argument(
         "--statistic", choices=STATISTICS[:3], default="last", help="which value of the metrics is meant (last)"
     )
@@ -66,7 +75,7 @@ def configure(parser: parsers.Parser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the list."""
-    from traindock.store.index import RunQuery
+    from traindock.store.index_queries import RunQuery, ordering_metric
 
     if args.metric is None and (args.above is not None or args.below is not None):
         args.parser.error("--above and --below need --metric")
@@ -77,6 +86,7 @@ def run(args: argparse.Namespace) -> int:
     query = RunQuery(
         experiment=args.experiment,
         states=tuple(dict.fromkeys(state for name in args.state or () for state in _STATES[name])),
+        text=args.text,
         tags=dict(args.tag),
         metric=args.metric,
         above=args.above,
@@ -95,14 +105,20 @@ def run(args: argparse.Namespace) -> int:
         emit({"runs": [row_document(row, metrics[row.id]) for row in rows], "more": more})
         return 0
     named = any(row.display_name for row in rows)
-    shown = list(dict.fromkeys(name for name in (args.metric, args.order) if name is not None))
+    ordered = ordering_metric(query.order)
+    shown = list(dict.fromkeys(name for name in (args.metric, ordered) if name is not None))
     position = STATISTICS.index(args.statistic)
     values = {
         row.id: [number(metrics[row.id][name][position]) if name in metrics[row.id] else "" for name in shown]
         for row in rows
     }
     if rows:
-        say(table(_columns(named, shown), [[*_cells(row, named), *values[row.id]] for row in rows], screen_width()))
+        mixed = args.experiment is None
+        cells = [_cells(row, mixed, named, values[row.id]) for row in rows]
+        tabulate(_columns(mixed, named, shown), cells)
+        without_order = ordered is not None and not any(ordered in metrics[row.id] for row in rows)
+        if without_order and (unknown := _unknown(workspace, [str(ordered)])):
+            note(args, f"the newest come first{unknown}")
     else:
         note(
             args,
@@ -135,23 +151,24 @@ def _unknown(workspace: Workspace, metrics: list[str]) -> str:
     return f": no run has logged {' or '.join(unknown)}; logged: {known}{' …' if len(logged) > _NAMED else ''}"
 
 
-def _columns(named: bool, metrics: list[str]) -> list[Column]:
+def _columns(mixed: bool, named: bool, metrics: list[str]) -> list[Column]:
+    experiments = [Column("EXPERIMENT", rank=5)] if mixed else []
     names = [Column("NAME", least=8, rank=3)] if named else []
     return [
         Column("RUN", right=True),
         Column("ID", least=14),
-        Column("EXPERIMENT", rank=5),
+        *experiments,
         *names,
         Column("STATE"),
+        *(Column(name, right=True) for name in metrics),
         Column("REASON", least=8, rank=1),
         Column("STARTED", rank=2),
         Column("DURATION", right=True, rank=1),
         Column("COMPUTE", rank=4),
-        *(Column(name, right=True) for name in metrics),
     ]
 
 
-def _cells(row: RunRow, named: bool) -> list[object]:
+def _cells(row: RunRow, mixed: bool, named: bool, values: list[str]) -> list[object]:
     if not row.signed:
         reason = "not signed by you"
     elif row.reason is not None:
@@ -161,9 +178,10 @@ def _cells(row: RunRow, named: bool) -> list[object]:
     return [
         row.number,
         row.id,
-        row.experiment,
+        *([row.experiment] if mixed else []),
         *([row.display_name] if named else []),
         row.state.value,
+        *values,
         reason,
         moment(row.started, short=True),
         duration(seconds_of(row)),

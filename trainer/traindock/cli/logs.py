@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Final
 
 from traindock.cli import endings, parsers
 from traindock.cli.finding import command, find_run, open_workspace
-from traindock.cli.output import emit, note
+from traindock.cli.output import ALL_OF_IT, binary, emit, most_bytes, note
+from traindock.cli.text import clean, size
 from traindock.errors import Detached, RunNotSignedException
 from traindock.run_details import failure
 from traindock.states import State
@@ -62,8 +62,8 @@ def run(args: argparse.Namespace) -> int:
     if args.follow:
         record = _watched(args, found, path)
         return endings.exit_code(record.state) if args.exit_status else 0
-    out = sys.stdout.buffer
-    _copy(path, _start(path, args.tail), out)
+    out = binary()
+    _copy(path, _first(args, path), out)
     if not path.exists() or path.stat().st_size == 0:
         other = "" if args.build else f"; how its environment was made: {command(args, 'logs', found.id, '--build')}"
         note(args, f"nothing in this log yet; the run is {found.get_status()}{other}")
@@ -105,15 +105,16 @@ def _follow(args: argparse.Namespace, found: Run, path: Path) -> RunRecord:
     from traindock.store.watch import Watcher
 
     layout = found.workspace.layout.run(found.id)
-    offset = _start(path, args.tail)
+    offset = _first(args, path)
+    out = binary()
     told = ""
     upkeep = start.Upkeep(found.workspace.layout)
     with Watcher([layout.events, path]) as watcher:
         while True:
             # The state first: once it is terminal, the log is complete when it is read after it.
             record = found.record
-            offset += _copy(path, offset, sys.stdout.buffer)
-            sys.stdout.buffer.flush()
+            offset += _copy(path, offset, out)
+            out.flush()
             if record.state.terminal:
                 _tell_of_end(args, found, record, path)
                 return record
@@ -154,6 +155,25 @@ def _copy(path: Path, offset: int, out: IO[bytes]) -> int:
     return copied
 
 
+def _first(args: argparse.Namespace, path: Path) -> int:
+    """Return where to begin, and say so where that is not what was asked for, since it would be too much."""
+    start = _start(path, args.tail)
+    most = most_bytes()
+    if most is None or not path.exists():
+        return start
+    if args.follow:
+        most //= 10  # there has to be room for what comes
+    over = path.stat().st_size - most
+    if over <= start:
+        return start
+    with open(path, "rb") as file:
+        file.seek(over)
+        file.readline(_BLOCK)  # the rest of a line that began before
+        start = file.tell()
+    note(args, f"the last {size(most)} of {clean(path)}; {ALL_OF_IT}")
+    return start
+
+
 def _start(path: Path, lines: int | None) -> int:
     """Return where the last ``lines`` lines of a file begin; 0 for None or a file that is not there."""
     if lines is None:
@@ -167,10 +187,10 @@ def _start(path: Path, lines: int | None) -> int:
             missing = lines + (1 if _byte_before(file, end) == b"\n" else 0)
             position = end
             while position > 0:
-                size = min(_BLOCK, position)
-                position -= size
+                length = min(_BLOCK, position)
+                position -= length
                 file.seek(position)
-                block = file.read(size)
+                block = file.read(length)
                 found = block.count(b"\n")
                 if found < missing:
                     missing -= found

@@ -5,13 +5,12 @@ from __future__ import annotations
 import argparse
 import csv
 import json
-import sys
 from typing import TYPE_CHECKING, Any
 
 from traindock.cli import parsers
 from traindock.cli.finding import find_run, open_workspace
-from traindock.cli.output import emit, note, say
-from traindock.cli.text import Column, clean, moment, number, screen_width, shorten, table
+from traindock.cli.output import ALL_OF_IT, emit, most_rows, note, say, stream, tabulate
+from traindock.cli.text import Column, clean, moment, number, shorten
 from traindock.documents import metrics_document, plain, summaries, timestamp
 from traindock.errors import UserErrorException
 
@@ -57,30 +56,30 @@ def run(args: argparse.Namespace) -> int:
         there = ", ".join(sorted(kinds)[:20]) or "none yet"
         raise UserErrorException(f"run {found.id} has logged no {', '.join(map(repr, unknown))}; it has: {there}")
     if args.csv:
-        _csv(reader, args.names or None)
+        _csv(args, reader, args.names or list(kinds))
     elif args.json:
         emit(_document(found, reader, kinds, args.names))
     elif args.names:
         for name in args.names:
-            say(_values(reader, name, kinds[name]))
+            _tell_values(args, reader, name, kinds[name])
     elif kinds:
-        say(_summary(found, reader, kinds))
+        _tell_summary(found, reader, kinds)
     elif not damaged:
         note(args, f"run {found.id} has logged no metrics ({found.get_status()})")
     return 0
 
 
-def _summary(found: Run, reader: MetricReader, kinds: dict[str, str]) -> list[str]:
+def _tell_summary(found: Run, reader: MetricReader, kinds: dict[str, str]) -> None:
     summary = summaries(found)
     numbers = [Column(title, right=True) for title in ("LAST", "MIN", "MAX", "COUNT")]
-    lines = []
     if summary:
         rows = [[name, *map(number, values)] for name, values in summary.items()]
-        lines = table([Column("METRIC", least=10), *numbers], rows, screen_width())
-    for name, kind in kinds.items():
-        if name not in summary:
-            lines.append(f"{clean(name)} ({clean(kind)}): {_in_short(reader.as_azure(name).get(name))}")
-    return lines
+        tabulate([Column("METRIC", least=10), *numbers], rows)
+    say(
+        f"{clean(name)} ({clean(kind)}): {_in_short(reader.as_azure(name).get(name))}"
+        for name, kind in kinds.items()
+        if name not in summary
+    )
 
 
 def _in_short(value: Any) -> str:
@@ -90,17 +89,32 @@ def _in_short(value: Any) -> str:
     return short if short == text or not isinstance(value, list) else f"{short} ({len(value):,} values)"
 
 
-def _values(reader: MetricReader, name: str, kind: str) -> list[str]:
+def _tell_values(args: argparse.Namespace, reader: MetricReader, name: str, kind: str) -> None:
     points = reader.points(name)
     values = reader.values(name)
+    shown = _shown(args, name, len(values))
     if len(points.values) != len(values):
-        return [f"{clean(name)} ({clean(kind)})", *(f"  {_json(value)}" for value in values)]
+        say([f"{clean(name)} ({clean(kind)})", *(f"  {_json(value)}" for value in values[shown])])
+        return
+    series = (points.times[shown].tolist(), _steps(points)[shown], points.values[shown].tolist())
     rows = [
-        [_clock(when), "" if step is None else step, number(value)]
-        for when, step, value in zip(points.times.tolist(), _steps(points), points.values.tolist(), strict=True)
+        [_clock(when), "" if step is None else step, number(value)] for when, step, value in zip(*series, strict=True)
     ]
     columns = [Column("TIME", rank=1), Column("STEP", right=True), Column("VALUE", right=True)]
-    return [clean(name), *table(columns, rows, screen_width())]
+    say(clean(name))
+    tabulate(columns, rows)
+
+
+def _shown(args: argparse.Namespace, name: str, count: int) -> slice:
+    """Return which of a metric's values are printed, and say so where these are not all: the newest tell most."""
+    most = most_rows()
+    if most is None or count <= most:
+        return slice(None)
+    note(
+        args,
+        f"the last {most:,} of {count:,} values of {name}: run.get_metrics({name!r}) has all of them, and {ALL_OF_IT}",
+    )
+    return slice(count - most, None)
 
 
 def _clock(when: float) -> str:
@@ -136,12 +150,13 @@ def _steps(points: Any) -> list[int | None]:
     return [step if has else None for step, has in zip(points.steps.tolist(), points.has_step.tolist(), strict=True)]
 
 
-def _csv(reader: MetricReader, names: list[str] | None) -> None:
-    writer = csv.writer(sys.stdout, lineterminator="\n")
+def _csv(args: argparse.Namespace, reader: MetricReader, names: list[str]) -> None:
+    writer = csv.writer(stream(), lineterminator="\n")
     writer.writerow(["name", "step", "time", "value"])
-    for name in names or [info.name for info in reader.names()]:
+    for name in names:
         points = reader.points(name)
-        columns = (_steps(points), points.times.tolist(), points.values.tolist())
+        shown = _shown(args, name, len(points.values))
+        columns = (_steps(points)[shown], points.times[shown].tolist(), points.values[shown].tolist())
         for step, when, value in zip(*columns, strict=True):
             writer.writerow([name, "" if step is None else step, repr(when), repr(value)])
 

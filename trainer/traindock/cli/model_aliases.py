@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from traindock.cli import parsers
 from traindock.cli.finding import open_workspace
-from traindock.cli.output import emit, note, say
-from traindock.cli.text import Column, clean, moment, screen_width, table
+from traindock.cli.output import emit, note, say, tabulate
+from traindock.cli.text import Column, clean, moment
 from traindock.documents import alias_document, alias_move_document
 
 if TYPE_CHECKING:
@@ -96,5 +96,5 @@ def _tell_history(args: argparse.Namespace, model: Model) -> int:
         ]
         for move in moves
     ]
-    say(table(columns, rows, screen_width()))
+    tabulate(columns, rows)
     return 0

@@ -6,8 +6,8 @@ import argparse
 
 from traindock.cli import model_aliases, parsers
 from traindock.cli.finding import command, find_run, open_workspace
-from traindock.cli.output import emit, note, say
-from traindock.cli.text import Column, moment, screen_width, size, table
+from traindock.cli.output import emit, note, tabulate
+from traindock.cli.text import Column, moment, size
 from traindock.documents import model_document
 from traindock.errors import ModelNotFoundException
 from traindock.names import check_name
@@ -99,5 +99,5 @@ def run(args: argparse.Namespace) -> int:
         ]
         for model in found
     ]
-    say(table(columns, rows, screen_width()))
+    tabulate(columns, rows)
     return 0

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from collections.abc import Sequence
 from importlib import import_module
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
+#: What a command line in a terminal begins with.
+PROGRAM: Final = "traindock"
 #: Command, what it does in a line, and the module that has ``configure(parser)`` and ``run(args) -> exit code``.
 COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("submit", "send a script, or a command, to a compute target", "submitting"),
@@ -16,6 +19,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("logs", "print a run's output, or follow it", "logs"),
     ("metrics", "print what a run has logged", "metrics"),
     ("cancel", "ask runs to end", "cancel"),
+    ("move", "move a run in the queue of its compute target", "move"),
     ("delete", "delete runs that have ended", "delete"),
     ("models", "list registered models", "models"),
     ("register", "make files of a run, or of yours, a model's next version", "register"),
@@ -24,6 +28,7 @@ COMMANDS: tuple[tuple[str, str, str], ...] = (
     ("doctor", "look for what is wrong on this machine and in the workspace", "doctor"),
 )
 
+_SHELL: Final = re.compile(r" (?:\||&&|>) ")
 _EPILOG = """
     Send a script, watch it, keep the model:
 
@@ -70,12 +75,8 @@ class Parser(argparse.ArgumentParser):
         """Parse, after the command's own module has said what there is to parse."""
         if self._module is None:
             return super().parse_known_args(args, namespace)
-        module = import_module(f"traindock.cli.{self._module}")
         # From here on this is an ordinary parser; parse_known_intermixed_args comes back to this very method.
-        self._module = None
-        add_common(self)
-        module.configure(self)
-        self.set_defaults(run=module.run, parser=self)
+        self.fill_in()
         if self.mixed:
             return self.parse_known_intermixed_args(args, namespace)
         known, unknown = super().parse_known_args(args, namespace)
@@ -83,6 +84,26 @@ class Parser(argparse.ArgumentParser):
             # In its own words: the root parser would only say that it does not know them.
             self.error(self.stray.format(unknown[0]))
         return known, unknown
+
+    def fill_in(self) -> None:
+        """Have the command's own module say what there is to parse, unless it has done so."""
+        if self._module is None:
+            return
+        module = import_module(self._module if "." in self._module else f"traindock.cli.{self._module}")
+        self._module = None
+        add_common(self)
+        module.configure(self)
+        self.set_defaults(run=module.run, parser=self)
+        if self.usage is None and "%" in self.prog:
+            # argparse keeps the usage as it is formatted, and takes it for one that is to be formatted.
+            formatter = self._get_formatter()
+            formatter.add_usage(None, self._actions, self._mutually_exclusive_groups, prefix="")
+            self.usage = formatter.format_help().rstrip("\n").replace("%", "%%")
+
+    @property
+    def program(self) -> str:
+        """What every command line begins with: "traindock", in a notebook "%traindock"."""
+        return self.prog.split()[0]
 
     def error(self, message: str) -> NoReturn:
         """Refuse the command line.
@@ -95,25 +116,39 @@ class Parser(argparse.ArgumentParser):
     def teach(self, description: str, examples: str) -> None:
         """Set what ``--help`` says besides the options; both texts may be indented."""
         self.description = textwrap.fill(" ".join(description.split()), 110)
-        self.epilog = "examples:\n" + textwrap.indent(textwrap.dedent(examples).strip("\n"), "  ")
+        lines = textwrap.dedent(examples).strip("\n").splitlines()
+        if self.program != PROGRAM:  # whatever takes our place knows no pipes
+            lines = [line for line in lines if not _SHELL.search(line)]
+        shown = (line.replace(PROGRAM, self.program, 1) if line.startswith(PROGRAM) else line for line in lines)
+        self.epilog = "examples:\n" + textwrap.indent("\n".join(shown), "  ")
 
 
 def root_parser() -> Parser:
     """Return the parser of the whole command line."""
     parser = Parser(
-        prog="traindock",
+        prog=PROGRAM,
         description="Send training scripts to compute targets, watch them live, keep and register the models.",
         epilog=textwrap.dedent(_EPILOG).strip(),
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="print the version and leave")
     add_common(parser)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    for name, summary, module in COMMANDS:
-        commands.add_parser(name, help=summary, module=module)
+    add_commands(parser, COMMANDS)
     return parser
 
 
-def add_common(parser: argparse.ArgumentParser) -> None:
+def add_commands(parser: Parser, commands: Sequence[tuple[str, str, str]]) -> None:
+    """Add commands to the parser of a whole command line.
+
+    Args:
+        parser: that one.
+        commands: as :data:`COMMANDS` has them; the module may also be the full name of one elsewhere.
+    """
+    added = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
+    for name, summary, module in commands:
+        added.add_parser(name, help=summary, module=module)
+
+
+def add_common(parser: Parser) -> None:
     """Add what may stand before or after the command's name."""
     group = parser.add_argument_group("everywhere")
     group.add_argument(
@@ -122,6 +157,9 @@ def add_common(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help="the workspace: its folder, its name, or a config.json",
     )
+    if parser.program != PROGRAM:
+        parser.set_defaults(json=False)  # whatever takes our place has Python, and wants no texts to take apart
+        return
     group.add_argument(
         "--json",
         action="store_true",

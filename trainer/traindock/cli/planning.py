@@ -17,7 +17,7 @@ def plan_lines(document: dict[str, Any]) -> list[str]:
     plan, source = document["plan"], document["source"]
     environment = plan["environment"]
     limits = plan["limits"]
-    count = len(source["files"])
+    count = source["count"]
     facts: list[tuple[str, object]] = [
         ("Experiment", document["experiment"]),
         ("Compute target", f"{document['compute_target']} ({plan['kind']})"),
@@ -28,13 +28,16 @@ def plan_lines(document: dict[str, Any]) -> list[str]:
         ("Key", str(environment.get("key", ""))[:12]),
         ("GPUs", plan["gpus"] or "none"),
         ("At most", duration(limits.get("max_seconds"))),
-        ("Source", f"{source['folder']}: {count} file{'s' * (count != 1)}, {size(source['bytes'])}"),
+        ("Source", f"{source['folder']}: {count:,} file{'s' * (count != 1)}, {size(source['bytes'])}"),
     ]
     facts += [("Warning", text) for text in environment.get("warnings", ())]
     lines = ["Nothing was submitted. This would be done:", *pairs(facts, "  "), "Variables"]
     lines += pairs(sorted(plan["variables"].items()), "  ")
     files = list(source["files"].items())
-    lines += ["Files", *(f"  {size(bytes_):>10}  {clean(name)}" for name, bytes_ in files[:_FILES])]
-    if len(files) > _FILES:
-        lines.append(f"  and {len(files) - _FILES} more")
+    lines += [
+        "Files" if count <= _FILES else "Largest files",
+        *(f"  {size(bytes_):>10}  {clean(name)}" for name, bytes_ in files[:_FILES]),
+    ]
+    if count > _FILES:
+        lines.append(f"  and {count - _FILES:,} more")
     return lines + [f"Warning: {clean(text)}" for text in source["warnings"]]

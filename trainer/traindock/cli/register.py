@@ -25,7 +25,7 @@ def configure(parser: parsers.Parser) -> None:
         traindock register --file ./model.pt pt-dnn --description "trained elsewhere"
         """,
     )
-    parser.usage = "traindock register [options] RUN NAME [PATH]\n       traindock register [options] --file PATH NAME"
+    parser.usage = "%(prog)s [options] RUN NAME [PATH]\n       %(prog)s [options] --file PATH NAME"
     parser.add_argument(
         "words", metavar="RUN NAME [PATH]", nargs="+", help="the run, the model's name, what of the run"
     )

@@ -112,9 +112,11 @@ def _request(record: RunRecord) -> list[str]:
 
     spec, environment, ended = record.spec, record.environment, record.exit
     variables = masked_variables(spec.environment_variables)
-    words = masked_arguments([spec.script, *spec.arguments] if spec.script is not None else spec.command)
+    executed = spec.script if spec.script is not None else spec.notebook
+    words = masked_arguments([executed, *spec.arguments] if executed is not None else spec.command)
+    what = "Script" if spec.script is not None else "Notebook" if spec.notebook is not None else "Command"
     facts: list[tuple[str, object]] = [
-        ("Command" if spec.script is None else "Script", shlex.join(words)),
+        (what, shlex.join(words)),
         ("Compute target", spec.compute_target),
         ("GPUs", spec.gpus or ""),
         ("Variables", shlex.join(f"{name}={value}" for name, value in variables.items())),

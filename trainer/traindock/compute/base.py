@@ -22,6 +22,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import Any, ClassVar
 
 from traindock.compute.devices import list_gpus
@@ -168,6 +169,13 @@ class Backend(ABC):
     @abstractmethod
     def max_nodes(self) -> int:
         """How many nodes the target has at most; each run takes ``node_count`` of them."""
+
+    def on_host(self, path: str) -> Path | None:
+        """Return where on this machine something lies that a job finds at an absolute path; None where it does not.
+
+        By default jobs see this machine's files where they are. Nothing depends on it but what is told of a run's data.
+        """
+        return Path(path)
 
     @abstractmethod
     def check(self, spec: RunSpec, settings: Settings) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import itertools
 import json
 import os
 import socket
@@ -148,9 +149,9 @@ def follow(layout: RunLayout, tick: Callable[[], None], news: threading.Event) -
 
 
 def logged_bytes(layout: RunLayout) -> int:
-    """Return how much the run's processes have logged, to see cheaply whether there is more than before."""
+    """Return how much of the run's metrics there is, to see cheaply whether it is more than before."""
     total = 0
-    for file in layout.metrics.glob("*/*"):
+    for file in itertools.chain(layout.metrics.glob("*/*"), layout.imported.glob("*/*")):
         with contextlib.suppress(OSError):
             total += file.stat().st_size
     return total

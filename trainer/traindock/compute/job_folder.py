@@ -23,9 +23,9 @@ _PYTHON: Final = "{python}"
 
 
 def command_of(job: Job) -> tuple[str, ...]:
-    """Return the job's command line, with a placeholder for the interpreter where a script is to be run."""
+    """Return the job's command line, with a placeholder for the interpreter of a script or a notebook."""
     spec = job.spec
-    if spec.script is None:
+    if spec.script is None and spec.notebook is None:
         return spec.command
     bootstrap = Path(runtime.__file__).with_name("bootstrap.py").name
     return (
@@ -35,9 +35,7 @@ def command_of(job: Job) -> tuple[str, ...]:
         str(job.layout.error_json),
         "--lost",
         str(job.layout.lost_output),
-        "--",
-        spec.script,
-        *spec.arguments,
+        *(("--", spec.script, *spec.arguments) if spec.script is not None else ("--notebook", str(spec.notebook))),
     )
 
 

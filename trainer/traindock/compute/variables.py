@@ -77,7 +77,7 @@ def job_environment(inherited: Mapping[str, str], plan: Plan, visible: str | Non
 
 def expanded(spec: RunSpec, command: tuple[str, ...], variables: Mapping[str, str]) -> list[str]:
     """Return the command, ``$NAME`` and ``${NAME}`` in the user's words replaced where the job has such a variable."""
-    given = len(spec.arguments) if spec.script is not None else len(command)
+    given = len(command) if spec.command else len(spec.arguments)
     kept = len(command) - given
     words = [
         _VARIABLE.sub(lambda match: variables.get(match[1] or match[2], match[0]), word) for word in command[kept:]

@@ -7,11 +7,13 @@ dispatcher died over makes no second one.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import math
 import shutil
 import time
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
@@ -21,7 +23,7 @@ from traindock.compute.held import note_failure
 from traindock.dispatcher.endings import Ending
 from traindock.dispatcher.finish import finish
 from traindock.dispatcher.held import ending_of_held
-from traindock.errors import UserErrorException
+from traindock.errors import IndexBusyException, TraindockError, UserErrorException
 from traindock.names import check_name
 from traindock.run import Run
 from traindock.states import Reason, State
@@ -30,7 +32,7 @@ from traindock.store.child_folders import hand_out, take_back
 from traindock.store.files import write_json
 from traindock.store.index import RunQuery
 from traindock.store.layout import RunLayout
-from traindock.store.run_records import RunFolder, RunRecord
+from traindock.store.run_records import RunFolder, RunRecord, run_ids
 from traindock.workspace import Workspace
 
 #: Children that one job can make, and by one request.
@@ -151,17 +153,45 @@ class Children:
 
     def _all(self) -> dict[str, bool]:
         if self._known is None:
-            self._known, parents = {}, [self._job.id]
-            while parents:
-                query = RunQuery(parent=parents.pop(), type=run_types.CHILD)
-                for row in reversed(self._workspace.index.runs(query)):
-                    self._known[row.id] = row.state.terminal
-                    parents.append(row.id)
+            try:
+                self._known = self._descendants(self._by_index)
+            except IndexBusyException:
+                self._known = self._descendants(self._by_records().__getitem__)
         return self._known
 
+    def _descendants(self, children_of: Callable[[str], Iterable[tuple[str, bool]]]) -> dict[str, bool]:
+        found: dict[str, bool] = {}
+        parents = [self._job.id]
+        while parents:
+            for run_id, ended in children_of(parents.pop()):
+                found[run_id] = ended
+                parents.append(run_id)
+        return found
+
     def _below(self, run_id: str) -> list[Run]:
-        query = RunQuery(parent=run_id, type=run_types.CHILD)
-        return [self.get(row.id) for row in self._workspace.index.runs(query) if not row.state.terminal]
+        try:
+            children = self._by_index(run_id)
+        except IndexBusyException:
+            children = self._by_records()[run_id]
+        return [self.get(child) for child, ended in children if not ended]
+
+    def _by_index(self, run_id: str) -> list[tuple[str, bool]]:
+        """Return the children of a run, the oldest first, and whether each has ended."""
+        rows = self._workspace.index.hasty.runs(RunQuery(parent=run_id, type=run_types.CHILD))
+        return [(row.id, row.state.terminal) for row in reversed(rows)]
+
+    def _by_records(self) -> dict[str, list[tuple[str, bool]]]:
+        """Return those of all runs, by reading all: neither job nor its end waits for who has the index locked."""
+        found = []
+        for run_id in run_ids(self._workspace.layout):
+            with contextlib.suppress(TraindockError):  # gone or damaged, as it would be missing in the index
+                record = self._workspace.run_folder(run_id).load()
+                if record.parent is not None and record.spec.type == run_types.CHILD:
+                    found.append((record.turn, run_id, record.parent, record.state.terminal))
+        by_parent: dict[str, list[tuple[str, bool]]] = defaultdict(list)
+        for _, run_id, parent, ended in sorted(found):
+            by_parent[parent].append((run_id, ended))
+        return by_parent
 
     def _made(self, run_id: str, source: str) -> bool:
         folder = self._workspace.run_folder(run_id)

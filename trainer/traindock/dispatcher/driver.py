@@ -11,8 +11,9 @@ import contextlib
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 from traindock import faultpoints
@@ -20,18 +21,21 @@ from traindock.compute.base import Backend, EnvironmentGone, Job, LaunchError, N
 from traindock.compute.held import follow as follow_held
 from traindock.compute.held import logged_bytes
 from traindock.compute.kinds import backend as make_backend
+from traindock.dispatcher.admission import Admission
 from traindock.dispatcher.children import Children
 from traindock.dispatcher.endings import Ending, ending_of, with_lost_gpus
 from traindock.dispatcher.errands import Errands
 from traindock.dispatcher.finish import finish
 from traindock.dispatcher.held import ending_of_held
+from traindock.dispatcher.importing import EventFileImporter
 from traindock.dispatcher.place import Place
-from traindock.dispatcher.queue import Demand, NodeQueue, Withdrawn
+from traindock.dispatcher.queue import Demand, Withdrawn
 from traindock.dispatcher.requests import RequestServer
 from traindock.dispatcher.sampling import ResourceSampler
 from traindock.errors import (
     ComputeTargetException,
     EnvironmentBuildException,
+    IndexBusyException,
     RunNotFoundException,
     StoreException,
     TraindockError,
@@ -65,7 +69,7 @@ class RunDriver(threading.Thread):
         workspace: where the run is.
         place: its folder.
         run_id: a run of this user that has no terminal state.
-        queue: the workspace's queues.
+        admission: to the nodes of the workspace's compute targets.
         done: called when the thread ends.
         errands: takes what remains to be done for the run in the background.
 
@@ -79,7 +83,7 @@ class RunDriver(threading.Thread):
         workspace: Workspace,
         place: Place,
         run_id: str,
-        queue: NodeQueue,
+        admission: Admission,
         done: Callable[[], None],
         errands: Errands,
     ) -> None:
@@ -89,7 +93,8 @@ class RunDriver(threading.Thread):
         self.unclean = False
         self._workspace = workspace
         self._place = place
-        self._queue = queue
+        self._admission = admission
+        self._queue = admission.queue
         self._done = done
         self._errands = errands
         self._cancel = threading.Event()
@@ -105,11 +110,13 @@ class RunDriver(threading.Thread):
         self._is_running = False
         self._news = threading.Event()
         self._used: list[dict[str, Any]] = []
+        self._imported: list[dict[str, Any]] = []
 
     def notice(self) -> None:
-        """Look whether the run is to be canceled; called whenever its record has grown, from any thread."""
+        """Look whether the run is to be canceled, or was moved; called whenever its record has grown, by one thread."""
         self._news.set()
         record = self.folder.load()
+        self._queue.move(self._target, self.folder.id, record.order)
         if record.cancel_requested and not record.state.terminal and not self._cancel.is_set():
             self._cancel.set()
             self._queue.wake(self.folder.id)
@@ -189,7 +196,7 @@ class RunDriver(threading.Thread):
             except NeverStarted as error:
                 log.warning("%s is launched again: %s", job.run_id, error)
                 self._tell(f"{error}: launching it again")
-                self._queue.release(self._target, job.run_id)
+                self._queue.give_back(self._target, job.run_id, self.folder.load().order)
                 self._launch(backend, job, self.folder.load())
         ending = ending_of(outcome, self.folder.load(), job.layout)
         return ending if ending.state is not State.FAILED else with_lost_gpus(ending, self._lost_gpus(backend, job))
@@ -209,13 +216,26 @@ class RunDriver(threading.Thread):
             backend.cancel(job)
         sampler = ResourceSampler(backend, job, self.folder, _leased(job))
         sampler.start()
-        try:
-            outcome = backend.follow(job, tick, self._tell)
-        finally:
-            self._used = sampler.stop()
+        with self._importing():
+            try:
+                outcome = backend.follow(job, tick, self._tell)
+            finally:
+                self._used = sampler.stop()
         self._note_start()
         requests.serve()
         return outcome
+
+    @contextlib.contextmanager
+    def _importing(self) -> Iterator[None]:
+        """Have the run's event files read as long as the block is in, and to their end once that has ended well."""
+        importer = EventFileImporter(self.folder)
+        importer.start()
+        try:
+            yield
+        finally:
+            importer.stop()
+        self._queue.release(self._target, self.folder.id)  # what is still to be read keeps no run from beginning
+        self._imported = importer.finish()
 
     def _note_start(self) -> None:
         if not self._is_running and self.folder.layout.started_json.exists():
@@ -240,7 +260,8 @@ class RunDriver(threading.Thread):
         self._advance(State.RUNNING, since=(State.NOT_STARTED, State.PREPARING, State.QUEUED))
         if self._cancel.is_set():  # asked for before there was a dispatcher
             self.folder.transact(_request_cancel, durable=True)
-        outcome = follow_held(self.folder.layout, self._look_at_held, self._news)
+        with self._importing():
+            outcome = follow_held(self.folder.layout, self._look_at_held, self._news)
         return ending_of_held(outcome, self.folder.load(), self.folder.layout)
 
     def _look_at_held(self) -> None:
@@ -256,14 +277,16 @@ class RunDriver(threading.Thread):
         backend.check(job.spec, job.settings)
         planned = backend.plan(job)
         write_json(job.layout.plan_json, planned.to_json(), durable=False)  # it is written again before the launch
+        if planned.environment.get("action") == "build":  # which may take minutes, in which others may go first
+            self._queue.expect(self._target, self.folder.id, record.order)
         self._advance(State.PREPARING, since=(State.NOT_STARTED,))
         plan = backend.prepare(job, planned, self._withdrawn)
         self._check_withdrawn()
         self._tell_of_environment(plan)
         self._advance(State.QUEUED, since=(State.PREPARING,))
         write_json(job.layout.plan_json, plan.to_json())
-        demand = self._demand(backend, job, record, lambda: self._get_ready(backend, job, plan))
-        lease = self._queue.acquire(demand, self._withdrawn, self._tell)
+        demand = self._demand(backend, job, lambda: self._get_ready(backend, job, plan))
+        lease = self._admission.acquire(self.folder, demand, self._withdrawn, self._tell)
         try:
             self._check_withdrawn()
             leased = plan
@@ -310,7 +333,7 @@ class RunDriver(threading.Thread):
         ending = replace(ending, detail=veil.over(ending.detail), exit=veil.over(ending.exit))
         self._queue.release(self._target, self.folder.id)  # nothing runs any more, whatever the disk says to the rest
         Children(self._workspace, self.folder).end_all(ending)
-        finish(self._workspace.layout, self.folder, ending, self._used)
+        finish(self._workspace.layout, self.folder, ending, [*self._used, *self._imported])
         log.info("%s: %s (%s)", self.folder.id, ending.state, ending.reason)
         faultpoints.reached("dispatcher.before-clean")
         if self._backend is None:
@@ -338,17 +361,18 @@ class RunDriver(threading.Thread):
             raise ComputeTargetException(f"the compute target {self._target!r} was deleted")
         return make_backend(self._target, found["kind"], found["settings"])
 
-    def _demand(self, backend: Backend, job: Job, record: RunRecord, get_ready: Callable[[], None]) -> Demand:
+    def _demand(self, backend: Backend, job: Job, get_ready: Callable[[], None]) -> Demand:
+        once = cache(get_ready)
         return Demand(
             run_id=job.run_id,
             target=self._target,
-            order=record.turn,
+            order=self.folder.load().order,
             nodes=job.spec.node_count,
             max_nodes=lambda: self._present_backend().max_nodes,
             gpus=backend.gpus_needed(job.spec, job.settings),
             devices=backend.devices,
             occupied=backend.occupied,
-            get_ready=get_ready,
+            get_ready=lambda: once(),
             holder={
                 "run_id": job.run_id,
                 "workspace": self._workspace.name,
@@ -368,7 +392,9 @@ class RunDriver(threading.Thread):
         now = time.monotonic()
         if now - self._metrics_indexed > _METRICS_SECONDS:
             try:
-                self._workspace.index.put_metrics(self.folder.id)
+                self._workspace.index.hasty.put_metrics(self.folder.id)
+            except IndexBusyException:
+                log.debug("the metrics of %s are indexed next time", self.folder.id)
             except Exception:
                 # The index can be rebuilt at any time; a run must not suffer from its faults.
                 log.exception("cannot index the metrics of %s", self.folder.id)

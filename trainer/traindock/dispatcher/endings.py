@@ -85,7 +85,8 @@ def _judge(found: Mapping[str, Any], record: RunRecord) -> tuple[Reason, str]:
         return Reason.FINISHED, ""
     if code is None:
         return Reason.LOST, "the job's exit record names neither an exit code nor a signal"
-    return Reason.EXITED_NONZERO, f"the script ended with exit code {code}{_error_text(found)}"
+    what = "notebook" if record.spec.notebook is not None else "script"
+    return Reason.EXITED_NONZERO, f"the {what} ended with exit code {code}{_error_text(found)}"
 
 
 def memory_warning(found: Mapping[str, Any]) -> str:
@@ -120,7 +121,8 @@ def _error_text(found: Mapping[str, Any]) -> str:
     kind, message = error.get("type"), str(error.get("message") or "")[:500]
     if kind == "SystemExit" and message:
         return f": {message}"  # what the script itself wanted to have said; where it did helps nobody
-    place = f" ({error.get('file')}, line {error.get('line')})" if error.get("file") else ""
+    where = f"cell [{error['cell']}]" if error.get("cell") else f"line {error.get('line')}"
+    place = f" ({error.get('file')}, {where})" if error.get("file") else ""
     # The text of a syntax error ends with its place.
     if message.endswith(f", line {error.get('line')})"):
         place = ""

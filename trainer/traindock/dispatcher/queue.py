@@ -11,13 +11,14 @@ import bisect
 import math
 import threading
 import time
-from collections.abc import Callable, Collection
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from traindock.compute.base import LaunchError
 from traindock.compute.leases import Lease, Leases
 from traindock.errors import StoreException
+from traindock.store.run_records import Order
 
 # GPUs are also leased by other workspaces, which cannot wake us.
 _GPU_POLL_SECONDS = 0.5
@@ -25,10 +26,10 @@ _GPU_POLL_SECONDS = 0.5
 _TELL_SECONDS = 5.0
 # So many runs get ready ahead of their turn at most: what they make takes room, and the system's time.
 _READY_MOST = 8
-# A run whose environment is there takes milliseconds to join the queue; one whose environment must be
-# built may take minutes, and does not hold up the others.
+# A run whose environment must be built may take minutes, and does not hold up the others.
 _EXPECTED_SECONDS = 1.0
-# One that has waited before has its environment, and is only looked at again, which takes an engine seconds at worst.
+# One whose environment is there takes milliseconds to join the queue; to look for it takes an engine, or a machine that
+# has much else to do, seconds at worst.
 _PREPARED_SECONDS = 30.0
 
 
@@ -43,7 +44,7 @@ class Demand:
     Attributes:
         run_id: the run.
         target: name of its compute target.
-        order: its turn among the runs of the workspace; the earlier goes first.
+        order: its place among the runs of the target, when it joins them; the lesser goes first.
         nodes: how many nodes.
         max_nodes: returns how many the target has now; raises if it is gone.
         gpus: how many GPUs.
@@ -55,7 +56,7 @@ class Demand:
 
     run_id: str
     target: str
-    order: float
+    order: Order
     nodes: int
     max_nodes: Callable[[], int]
     gpus: int
@@ -65,7 +66,7 @@ class Demand:
     get_ready: Callable[[], None] = lambda: None
 
     @property
-    def rank(self) -> tuple[float, str]:
+    def rank(self) -> tuple[Order, str]:
         """Position in the queue."""
         return self.order, self.run_id
 
@@ -95,9 +96,31 @@ class _Target:
     launching: set[str] = field(default_factory=set)
     # In the order of their ranks.
     waiting: list[_Waiter] = field(default_factory=list)
-    expected: dict[str, tuple[float, float]] = field(default_factory=dict)
+    # Those that are about to join, with their orders, and until when others wait for them.
+    expected: dict[str, tuple[Order, float]] = field(default_factory=dict)
     # Runs that could have had their GPUs, and found too few nodes free.
     overtaken: set[str] = field(default_factory=set)
+
+    def insert(self, waiter: _Waiter) -> None:
+        """Let a run wait, at its place."""
+        bisect.insort(self.waiting, waiter, key=lambda waiting: waiting.demand.rank)
+
+    def move(self, run_id: str, order: Order) -> bool:
+        """Give a run another place; False if it has that already, or is not here."""
+        if run_id in self.expected:
+            until = self.expected[run_id][1]
+            self.expected[run_id] = (order, until)
+        for waiter in self.waiting:
+            if waiter.demand.run_id == run_id and waiter.demand.order != order:
+                self.waiting.remove(waiter)
+                waiter.demand = replace(waiter.demand, order=order)
+                self.insert(waiter)
+                return True
+        return False
+
+    def awaited(self, now: float) -> list[tuple[Order, str]]:
+        """Return the ranks of runs that are about to join, as far as they are waited for."""
+        return [(order, run_id) for run_id, (order, until) in self.expected.items() if until > now]
 
     def next(self) -> list[_Waiter]:
         """Return who alone may be able to start: the first, and the first of those that need no GPU."""
@@ -127,15 +150,18 @@ class NodeQueue:
         self._lock = threading.Lock()
         self._launched = threading.Condition(self._lock)
         self._targets: dict[str, _Target] = {}
+        self._known_moves = 0
+        # By run, how many moves were known when it got its nodes.
+        self._granted: dict[str, int] = {}
 
-    def expect(self, target: str, run_id: str, order: float, *, prepared: bool = False) -> None:
+    def expect(self, target: str, run_id: str, order: Order, *, prepared: bool = False) -> None:
         """Keep a run's turn for a moment, until it joins the queue: the earlier submitted goes first.
 
         Args:
             target: its compute target.
             run_id: the run.
-            order: when it was submitted.
-            prepared: it waited already for a dispatcher that died, so that it comes soon, and is kept for longer.
+            order: its place in the queue.
+            prepared: nothing is known that has to be built for it, so that it comes soon, and is kept for longer.
         """
         seconds = _PREPARED_SECONDS if prepared else _EXPECTED_SECONDS
         with self._lock:
@@ -166,8 +192,9 @@ class NodeQueue:
         waiter = _Waiter(demand, threading.Condition(self._lock))
         with self._lock:
             target = self._of(demand.target)
-            target.expected.pop(demand.run_id, None)
-            bisect.insort(target.waiting, waiter, key=lambda waiting: waiting.demand.rank)
+            if expected := target.expected.pop(demand.run_id, None):  # it may have been moved since it was made
+                waiter.demand = replace(demand, order=expected[0])
+            target.insert(waiter)
         try:
             while True:
                 gets_ready = False
@@ -177,6 +204,7 @@ class NodeQueue:
                     why, lease = self._try(target, waiter)
                     if not why:
                         target.holders[demand.run_id] = demand.nodes
+                        self._granted[demand.run_id] = self._known_moves
                         target.launching.add(demand.run_id)
                     elif not self._is_due(target, waiter, why):
                         if waiter.ready or waiter not in target.soon():
@@ -199,6 +227,43 @@ class NodeQueue:
                 target.overtaken.discard(demand.run_id)
                 self._moved(target)
 
+    def move(self, target: str, run_id: str, order: Order) -> None:
+        """Give a run its new place, if it waits or is expected; all that wait there look again."""
+        with self._lock:
+            if self._of(target).move(run_id, order):
+                self._look_again(self._of(target))
+
+    def runs(self) -> list[str]:
+        """Return the ids of all runs that wait or are expected, whatever their targets are."""
+        with self._lock:
+            found = [waiter.demand.run_id for target in self._targets.values() for waiter in target.waiting]
+            return found + [run_id for target in self._targets.values() for run_id in target.expected]
+
+    def take_in(self, moves: int, orders: Mapping[str, Order]) -> None:
+        """Give runs their places as they are after so many moves; see :meth:`known_at_grant`."""
+        with self._lock:
+            self._known_moves = moves
+            for target in self._targets.values():
+                if [run_id for run_id, order in orders.items() if target.move(run_id, order)]:
+                    self._look_again(target)
+
+    def known_at_grant(self, run_id: str) -> int | None:
+        """Return how many moves were taken in when a run got its nodes; None where it has none."""
+        with self._lock:
+            return self._granted.get(run_id)
+
+    def give_back(self, target: str, run_id: str, order: Order) -> None:
+        """Give the nodes of a run back that is about to wait again: until then its turn is kept.
+
+        Args:
+            target: its compute target.
+            run_id: the run.
+            order: its place.
+        """
+        with self._lock:
+            self._of(target).expected[run_id] = (order, self._clock() + _EXPECTED_SECONDS)
+            self._drop(self._of(target), run_id)
+
     def launched(self, target: str, run_id: str) -> None:
         """Take in that a run which got its nodes has started: what was put off for its sake is done now."""
         with self._lock:
@@ -216,8 +281,12 @@ class NodeQueue:
         """Give the nodes of a run back."""
         with self._lock:
             self._of(target).expected.pop(run_id, None)
-            self._of(target).holders.pop(run_id, None)
-            self._no_longer_launching(self._of(target), run_id)
+            self._drop(self._of(target), run_id)
+
+    def _drop(self, target: _Target, run_id: str) -> None:
+        target.holders.pop(run_id, None)
+        self._granted.pop(run_id, None)
+        self._no_longer_launching(target, run_id)
 
     def _no_longer_launching(self, target: _Target, run_id: str) -> None:
         target.launching.discard(run_id)
@@ -257,6 +326,12 @@ class NodeQueue:
             if now - waiter.told_at >= _TELL_SECONDS:
                 waiter.news.notify()
 
+    def _look_again(self, target: _Target) -> None:
+        """Wake all that wait: who is before whom has changed, which each is told at once."""
+        for waiter in target.waiting:
+            waiter.told_at = -math.inf
+            waiter.news.notify()
+
     def _is_due(self, target: _Target, waiter: _Waiter, why: str) -> bool:
         """Return whether to tell a run now what it waits for; then that counts as told."""
         now, known = self._clock(), waiter.told
@@ -268,7 +343,7 @@ class NodeQueue:
     def _patience(self, target: _Target, waiter: _Waiter) -> float:
         """Return after how many seconds a run looks again though nothing wakes it."""
         may_start = waiter.demand.gpus or waiter in target.next()
-        polled = may_start and (target.expected or any(waiting.demand.gpus for waiting in target.waiting))
+        polled = may_start and (target.awaited(self._clock()) or any(waiting.demand.gpus for waiting in target.waiting))
         return _GPU_POLL_SECONDS if polled else _TELL_SECONDS
 
     def _of(self, target: str) -> _Target:
@@ -283,8 +358,6 @@ class NodeQueue:
                 f"the run needs {_counted(demand.nodes, 'node')} and compute target {demand.target!r} has {limit} at "
                 "most"
             )
-        now = self._clock()
-        target.expected = {run_id: turn for run_id, turn in target.expected.items() if turn[1] > now}
         # Itself, where a launch is tried again: it still has its nodes.
         others = {run_id: nodes for run_id, nodes in target.holders.items() if run_id != demand.run_id}
         used = sum(others.values())
@@ -311,9 +384,9 @@ class NodeQueue:
             return self._held(waiter, devices), None
         return "", lease
 
-    def _ahead(self, target: _Target, demand: Demand, free: int) -> list[tuple[float, str]]:
+    def _ahead(self, target: _Target, demand: Demand, free: int) -> list[tuple[Order, str]]:
         """Return the ranks of the runs that go first, given so many free nodes."""
-        ahead = [(order, run_id) for run_id, (order, _) in target.expected.items() if (order, run_id) < demand.rank]
+        ahead = [rank for rank in target.awaited(self._clock()) if rank < demand.rank]
         for waiter in target.waiting:
             waiting = waiter.demand
             if waiting.rank >= demand.rank:
@@ -352,7 +425,7 @@ class NodeQueue:
         return self._made_leases
 
 
-def _after(ahead: list[tuple[float, str]]) -> str:
+def _after(ahead: list[tuple[Order, str]]) -> str:
     _, first = min(ahead)
     return f"after {first}" if len(ahead) == 1 else f"after {len(ahead)} other runs, the next of them {first}"
 

@@ -11,7 +11,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from traindock import faultpoints
 from traindock._version import __version__
 from traindock.compute.leases import Leases
 from traindock.compute.processes import Identity
+from traindock.dispatcher.admission import Admission
 from traindock.dispatcher.children import notice_child
 from traindock.dispatcher.driver import RunDriver
 from traindock.dispatcher.errands import Errands
@@ -27,14 +28,14 @@ from traindock.dispatcher.place import Place
 from traindock.dispatcher.queue import NodeQueue
 from traindock.dispatcher.start import LOCK_PATIENCE_SECONDS
 from traindock.dispatcher.sweeping import Sweeper
-from traindock.errors import RunNotFoundException, StoreException, TraindockError
+from traindock.errors import IndexBusyException, RunNotFoundException, StoreException, TraindockError
 from traindock.run_types import CHILD
 from traindock.settings import DispatcherSettings
-from traindock.states import State
 from traindock.store import disks, ownership
 from traindock.store.changes import Changes
 from traindock.store.files import write_json
 from traindock.store.layout import WorkspaceLayout
+from traindock.store.run_records import run_ids
 from traindock.store.signing import Signature
 from traindock.store.watch import Watcher
 from traindock.workspace import Workspace
@@ -60,6 +61,7 @@ class Service:
         self._layout = self._workspace.layout
         self._changes = Changes(self._layout)
         self._queue = NodeQueue(Leases)
+        self._admission = Admission(self._workspace, self._queue)
         self._sweeper = Sweeper(self._workspace)
         self._errands = Errands(self._workspace)
         self._drivers: dict[str, RunDriver] = {}
@@ -67,6 +69,10 @@ class Service:
         self._children: set[str] = set()
         self._left: set[str] = set()
         self._looked_again = 0.0
+        # Other programs may keep the index locked; what is to be found in it then waits, and no run.
+        self._index = self._workspace.index.hasty
+        self._index_behind = False
+        self._knows_all = False
         self._stop = threading.Event()
         self._heartbeat: Heartbeat | None = None
         self._offset = 0
@@ -96,6 +102,7 @@ class Service:
                 self._heartbeat = Heartbeat(ownership.of(self._layout), self._end_soon)
                 self._heartbeat.start()
             self._persist(lambda: self._introduce(own))
+            self._admission.begin()
             self._persist(self._recover)
             idle_since = time.monotonic()
             while not self._stop.is_set():
@@ -185,10 +192,8 @@ class Service:
             elif kind == "computes":
                 self._queue.wake()
         # Last, since another process may have it locked: no run waits for the index.
-        try:
-            self._workspace.index.catch_up()
-        except StoreException as error:
-            log.warning("the index stays behind: %s", error)
+        with self._noting_index():
+            self._index.catch_up()
         faultpoints.reached("dispatcher.after-index")
 
     def _look_again(self) -> None:
@@ -199,17 +204,32 @@ class Service:
         if time.monotonic() - self._looked_again < _LOOK_AGAIN_SECONDS:
             return
         self._looked_again = time.monotonic()
-        try:
-            unfinished = self._workspace.index.unfinished()
-        except StoreException as error:
-            log.warning("the index stays behind: %s", error)
-            return
+        unfinished: list[str] = []
+        with self._noting_index():
+            if not self._knows_all:
+                self._index.take_over_unknown()
+                self._knows_all = True
+            unfinished = self._index.unfinished()
         known = {*self._drivers, *self._children, *self._left}
         for run_id in unfinished:
             if run_id not in known:
                 self._consider(run_id)
                 if run_id not in self._drivers and run_id not in self._children:
                     self._left.add(run_id)
+
+    @contextlib.contextmanager
+    def _noting_index(self) -> Iterator[None]:
+        """Tell, once, that the index cannot be used, or can be again: it is asked the next time round."""
+        try:
+            yield
+        except StoreException as error:
+            if not self._index_behind:
+                log.warning("the index stays behind: %s", error)
+            self._index_behind = True
+        else:
+            if self._index_behind:
+                log.info("the index can be used again")
+            self._index_behind = False
 
     def _consider(self, run_id: str) -> None:
         try:
@@ -226,9 +246,8 @@ class Service:
                 self._children.add(run_id)
                 notice_child(self._workspace, record)
                 return
-            waited = record.state is State.QUEUED
-            self._queue.expect(record.spec.compute_target, run_id, record.turn, prepared=waited)
-            driver = RunDriver(self._workspace, self._place, run_id, self._queue, self._watcher.wake, self._errands)
+            self._queue.expect(record.spec.compute_target, run_id, record.order, prepared=True)
+            driver = RunDriver(self._workspace, self._place, run_id, self._admission, self._watcher.wake, self._errands)
             self._drivers[run_id] = driver
             driver.start()
             driver.notice()
@@ -244,11 +263,20 @@ class Service:
                 if time.time() - entry.stat().st_mtime > _STALE_SECONDS:
                     shutil.rmtree(entry, ignore_errors=True)
         _, self._offset = self._changes.read(0)
-        self._workspace.index.take_over_unknown()
-        for run_id in self._workspace.index.unfinished():
+        for run_id in self._unfinished():
             self._consider(run_id)
         self._sweeper.sweep()
         self._errands.resume()
+
+    def _unfinished(self) -> Iterable[str]:
+        """Return runs among which are all that are unfinished: all there are, where the index cannot be asked now."""
+        try:
+            self._index.take_over_unknown()
+            self._knows_all = True
+            return self._index.unfinished()
+        except IndexBusyException as error:
+            log.warning("looking at all runs, one by one: %s", error)
+            return run_ids(self._layout)
 
     def _take_lock(self) -> bool:
         # Another process that only looks whether the lock is free holds it for microseconds; an older dispatcher

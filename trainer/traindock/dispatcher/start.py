@@ -49,13 +49,31 @@ class _Started:
     log_offset: int
 
 
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """Why no run of a workspace goes on.
+
+    Attributes:
+        message: what is wrong, with the folder of the workspace.
+        advice: what to do next.
+    """
+
+    message: str
+    advice: str
+
+    def __str__(self) -> str:
+        return f"{self.message}. {self.advice}"
+
+
 # Kept so that the interpreter reaps them instead of warning about children left behind.
 _started: list[_Started] = []
 # By workspace, those in a row that ended with an error.
 _dead: dict[Path, list[_Started]] = {}
+# By workspace, why the last one could not even be started, and what to do about that.
+_refused: dict[Path, tuple[str, str]] = {}
 # By workspace, when somebody who waits has looked last (monotonic).
 _looked: dict[Path, float] = {}
-# For the three above. A fork, which may come while another thread holds it, gets one of its own.
+# For the four above. A fork, which may come while another thread holds it, gets one of its own.
 _guard = threading.RLock()
 
 
@@ -81,16 +99,44 @@ class Upkeep:
         """Start a dispatcher if there is none; call it as often as you like.
 
         Returns:
-            What is to be told, once: dispatchers die as soon as they are started, and of what. Else "".
+            What is to be told, once: dispatchers die as soon as they are started, and of what, or none can be started.
+            Else "".
+
+        Raises:
+            StoreException: at the first look that finds that none can be started.
         """
         with _guard:
             now = time.monotonic()
             if now - _looked.get(self._layout.root, -math.inf) >= _LOOK_SECONDS:
                 _looked[self._layout.root] = now
                 ensure(self._layout)
-            dead = _dead.get(self._layout.root, [])
-            told, self._told = self._told, len(dead) >= _ENOUGH
-            return _trouble(self._layout, dead[-1]) if self._told and not told else ""
+            found = trouble(self._layout)
+            told, self._told = self._told, found is not None
+            return str(found) if found is not None and not told else ""
+
+
+def trouble(layout: WorkspaceLayout) -> Trouble | None:
+    """Return why no dispatcher gets to work, as far as this process has found by starting some; starts none."""
+    with _guard:
+        _reap()
+        dead, refused = _dead.get(layout.root, []), _refused.get(layout.root)
+        if refused is None and len(dead) < _ENOUGH:
+            return None
+        if is_running(layout):  # another process was luckier
+            _forget_trouble(layout.root)
+            return None
+        log = layout.dispatcher_log
+        if refused is not None:
+            reason, advice = refused
+            why = f"no dispatcher can be started: {reason}"
+        else:
+            words = _last_words(log, dead[-1].log_offset) or f"exit code {dead[-1].process.returncode}"
+            why = f"the dispatcher ends as soon as it is started: {words.rstrip('.')}"
+            advice = f"All it said is in {log}"
+        return Trouble(
+            f"no run of {layout.root} goes on, since {why}",
+            f"{advice}; 'traindock doctor' looks for what may be wrong. It is started again every few seconds.",
+        )
 
 
 def ensure(layout: WorkspaceLayout) -> None:
@@ -106,7 +152,7 @@ def ensure(layout: WorkspaceLayout) -> None:
             if not _is_starting(layout):
                 start(layout)
             return
-        _dead.pop(layout.root, None)
+        _forget_trouble(layout.root)
         if _older(_running_version(layout), __version__) and not _is_starting(layout):
             _ask_to_leave(layout)
             start(layout)
@@ -120,10 +166,12 @@ def is_running(layout: WorkspaceLayout) -> bool:
 def start(layout: WorkspaceLayout) -> None:
     """Start a dispatcher, detached from this process; if there is one already, the new one leaves by itself."""
     command = [*_scope(), sys.executable, "-P", "-m", "traindock.dispatcher", str(layout.root)]
+    advice = f"It has to be able to write {layout.dispatcher_log}"
     try:
         log = os.open(layout.dispatcher_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             offset = os.fstat(log).st_size
+            advice = "The machine has no memory or no process left for it, or it is not allowed"
             process = subprocess.Popen(
                 command,
                 stdin=subprocess.DEVNULL,
@@ -136,8 +184,11 @@ def start(layout: WorkspaceLayout) -> None:
         finally:
             os.close(log)
     except OSError as error:
+        with _guard:
+            _refused[layout.root] = (error.strerror or str(error), advice)
         raise StoreException(f"cannot start the dispatcher of {layout.root}: {error.strerror}") from error
     with _guard:
+        _refused.pop(layout.root, None)
         _started.append(_Started(process, layout.root, time.monotonic(), offset))
 
 
@@ -168,15 +219,12 @@ def _reap() -> None:
         if each.process.returncode == 0:
             _dead.pop(each.root, None)
         else:
-            _dead.setdefault(each.root, []).append(each)
+            _dead[each.root] = [*_dead.get(each.root, []), each][-_ENOUGH:]
 
 
-def _trouble(layout: WorkspaceLayout, last: _Started) -> str:
-    words = _last_words(layout.dispatcher_log, last.log_offset) or f"exit code {last.process.returncode}"
-    return (
-        f"no run of {layout.root} goes on, since the dispatcher ends as soon as it is started: {words} "
-        f"(all it said is in {layout.dispatcher_log})"
-    )
+def _forget_trouble(root: Path) -> None:
+    _dead.pop(root, None)
+    _refused.pop(root, None)
 
 
 def _last_words(log: Path, offset: int) -> str:

@@ -83,9 +83,14 @@ class _Job:
     def extra_indexes(self) -> list[str]:
         return [o.split(" ", 1)[1] for o in self.recipe.pip_options if o.startswith("--extra-index-url ")]
 
+    @property
+    def environment(self) -> dict[str, str]:
+        """The variables of all programs that are run for it."""
+        return self.settings.environment(self.recipe.index_url, self.extra_indexes)
+
     def run(self, command: Sequence[str], more: Mapping[str, str] = MappingProxyType({})) -> Outcome:
         self.log.say(f"$ {' '.join(command)}")
-        env = {**self.settings.environment(self.recipe.index_url, self.extra_indexes), **more}
+        env = {**self.environment, **more}
         return run_program(command, log=self.log, cancelled=self.cancelled, env=env, keep_open=(self.lock,))
 
 
@@ -338,6 +343,7 @@ def _freeze(job: _Job, uv: str) -> tuple[str, ...]:
         text=True,
         errors="replace",
         cwd="/",
+        env=job.environment,
         check=False,
     )
     if answer.returncode:

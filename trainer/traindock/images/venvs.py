@@ -100,7 +100,7 @@ def plan(recipe: Recipe, *, environments: Path, caller: str, settings: BuildSett
     if recipe.user_managed:
         check_runs_jobs(base)
         python = base.executable
-        return Plan("user_managed", recipe.key(), f"{python} is used as it is (user_managed)", python, recipe.notices)
+        return Plan("user_managed", recipe.key(), f"{python} is used as it is", python, recipe.notices)
     translation = translate(recipe.conda)
     want = pythons.wanted(recipe, translation.pip, translation.python)
     requirements = frameworks.requirements_of(recipe, translation.pip)

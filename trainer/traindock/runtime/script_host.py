@@ -11,6 +11,8 @@ What a script meets here and not under plain ``python script.py``:
 - The exception that ends the script is also written, as JSON, into the ``--error`` file: ``type``, ``message``,
   ``file`` (relative to the working directory at the start), ``line``, ``function`` and ``traceback`` (last lines).
 
+``--notebook`` before a path executes that notebook in place of a script: see ``notebook_host.py``.
+
 Tracebacks do not show our frames. ``sys.argv``, ``sys.orig_argv``, ``sys.path[0]``, ``__file__`` and the exit codes
 are the script's own.
 """
@@ -37,6 +39,10 @@ def run(main: ModuleType, arguments: List[str]) -> None:
     while arguments and arguments[0] in options:
         options[arguments[0]] = arguments[1]
         arguments, ours = arguments[2:], ours + 2
+    if arguments[:1] == ["--notebook"]:
+        _sibling(main, "output_streams").replace_streams(options["--lost"])
+        del sys.path[0]  # our own folder, whose modules have names that others have, too
+        _sibling(main, "notebook_host").run(arguments[1], _Report(options["--error"]).write)
     if arguments and arguments[0] == "--":  # what follows is the script, whatever its name
         arguments, ours = arguments[1:], ours + 1
     _sibling(main, "output_streams").replace_streams(options["--lost"])

@@ -8,12 +8,12 @@ database, which has caught up.
 from __future__ import annotations
 
 import json
-import math
 import sqlite3
+import threading
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
 
 from traindock.errors import TraindockError
 from traindock.names import check_name
@@ -23,6 +23,8 @@ from traindock.store.changes import Changes
 from traindock.store.copying import may_pass
 from traindock.store.identity import WorkspaceRecord
 from traindock.store.index_file import IndexFile
+from traindock.store.index_queries import COLUMNS, RESULTS, found_runs, grouping, searchable, storable
+from traindock.store.index_queries import RunQuery as RunQuery
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.metrics import MetricReader
 from traindock.store.run_records import RunFolder, RunRecord, missing_runs, run_ids
@@ -33,7 +35,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class RunRow:
-    """What the index knows about a run; times are seconds since 1970."""
+    """What the index knows about a run; times are seconds since 1970.
+
+    Attributes:
+        children: how many runs are part of it.
+    """
 
     id: str
     experiment: str
@@ -52,76 +58,73 @@ class RunRow:
     signed: bool
     tags: Mapping[str, str]
     properties: Mapping[str, str]
+    children: int
 
 
 @dataclass(frozen=True, slots=True)
-class RunQuery:
-    """Which runs, and in which order; every field left at its default does not matter.
+class RunGroup:
+    """Runs that have something in common.
 
     Attributes:
-        tags: names with the value they must have, or None for any value.
-        properties: likewise.
-        metric: name of a metric that ``above`` and ``below`` bound and ``order`` may name.
-        above: its ``statistic`` is at least this.
-        below: its ``statistic`` is at most this.
-        statistic: "last", "min" or "max".
-        order: "created" (the last submitted first, whatever was done to the clock), or the name of a metric.
-        descending: for an order by metric, the greatest first.
-        top_level: only runs without a parent.
-        ended_after: only runs that ended at this time, in seconds since 1970, or later.
+        value: what that is; None for runs without a parent, or without the tag.
+        runs: how many they are.
+        unfinished: how many of them have no terminal state.
+        newest: when the one that was submitted last was, in seconds since 1970.
     """
 
-    experiment: str | None = None
-    number: int | None = None
-    parent: str | None = None
-    states: tuple[State, ...] = ()
-    type: str | None = None
-    compute_target: str | None = None
-    tags: Mapping[str, str | None] = field(default_factory=dict)
-    properties: Mapping[str, str | None] = field(default_factory=dict)
-    metric: str | None = None
-    above: float | None = None
-    below: float | None = None
-    statistic: str = "last"
-    order: str = "created"
-    descending: bool = True
-    top_level: bool = False
-    ended_after: float | None = None
-    limit: int | None = None
-    offset: int = 0
+    value: str | None
+    runs: int
+    unfinished: int
+    newest: float
 
 
-_COLUMNS = (
-    "id, experiment, number, display_name, type, state, reason, detail, compute_target, user, parent, created, "
-    "started, ended, signed, tags, properties"
-)
 _STATE, _REASON, _SIGNED, _TAGS, _PROPERTIES = (
-    _COLUMNS.split(", ").index(name) for name in ("state", "reason", "signed", "tags", "properties")
+    COLUMNS.index(name) for name in ("state", "reason", "signed", "tags", "properties")
 )
 _STATES = {state.value: state for state in State}
 _REASONS: dict[str | None, Reason | None] = {None: None, **{reason.value: reason for reason in Reason}}
 _NAN = float("nan")
-# A walk along an order finds 50 runs among 10,000 about as soon as these many can be sorted.
-_MANY = 500
+#: Seconds for which who asks hastily waits for other programs.
+HASTE_SECONDS: Final = 0.25
 _UNSTORABLE = (sqlite3.ProgrammingError, sqlite3.InterfaceError, sqlite3.IntegrityError, OverflowError)
-_INSERT_RUN = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 19)})"  # noqa: S608 (no value from outside)
+_INSERT_RUN = f"INSERT OR REPLACE INTO runs VALUES ({', '.join('?' * 20)})"  # noqa: S608 (no value from outside)
 
 
 class Index:
-    """The index of one workspace; may be shared by threads."""
+    """The index of one workspace; may be shared by threads.
 
-    def __init__(self, layout: WorkspaceLayout, identity: WorkspaceRecord) -> None:
+    Args:
+        layout: of the workspace.
+        identity: its ``workspace.json``.
+        patience: seconds for which a question waits for other programs, and other threads, that use the database; by
+            default half a minute where they have it locked.
+
+    Raises:
+        IndexBusyException: by all that ask: others have used it for longer than that.
+        StoreException: likewise: it cannot be read or written, or is of a newer version of Traindock.
+    """
+
+    def __init__(self, layout: WorkspaceLayout, identity: WorkspaceRecord, patience: float | None = None) -> None:
         self._layout = layout
         self._identity = identity
         self._changes = Changes(layout)
-        self._file = IndexFile(layout.index, self._fill)
+        self._file = IndexFile(layout.index, self._fill, patience)
+        self._lock = threading.Lock()
+        self._hasty: Index | None = None
+
+    @property
+    def hasty(self) -> Index:
+        """The same for who would rather have no answer than wait for one."""
+        with self._lock:
+            if self._hasty is None:
+                self._hasty = Index(self._layout, self._identity, HASTE_SECONDS)
+            return self._hasty
 
     def runs(self, query: RunQuery) -> list[RunRow]:
         """Return the runs that ``query`` describes, the newest first unless it says otherwise."""
 
         def ask(connection: sqlite3.Connection) -> tuple[list[RunRow], set[str]]:
-            sql, values = _select(query, many=_bounds_leave_many(connection, query))
-            rows = [_row(row) for row in connection.execute(sql, values)]
+            rows = [_row(row) for row in found_runs(connection, query)]
             return rows, missing_runs(self._layout, [row.id for row in rows])
 
         rows, gone = self._ask(ask)
@@ -133,9 +136,19 @@ class Index:
 
     def rows(self, run_ids: Sequence[str]) -> list[RunRow]:
         """Return what is known of these runs, in no order; those that are gone are left out."""
-        sql = f"SELECT {_COLUMNS} FROM runs WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
-        wanted = json.dumps([_storable(run_id) for run_id in run_ids])
+        sql = f"SELECT {RESULTS} FROM runs WHERE id IN (SELECT value FROM json_each(?))"  # noqa: S608
+        wanted = json.dumps([storable(run_id) for run_id in run_ids])
         return self._ask(lambda connection: [_row(row) for row in connection.execute(sql, [wanted])])
+
+    def groups(self, query: RunQuery, by: str) -> list[RunGroup]:
+        """Return the groups of the runs that ``query`` describes, the one with the newest run first.
+
+        Args:
+            query: which runs; its limit and offset count groups, its order does not matter.
+            by: "experiment", "parent", "compute_target", "state", or "tag:" and the tag's name.
+        """
+        sql, values = grouping(query, by)
+        return self._ask(lambda connection: [RunGroup(*row) for row in connection.execute(sql, values)])
 
     def unfinished(self) -> list[str]:
         """Return the ids of this user's runs that have no terminal state, oldest first."""
@@ -220,6 +233,9 @@ class Index:
     def close(self) -> None:
         """Close the database; the next question opens it again."""
         self._file.close()
+        with self._lock:
+            if self._hasty is not None:
+                self._hasty.close()
 
     def _fill(self, connection: sqlite3.Connection) -> None:
         _, offset = self._changes.read(0)
@@ -252,7 +268,7 @@ class Index:
             return
         connection.executemany(
             "INSERT OR REPLACE INTO run_tags VALUES (?, ?, ?)",
-            [(_storable(str(name)), _storable(str(value)), run_id) for name, value in record.tags.items()],
+            [(storable(str(name)), storable(str(value)), run_id) for name, value in record.tags.items()],
         )
         if record.state.terminal:
             _write_metrics(connection, run_id, self._layout)
@@ -307,17 +323,12 @@ def _offset(connection: sqlite3.Connection) -> int:
 
 
 def _write_metrics(connection: sqlite3.Connection, run_id: str, layout: WorkspaceLayout) -> None:
-    summary = MetricReader(layout.run(run_id).metrics).summary()
+    summary = MetricReader.of_run(layout.run(run_id)).summary()
     connection.execute("DELETE FROM run_metrics WHERE run = ?", [run_id])
     connection.executemany(
         "INSERT INTO run_metrics VALUES (?, ?, ?, ?, ?, ?)",
-        [(run_id, _storable(name), found.last, found.min, found.max, found.count) for name, found in summary.items()],
+        [(run_id, storable(name), found.last, found.min, found.max, found.count) for name, found in summary.items()],
     )
-
-
-def _storable(text: str) -> str:
-    """SQLite takes no lone surrogates, which odd file names bring along."""
-    return text.encode("utf-8", "backslashreplace").decode()
 
 
 def _values(record: RunRecord) -> list[Any]:
@@ -343,8 +354,9 @@ def _values(record: RunRecord) -> list[Any]:
         json.dumps(record.tags),
         json.dumps(record.properties),
         record.turn,
+        searchable(record.display_name, record.id, record.experiment),
     ]
-    return [_storable(value) if isinstance(value, str) else value for value in values]
+    return [storable(value) if isinstance(value, str) else value for value in values]
 
 
 def _row(row: Sequence[Any]) -> RunRow:
@@ -358,73 +370,3 @@ def _row(row: Sequence[Any]) -> RunRow:
 
 def _mapping(text: str) -> Any:
     return json.loads(text) if text != "{}" else {}
-
-
-def _bounds_leave_many(connection: sqlite3.Connection, query: RunQuery) -> bool:
-    """Whether the bounds of a metric leave so many runs that going by the order comes to the wanted ones sooner."""
-    if query.limit is None or query.metric is None or (query.above is None and query.below is None):
-        return False
-    statistic = _statistic(query)
-    low, high = (-math.inf if query.above is None else query.above), (math.inf if query.below is None else query.below)
-    sql = f"SELECT 1 FROM run_metrics WHERE name = ? AND {statistic} BETWEEN ? AND ? LIMIT 1 OFFSET ?"  # noqa: S608
-    return connection.execute(sql, [_storable(query.metric), low, high, _MANY]).fetchone() is not None
-
-
-def _statistic(query: RunQuery) -> str:
-    return {"last": "last", "min": "min", "max": "max"}[query.statistic]
-
-
-def _select(query: RunQuery, *, many: bool = False) -> tuple[str, list[Any]]:
-    statistic = _statistic(query)
-    source, where, values = "runs", ["1"], list[Any]()
-    # SQLite keeps to the order of a CROSS JOIN; left alone, it always goes by the metric that is bounded.
-    join = "CROSS JOIN" if many else "JOIN"
-
-    def require(condition: str, *given: Any) -> None:
-        where.append(condition)
-        values.extend(given)
-
-    if query.order != "created":
-        source = f"run_metrics o {join} runs ON runs.id = o.run"
-        require("o.name = ?", query.order)
-    if query.metric is not None and (query.above is not None or query.below is not None):
-        source += f" {join} run_metrics m ON m.run = runs.id"
-        require("m.name = ?", query.metric)
-        if query.above is not None:
-            require(f"m.{statistic} >= ?", query.above)
-        if query.below is not None:
-            require(f"m.{statistic} <= ?", query.below)
-    order = "turn DESC, runs.id"
-    if query.order != "created":
-        # NaN, which SQLite keeps as NULL, is neither the least nor the greatest.
-        order = f"o.{statistic} {'DESC' if query.descending else 'ASC NULLS LAST'}, runs.id"
-    for column in ("experiment", "number", "parent", "type", "compute_target"):
-        if (value := getattr(query, column)) is not None:
-            require(f"{column} = ?", value)
-    if query.top_level:
-        require("parent IS NULL")
-    if query.ended_after is not None:
-        require("ended >= ?", query.ended_after)
-    if query.states:
-        require(f"state IN ({', '.join('?' * len(query.states))})", *(state.value for state in query.states))
-    for name, value in query.tags.items():
-        condition = "SELECT run FROM run_tags WHERE run_tags.name = ?"
-        if value is None:
-            require(f"runs.id IN ({condition})", name)
-        else:
-            require(f"runs.id IN ({condition} AND value = ?)", name, value)
-    for name, value in query.properties.items():
-        path = '$."' + name.replace('"', "") + '"'
-        if value is None:
-            require("json_extract(properties, ?) IS NOT NULL", path)
-        else:
-            require("json_extract(properties, ?) = ?", path, value)
-    columns = _prefixed(_COLUMNS.split(", "))
-    limit = -1 if query.limit is None else query.limit
-    sql = f"SELECT {columns} FROM {source} WHERE {' AND '.join(where)} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608
-    values = [_storable(value) if isinstance(value, str) else value for value in values]
-    return sql, [*values, limit, query.offset]
-
-
-def _prefixed(columns: Iterable[str]) -> str:
-    return ", ".join(f"runs.{column}" for column in columns)

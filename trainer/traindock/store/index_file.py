@@ -20,7 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from traindock.errors import StoreException
+from traindock.errors import IndexBusyException, StoreException
 from traindock.store.migrations import migrate, version_of
 
 T = TypeVar("T")
@@ -30,6 +30,7 @@ _TABLES: Final = ("runs", "run_tags", "run_metrics", "meta")
 _DAMAGE: Final = ("no such table", "no such column", "SQLITE_CORRUPT", "SQLITE_NOTADB", "SQLITE_IOERR_SHORT_READ")
 _ATTEMPTS: Final = 3
 _PATIENCE_SECONDS: Final = 30.0
+_POLL_SECONDS: Final = 0.02
 
 
 class IndexFile:
@@ -38,10 +39,13 @@ class IndexFile:
     Args:
         path: where it is; lock files and what crashes leave lie beside it.
         fill: writes all there is to know into an empty database, within a transaction.
+        patience: seconds for which each step waits for others who use the file. By default half a minute where they
+            have it locked, and as long as it takes where they rebuild it.
     """
 
-    def __init__(self, path: Path, fill: Callable[[sqlite3.Connection], None]) -> None:
+    def __init__(self, path: Path, fill: Callable[[sqlite3.Connection], None], patience: float | None = None) -> None:
         self._path = path
+        self._patience = patience
         self._lock_file = path.with_suffix(".lock")
         self._fill = fill
         self._lock = threading.RLock()
@@ -52,9 +56,10 @@ class IndexFile:
         """Perform ``action``; if the file turns out to be damaged or replaced, once more on a sound one.
 
         Raises:
+            IndexBusyException: others have used the file for longer than this one's patience.
             StoreException: the disk is full or refuses, or the file is of a newer version of Traindock.
         """
-        with self._lock:
+        with self._turn():
             try:
                 for _ in range(_ATTEMPTS):
                     try:
@@ -68,7 +73,25 @@ class IndexFile:
                 return action()
             except (sqlite3.Error, OSError) as error:
                 self.close()
+                if _is_busy(error):
+                    raise self._busy() from error
                 raise StoreException(f"the index {self._path} cannot be used: {error}") from error
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        """Keep this process's other threads from the file for the length of the block."""
+        if not self._lock.acquire(timeout=-1 if self._patience is None else self._patience):
+            raise self._busy()
+        try:
+            yield
+        finally:
+            self._lock.release()
+
+    def _busy(self) -> IndexBusyException:
+        return IndexBusyException(
+            f"the index {self._path} is kept locked by another program: try again in a moment; if it stays so, "
+            f"'fuser {self._path}' names the program, which is to be ended"
+        )
 
     def check_version(self) -> None:
         """Check that no newer version of Traindock has made the file.
@@ -79,7 +102,7 @@ class IndexFile:
         Raises:
             StoreException: a newer version has; the text says what to do.
         """
-        with contextlib.suppress(sqlite3.Error, OSError), _locked(self._lock_file, fcntl.LOCK_SH | fcntl.LOCK_NB):
+        with contextlib.suppress(sqlite3.Error, OSError), _locked(self._lock_file, fcntl.LOCK_SH, patience=0):
             # One of its own: that of this object may be waiting for another process, by another thread.
             uri = f"{self._path.absolute().as_uri()}?mode=rw"
             with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=0)) as connection:
@@ -136,14 +159,14 @@ class IndexFile:
     def _opened(self) -> sqlite3.Connection | None:
         """Open the file anew; returns None where there is none."""
         self.close()
-        with _locked(self._lock_file, fcntl.LOCK_SH):
+        with _locked(self._lock_file, fcntl.LOCK_SH, self._patience):
             self._inode = self._present()
             if self._inode == 0:
                 return None
             if self._path.stat().st_size == 0:
                 # SQLite would make a database of it, and wait for that until nobody has the one open that it was.
                 raise sqlite3.DatabaseError("the file is empty")
-            connection = _connect(self._path)
+            connection = _connect(self._path, self._patience)
             try:
                 migrate(connection)
             except BaseException:
@@ -160,7 +183,7 @@ class IndexFile:
             return 0
 
     def _rebuilding(self) -> contextlib.AbstractContextManager[None]:
-        return _locked(self._path.with_suffix(".rebuild"), fcntl.LOCK_EX)
+        return _locked(self._path.with_suffix(".rebuild"), fcntl.LOCK_EX, self._patience)
 
     def _built(self) -> Path:
         """Return a new database, filled, in one file."""
@@ -178,7 +201,7 @@ class IndexFile:
 
     def _put(self, side: Path, away: Path | None = None) -> None:
         """Put a database in the file's place; what is there goes ``away``."""
-        with _locked(self._lock_file, fcntl.LOCK_EX):
+        with _locked(self._lock_file, fcntl.LOCK_EX, self._patience):
             if away is not None:
                 with contextlib.suppress(FileNotFoundError):
                     self._path.replace(away)
@@ -207,8 +230,14 @@ def _is_damage(error: sqlite3.DatabaseError) -> bool:
     return isinstance(error, sqlite3.OperationalError) and any(sign in words for sign in _DAMAGE)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_PATIENCE_SECONDS, isolation_level=None, check_same_thread=False)
+def _is_busy(error: sqlite3.Error | OSError) -> bool:
+    name: str = getattr(error, "sqlite_errorname", "")
+    return isinstance(error, BlockingIOError) or name.startswith(("SQLITE_BUSY", "SQLITE_LOCKED"))
+
+
+def _connect(path: Path, patience: float | None = None) -> sqlite3.Connection:
+    timeout = _PATIENCE_SECONDS if patience is None else patience
+    connection = sqlite3.connect(path, timeout=timeout, isolation_level=None, check_same_thread=False)
     try:
         connection.execute("PRAGMA journal_mode = WAL")
         # The folders are the record: a power cut may take the last changes, and the next catch-up brings them back.
@@ -249,10 +278,30 @@ def _remove(path: Path) -> None:
 
 
 @contextmanager
-def _locked(path: Path, mode: int) -> Iterator[None]:
+def _locked(path: Path, mode: int, patience: float | None) -> Iterator[None]:
+    """Hold a lock for the length of the block.
+
+    Raises:
+        BlockingIOError: others have held it for all of ``patience``, in seconds; None waits for them.
+    """
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
-        fcntl.flock(fd, mode)
+        if patience is None:
+            fcntl.flock(fd, mode)
+        else:
+            _lock_within(patience, fd, mode)
         yield
     finally:
         os.close(fd)
+
+
+def _lock_within(seconds: float, fd: int, mode: int) -> None:
+    deadline = time.monotonic() + seconds
+    while True:
+        try:
+            fcntl.flock(fd, mode | fcntl.LOCK_NB)
+            return
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(_POLL_SECONDS)

@@ -1,7 +1,7 @@
 """Where everything lies in a workspace folder. No other module spells a file name of the store.
 
 workspace.json   index.sqlite   settings.toml   computes.json   changes.log
-dispatcher.lock  dispatcher.json  dispatcher.log  errands/<run id>
+wishes.lock     dispatcher.lock  dispatcher.json  dispatcher.log  errands/<run id>
 owners/<generation>.json          (on network disks, where index.* and dispatcher.* lie in a folder of each host)
 experiments/<name>/events.jsonl
 runs/<run id>/   (see RunLayout)      runs/.deleted-<16 hex>/   (runs that are gone, until their space is free)
@@ -59,6 +59,11 @@ class RunLayout:
     def resources(self) -> Path:
         """What the job used of processors, memory and GPUs, as metrics; no container sees it."""
         return self.root / "resources"
+
+    @property
+    def imported(self) -> Path:
+        """Metrics that were read out of the job's TensorBoard files, as metrics; no container sees it."""
+        return self.root / "imported"
 
     @property
     def requests(self) -> Path:
@@ -188,6 +193,16 @@ class WorkspaceLayout:
     def last_turn(self) -> Path:
         """The turn of the run that was submitted last, see ``store.run_records.take_turn``."""
         return self.root / "last_turn"
+
+    @property
+    def wishes_lock(self) -> Path:
+        """Held by whoever grants a wish for a run, see ``store.wishes``."""
+        return self.root / "wishes.lock"
+
+    @property
+    def queue_moves(self) -> Path:
+        """How often a run was moved in a queue, and the lock of those who do it, see ``store.queue_moves``."""
+        return self.root / "queue_moves"
 
     @property
     def dispatcher_lock(self) -> Path:

@@ -59,10 +59,13 @@ class Locations:
 
     def all(self) -> list[Path]:
         """Return all known folders that still hold a ``workspace.json``."""
+        return [root for root in self.listed() if os.path.isfile(root / "workspace.json")]  # noqa: PTH113 (False if forbidden)
+
+    def listed(self) -> list[Path]:
+        """Return all known folders, whatever has become of them."""
         inside = sorted(self._home.glob("[!.]*"))
         chosen = self.chosen()
-        known = dict.fromkeys([*inside, *self._elsewhere(), *([chosen] if chosen else [])])
-        return [root for root in known if os.path.isfile(root / "workspace.json")]  # noqa: PTH113 (False if forbidden)
+        return list(dict.fromkeys([*inside, *self._elsewhere(), *([chosen] if chosen else [])]))
 
     def remember(self, root: Path) -> None:
         """Put a folder on the list, unless it lies in the data folder anyway."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from traindock.errors import UserErrorException
 from traindock.runtime.metric_format import LAYOUTS, azure_value, valid_time
+from traindock.store.layout import RunLayout
 from traindock.store.metric_cursor import decoded, encoded
 from traindock.store.metric_files import NumberFile, Record, WriterFiles, opened, read_range, writer_folders
 from traindock.store.metric_points import (
@@ -101,14 +102,21 @@ class MetricReader:
 
     Args:
         metrics_dir: the run's ``metrics`` folder; need not exist yet.
+        imported_dir: the run's ``imported`` folder, where that counts too; need not exist yet.
     """
 
-    def __init__(self, metrics_dir: Path) -> None:
-        self._folder = Path(metrics_dir)
+    def __init__(self, metrics_dir: Path, imported_dir: Path | None = None) -> None:
+        # A job can name a writer as it likes, but for a slash.
+        self._folders = {"": Path(metrics_dir), **({} if imported_dir is None else {"imported/": imported_dir})}
         self._writers: dict[str, WriterFiles] = {}
         self._chunked: OrderedDict[Path, ChunkedFile] = OrderedDict()
         self._merged: tuple[Any, PointsSource] | None = None
         self._lock = threading.RLock()
+
+    @classmethod
+    def of_run(cls, layout: RunLayout) -> MetricReader:
+        """Return a reader of all that is a metric of a run: what it logs, and what is imported from its files."""
+        return cls(layout.metrics, layout.imported)
 
     # -- what there is --------------------------------------------------------------------------------------
 
@@ -277,9 +285,9 @@ class MetricReader:
         files: list[tuple[dict[str, int], NumberFile]] = []
         more = False
         with self._lock:
-            for writer in self._scan():
+            for key, writer in self._scanned():
                 writer.refresh_names()
-                place = places.setdefault(writer.folder.name, [0, {}])
+                place = places.setdefault(key, [0, {}])
                 if left > 0:
                     new, place[0], damaged = writer.records_since(place[0], left)
                     records += new
@@ -358,11 +366,16 @@ class MetricReader:
 
     # -- inside ---------------------------------------------------------------------------------------------
 
+    def _scanned(self) -> list[tuple[str, WriterFiles]]:
+        """Return the writers' folders by what a cursor calls them, in order."""
+        for prefix, folder in self._folders.items():
+            for name in writer_folders(folder):
+                if prefix + name not in self._writers:
+                    self._writers[prefix + name] = WriterFiles(folder / name)
+        return sorted(self._writers.items())
+
     def _scan(self) -> list[WriterFiles]:
-        for name in writer_folders(self._folder):
-            if name not in self._writers:
-                self._writers[name] = WriterFiles(self._folder / name)
-        return [self._writers[name] for name in sorted(self._writers)]
+        return [writer for _, writer in self._scanned()]
 
     def _refreshed(self, name: str | None = None) -> tuple[dict[str, list[NumberFile]], dict[str, list[list[Record]]]]:
         """Return the number files and, one list per writer, the records of each name; or of one name only."""

@@ -89,6 +89,17 @@ def open_file(run: RunLayout, name: str) -> int:
     return _open(run, name)[0]
 
 
+def find_file(run: RunLayout, name: str) -> int | None:
+    """Return a descriptor for reading a file of the run; None where there is no such file, or none any more.
+
+    Raises:
+        UserErrorException: as :func:`resolve`.
+        StoreException: it cannot be read.
+    """
+    found = _find(run, name)
+    return None if found is None else found[0]
+
+
 def status(run: RunLayout, name: str) -> os.stat_result | None:
     """Return size and times of a file of the run; None where there is no such file, or none any more.
 

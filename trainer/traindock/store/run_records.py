@@ -10,13 +10,15 @@ import contextlib
 import fcntl
 import math
 import os
+import re
 import shutil
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from fractions import Fraction
+from typing import Any, TypeAlias
 
-from traindock import faultpoints
+from traindock import faultpoints, run_data
 from traindock.errors import InternalError, RunNotFoundException, RunNotSignedException, StoreException
 from traindock.names import check_name, is_name
 from traindock.spec import RunSpec
@@ -29,9 +31,19 @@ from traindock.store.identity import WorkspaceRecord
 from traindock.store.layout import RunLayout, WorkspaceLayout
 from traindock.store.ownership import check_writable
 
+#: A place in a queue. Between two of them there is always a third one, however often runs are moved.
+Order: TypeAlias = float | Fraction
+
 FORMAT = 1
+# Bounded, since whatever stands in an events file is read.
+_ORDER = re.compile(r"-?\d{1,1000}(/[1-9]\d{0,999})?", re.ASCII)
 # What any float takes at most as text, with the end of its line.
 _TURN_BYTES = 25
+
+
+def can_be_told(order: Order) -> bool:
+    """Whether a place in a queue can be recorded: halved some thousand times, it is too long for that."""
+    return _ORDER.fullmatch(str(Fraction(order))) is not None
 
 
 def _later() -> dict[State, frozenset[State]]:
@@ -67,8 +79,12 @@ class RunRecord:
     Attributes:
         created: when it was submitted, by the clock as it was then.
         turn: its place among the workspace's runs, see :func:`take_turn`.
+        data: what it was given to learn from, as far as its arguments tell, see ``run_data.found``.
+        order: its place in the queue of its compute target: its turn, until it is moved, see ``run_queue``.
+        admitted: whether it has got its nodes, and is being launched or was.
         resources: by series (see ``dispatcher.sampling``) the "unit", the "limit" and whose that is ("limit_of"), the
             "peak", and of GPUs the "device"; empty until the first look at its job.
+        event_files: the folders of its files, such as "logs/train", in which there are TensorBoard event files.
     """
 
     id: str
@@ -76,16 +92,19 @@ class RunRecord:
     number: int
     created: float
     turn: float
+    order: Order
     user: str
     spec: RunSpec
     signature: signing.Signature
     parent: str | None = None
     properties: dict[str, str] = field(default_factory=dict)
+    data: list[dict[str, Any]] = field(default_factory=list)
     tags: dict[str, str] = field(default_factory=dict)
     display_name: str = ""
     description: str = ""
     history: list[StateChange] = field(default_factory=list)
     detail: str = ""
+    admitted: bool = False
     cancel_requested_by: str | None = None
     started: float | None = None
     ended: float | None = None
@@ -93,6 +112,7 @@ class RunRecord:
     environment: dict[str, Any] = field(default_factory=dict)
     warnings: list[str] = field(default_factory=list)
     resources: dict[str, dict[str, Any]] = field(default_factory=dict)
+    event_files: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> State:
@@ -234,11 +254,13 @@ def fold(document: dict[str, Any], happened: list[Event], identity: WorkspaceRec
             number=int(document["number"]),
             created=float(document["created"]),
             turn=float(document.get("turn", document["created"])),
+            order=float(document.get("turn", document["created"])),
             user=str(document.get("user", "")),
             spec=RunSpec.from_json(document["spec"]),
             signature=signing.check(document, identity.id, identity.previous_ids),
             parent=document.get("parent"),
             properties=dict(document.get("properties", {})),
+            data=run_data.readable(document.get("data")),
             tags=dict(document.get("tags", {})),
             display_name=str(document.get("display_name", "")),
         )
@@ -265,6 +287,10 @@ def _apply(record: RunRecord, event: Event) -> None:
             record.ended = when
     elif kind == "detail":
         record.detail = str(event["detail"])
+    elif kind == "admitted":
+        record.admitted = bool(event["value"])
+    elif kind == "moved" and _ORDER.fullmatch(event["order"]):
+        record.order = Fraction(event["order"])
     elif kind == "cancel":
         record.cancel_requested_by = record.cancel_requested_by or str(event.get("by") or "unknown")
     elif kind == "tags":
@@ -280,6 +306,8 @@ def _apply(record: RunRecord, event: Event) -> None:
         record.environment = dict(event["value"])
     elif kind == "resources":
         record.resources = {str(name): dict(fact) for name, fact in event["value"].items()}
+    elif kind == "event_files":
+        record.event_files = [str(folder) for folder in event["value"]]
     elif kind == "exit":
         record.exit = dict(event["value"])
     elif kind == "warning" and (text := str(event["text"])) not in record.warnings:  # steps may be repeated
@@ -352,10 +380,15 @@ def publish(
     return RunFolder(workspace, identity, run_id)
 
 
-def run_ids(workspace: WorkspaceLayout) -> list[str]:
-    """Return the ids of all runs that have a folder, in no particular order; other folders there are passed over."""
+def run_ids(workspace: WorkspaceLayout, end: str = "") -> list[str]:
+    """Return the ids of all runs that have a folder, in no particular order; other folders there are passed over.
+
+    Args:
+        workspace: whose.
+        end: only of those that end with it.
+    """
     try:
-        return [name for name in os.listdir(workspace.runs) if is_name("run id", name)]
+        return [name for name in os.listdir(workspace.runs) if name.endswith(end) and is_name("run id", name)]
     except FileNotFoundError:
         return []
 

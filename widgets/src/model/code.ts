@@ -1,5 +1,6 @@
 import { structuredPatch } from 'diff';
 import { query, type RunTarget, runPath, type Source } from '../sources/source';
+import { type ITrans, UNTRANSLATED } from '../translation';
 
 /** Entries of a snapshot that are looked at. */
 const MOST_ENTRIES = 10_000;
@@ -93,27 +94,34 @@ export async function diffOf(
   before: RunTarget,
   after: RunTarget,
   change: IChange,
-  signal?: AbortSignal
+  signal?: AbortSignal,
+  trans: ITrans = UNTRANSLATED
 ): Promise<FileDiff> {
   const sides = [change.before, change.after].filter(entry => entry !== undefined);
   if (sides.some(entry => entry.kind !== 'file')) {
-    return { note: sides.map(described).join(' → ') };
+    return { note: sides.map(side => described(side, trans)).join(' → ') };
   }
   if (sides.some(entry => (entry.size ?? 0) > MOST_BYTES)) {
-    return { note: `Too large to be compared by lines: more than ${MOST_BYTES / 1000} kB.` };
+    return { note: trans.__('Too large to be compared by lines: more than %1 kB.', MOST_BYTES / 1000) };
   }
   if (change.before?.sha256 === change.after?.sha256) {
-    return { note: `Same content; mode ${change.before?.mode} → ${change.after?.mode}.` };
+    return { note: trans.__('Same content; mode %1 → %2.', change.before?.mode, change.after?.mode) };
   }
   const [old, now] = await Promise.all([
     textOf(source, before, change.before, signal),
     textOf(source, after, change.after, signal)
   ]);
-  return old === null || now === null ? { note: 'No text: the contents differ.' } : linesBetween(old, now);
+  return old === null || now === null
+    ? { note: trans.__('No text: the contents differ.') }
+    : linesBetween(old, now, trans);
 }
 
-function described(entry: IEntry): string {
-  return entry.kind === 'link' ? `link to ${entry.target}` : entry.kind;
+function described(entry: IEntry, trans: ITrans): string {
+  return entry.kind === 'link'
+    ? trans.__('link to %1', entry.target)
+    : entry.kind === 'file'
+      ? trans.__('file')
+      : trans.__('folder');
 }
 
 /** Return a file's text; "" where there is no file, null where it is no text. */
@@ -136,16 +144,16 @@ async function textOf(
 }
 
 /** Return how two texts differ: what has changed with three lines around it. */
-export function linesBetween(before: string, after: string): FileDiff {
+export function linesBetween(before: string, after: string, trans: ITrans = UNTRANSLATED): FileDiff {
   const patch = structuredPatch('', '', before, after, '', '', { context: 3, timeout: PATIENCE });
   if (patch === undefined) {
-    return { note: 'Too different to be compared by lines.' };
+    return { note: trans.__('Too different to be compared by lines.') };
   }
   const lines: IDiffLine[] = [];
   let [added, removed] = [0, 0];
   for (const hunk of patch.hunks) {
     let [old, now] = [hunk.oldStart, hunk.newStart];
-    lines.push({ kind: 'gap', text: `Line ${now}`, before: null, after: null });
+    lines.push({ kind: 'gap', text: trans.__('Line %1', now), before: null, after: null });
     for (const line of hunk.lines) {
       const text = line.slice(1);
       if (line.startsWith('+')) {

@@ -1,5 +1,7 @@
-import { duration, metric, words } from '../format';
-import { isData, parameters } from './parameters';
+import { duration, ticks, words } from '../format';
+import { reasonWords, stateWord } from '../state_words';
+import { type ITrans, UNTRANSLATED } from '../translation';
+import { dataNote, dataOf, type IGiven, parameters } from './parameters';
 import type { RunModel } from './run_model';
 import { bestOf } from './series';
 
@@ -29,6 +31,7 @@ export interface ISection {
 interface ISpec {
   arguments?: unknown[];
   script?: string | null;
+  notebook?: string | null;
   command?: string[];
   gpus?: number;
   node_count?: number;
@@ -36,58 +39,68 @@ interface ISpec {
   environment_variables?: Record<string, string>;
 }
 
-/** Title of the section that has how runs went. */
-const OUTCOME = 'Run';
-
 /** Return what the runs were asked for and what they came to. */
-export function results(runs: readonly RunModel[], now = Date.now()): ISection[] {
-  const given = runs.map(run => run.run && new Map(parameters(spec(run).arguments ?? [])));
+export function results(runs: readonly RunModel[], now = Date.now(), trans: ITrans = UNTRANSLATED): ISection[] {
+  const given = runs.map(run => run.run && new Map(parameters(spec(run).arguments ?? [], trans)));
+  const data = runs.map(run => run.run && dataOf(run.run, trans));
+  const named = new Set(data.flatMap(column => column?.map(one => one.name) ?? []));
   return filled([
-    { title: 'Metrics', outcome: true, rows: metricRows(runs) },
+    { title: trans.__('Metrics'), outcome: true, rows: metricRows(runs, trans) },
     section(
-      'Parameters',
-      given.map(values => values && picked(values, name => !isData(name)))
+      trans.__('Parameters'),
+      given.map(values => values && picked(values, name => !named.has(name)))
     ),
     section(
-      'Data',
-      given.map(values => values && picked(values, isData))
+      trans.__('Data'),
+      data.map(
+        (column, at) =>
+          column &&
+          new Map([
+            ...picked(given[at] ?? new Map(), name => named.has(name)),
+            ...column.map(one => described(one, trans))
+          ])
+      )
     ),
     section(
-      'Run',
-      runs.map(run => facts(run, now))
+      trans.__('Run'),
+      runs.map(run => facts(run, now, trans)),
+      true
     ),
     section(
-      'Tags',
+      trans.__('Tags'),
       runs.map(run => run.state && new Map(Object.entries(run.state.tags)))
     )
   ]);
 }
 
 /** Return what the runs were executed in. */
-export function environments(runs: readonly RunModel[]): ISection[] {
+export function environments(runs: readonly RunModel[], trans: ITrans = UNTRANSLATED): ISection[] {
   return filled([
     section(
-      'Environment',
+      trans.__('Environment'),
       runs.map(run => run.run && surroundings(run))
     ),
     section(
-      'Packages',
-      runs.map(run => run.run && packages(run))
+      trans.__('Packages'),
+      runs.map(run => run.run && packages(run, trans))
     ),
     section(
-      'Environment variables',
+      trans.__('Environment variables'),
       runs.map(run => run.run && new Map(Object.entries(spec(run).environment_variables ?? {})))
     )
   ]);
 }
 
 /** Return the names of runs as a legend has them: each another one. */
-export function names(runs: readonly RunModel[]): string[] {
-  const found = runs.map(run => run.state?.display_name || run.run?.display_name || run.target.run);
+export function names(runs: readonly RunModel[], trans: ITrans = UNTRANSLATED): string[] {
+  const found = runs.map(run => run.name);
   return found.map((name, at) => {
     const twin = found.some((other, place) => other === name && place !== at);
     const number = runs[at]?.run?.number;
-    return twin ? `${name} (${number === undefined ? at + 1 : `number ${number}`})` : name;
+    if (!twin) {
+      return name;
+    }
+    return number === undefined ? `${name} (${at + 1})` : trans.__('%1 (number %2)', name, number);
   });
 }
 
@@ -99,16 +112,20 @@ function filled(sections: readonly ISection[]): ISection[] {
   return sections.filter(one => one.rows.length > 0);
 }
 
+function described({ name, value, fact }: IGiven, trans: ITrans): [string, string] {
+  return [name, fact === undefined ? value : `${value} (${dataNote(fact, trans)})`];
+}
+
 function picked(values: ReadonlyMap<string, string>, wanted: (name: string) => boolean): Map<string, string> {
   return new Map([...values].filter(([name]) => wanted(name)));
 }
 
 /** Return a line for each name that any run has. */
-function section(title: string, columns: readonly (ReadonlyMap<string, string> | null)[]): ISection {
+function section(title: string, columns: readonly (ReadonlyMap<string, string> | null)[], outcome = false): ISection {
   const found = new Set(columns.flatMap(column => [...(column?.keys() ?? [])]));
   return {
     title,
-    outcome: title === OUTCOME,
+    outcome,
     rows: [...found].map(name =>
       row(
         name,
@@ -123,48 +140,51 @@ function row(name: string, values: readonly Value[], best: readonly number[] = [
 }
 
 /** The last value of each metric, and its best where its name tells which that is. */
-function metricRows(runs: readonly RunModel[]): IRow[] {
+function metricRows(runs: readonly RunModel[], trans: ITrans): IRow[] {
   const found = new Set(runs.flatMap(run => [...run.series.keys()]));
   return [...found].flatMap(name => {
     const series = runs.map(run => run.series.get(name));
     const kind = bestOf(name);
     const last = series.map(one => one?.latest);
-    const rows = [row(`${name}, last`, last.map(shown), bestPlaces(last, kind))];
+    const rows = [metricRow(trans.__('%1, last', name), last, kind)];
     if (kind !== undefined && series.some(one => (one?.count ?? 0) > 1)) {
       const best = series.map(one => (kind === 'min' ? one?.lowest : one?.highest));
-      rows.unshift(row(`${name}, best`, best.map(shown), bestPlaces(best, kind)));
+      rows.unshift(metricRow(trans.__('%1, best', name), best, kind));
     }
     return rows;
   });
 }
 
-function shown(value: number | undefined): string | null {
-  return value === undefined ? null : metric(value);
-}
+type Figure = number | undefined;
 
-function bestPlaces(values: readonly (number | undefined)[], kind: 'min' | 'max' | undefined): number[] {
+/** A line with as many digits as it takes to tell different values apart; those that look the same are as good. */
+function metricRow(name: string, values: readonly Figure[], kind: 'min' | 'max' | undefined): IRow {
+  const shown = ticks(values.map(value => value ?? null)).map(text => text || null);
   const finite = values.filter((value): value is number => Number.isFinite(value));
-  if (kind === undefined || new Set(finite).size < 2) {
-    return [];
-  }
-  const best = kind === 'min' ? Math.min(...finite) : Math.max(...finite);
-  return values.flatMap((value, at) => (value === best ? [at] : []));
+  const best = shown[values.indexOf(kind === 'min' ? Math.min(...finite) : Math.max(...finite))];
+  const better = kind !== undefined && new Set(shown.filter((_, at) => Number.isFinite(values[at]))).size > 1;
+  return row(name, shown, better ? shown.flatMap((text, at) => (text === best ? [at] : [])) : []);
 }
 
-function facts(run: RunModel, now: number): Map<string, string> {
-  const { script, command = [], gpus = 0, node_count = 1 } = spec(run);
+function facts(run: RunModel, now: number, trans: ITrans): Map<string, string> {
+  const { script, notebook, command = [], gpus = 0, node_count = 1 } = spec(run);
   const found = new Map<string, string>();
   if (run.state !== null) {
-    found.set('state', words(run.state.state === 'Failed' ? `Failed: ${run.state.reason ?? ''}` : run.state.state));
-    found.set('duration', duration(run.seconds(run.clock.at(now))));
+    const { state, reason } = run.state;
+    const word = stateWord(state, trans);
+    found.set(
+      trans.__('state'),
+      state === 'Failed' ? trans.__('%1: %2', word, reasonWords(reason ?? '', trans)) : word
+    );
+    found.set(trans.__('duration'), duration(run.seconds(run.clock.at(now))));
   }
   if (run.run !== null) {
-    found.set('script', script ?? command.join(' '));
-    found.set('compute target', run.run.compute_target);
-    found.set('GPUs', String(gpus));
-    found.set('experiment', run.run.experiment);
+    found.set(trans.__('script'), script ?? notebook ?? command.join(' '));
+    found.set(trans.__('compute target'), run.run.compute_target);
+    found.set(trans.__('GPUs'), String(gpus));
+    found.set(trans.__('experiment'), run.run.experiment);
     if (node_count > 1) {
-      found.set('nodes', String(node_count));
+      found.set(trans.__('nodes'), String(node_count));
     }
   }
   return found;
@@ -212,13 +232,16 @@ function add(found: Map<string, string>, name: string, value: unknown): void {
 }
 
 /** Packages by name, with the versions that were installed, or else those that were asked for. */
-function packages(run: RunModel): Map<string, string> {
+function packages(run: RunModel, trans: ITrans): Map<string, string> {
   const installed = texts(run.run?.environment?.packages);
   const recipe = spec(run).environment ?? {};
   const asked = installed.length > 0 ? installed : [...texts(recipe.conda), ...texts(recipe.pip)];
   const found = asked.map(text => {
     const [, name = text, rest = ''] = /^([A-Za-z0-9][\w.-]*)(?:\[[^\]]*\])?\s*(.*)$/s.exec(text) ?? [];
-    return [name.toLowerCase().replace(/[_.]+/g, '-'), rest.replace(/^={1,3}\s*/, '') || 'any'] as const;
+    return [
+      name.toLowerCase().replace(/[_.]+/g, '-'),
+      rest.replace(/^={1,3}\s*/, '') || trans._p('version of a package', 'any')
+    ] as const;
   });
   return new Map(found.sort(([one], [other]) => (one < other ? -1 : 1)));
 }

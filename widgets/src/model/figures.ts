@@ -1,18 +1,15 @@
 import type { RunModel } from './run_model';
 
-/** Milliseconds for which a run that goes on is given time to log a second value. */
-const PATIENCE = 10_000;
-
 /**
  * Return what says of a metric, by its name, that it has no more than a single value in each of some runs: there is no
  * line to draw then.
  *
- * While a run goes on that is only said some time after its first value, so that nothing jumps where lines begin.
+ * While a run goes on that is said of none it has logged, however long a second value takes: charts stay where they are.
  */
-export function isFigureIn(runs: readonly RunModel[], now = Date.now()): (name: string) => boolean {
+export function isFigureIn(runs: readonly RunModel[]): (name: string) => boolean {
   return name =>
     runs.every(run => {
-      const { count = 0, times = [] } = run.series.get(name) ?? {};
-      return count === 0 || (count === 1 && (run.ended || run.clock.at(now) - 1000 * (times[0] as number) > PATIENCE));
+      const { count = 0 } = run.series.get(name) ?? {};
+      return count === 0 || (count === 1 && run.ended);
     });
 }

@@ -1,3 +1,4 @@
+import type { IAnnounced, ILoggedTimes } from './epoch_custom';
 import type { Series } from './series';
 
 /** How far a run is. */
@@ -8,6 +9,14 @@ export interface Progress {
   fraction: number;
   /** Seconds that remain, if they can be told. */
   remaining: number | null;
+}
+
+/** A bar that a script draws, as it counts. */
+export interface IBar extends Omit<Progress, 'label'> {
+  /** What it is of; empty where it does not say so. */
+  name: string;
+  done: string;
+  total: string;
 }
 
 /** How much of something is done. */
@@ -22,6 +31,10 @@ export interface ILogged {
   epoch?: number;
   /** Whether parts of epochs are logged: 2.5 is half way through the third then. */
   parts?: boolean;
+  /** Its first value and its last one, and how many there are. */
+  epochs?: { first: IAnnounced; last: IAnnounced; count: number };
+  /** How often each metric was logged, and when. */
+  times?: ILoggedTimes[];
   /** The step that it has come to, of how many. */
   steps?: ICount;
 }
@@ -32,11 +45,12 @@ const BAR = /^(.*?)(\d{1,3})%\|[^|]*\|\s*([^\s/]+)\/([^\s[]+)\s*\[[^<\]]*<([^,\]
 const OF = /\s{0,9}(?::\s{0,9})?(?:\[\s{0,9})?(\d{1,15})\s{0,9}(?:\/|of)\s{0,9}(\d{1,15})/;
 const EPOCH = new RegExp(`\\bepoch${OF.source}`, 'i');
 const STEP = new RegExp(`\\b(?:global_)?(?:step|iter|iteration)${OF.source}`, 'i');
+const EPOCHS_BAR = /^\s*epochs?:?\s+\d{1,3}%\|/i;
 // biome-ignore lint/suspicious/noControlCharactersInRegex: escape sequences begin with one
 const ESCAPES = /\u001b\[[0-9;?]*[A-Za-z]/g;
 
 /** Return what a line of tqdm tells, or undefined for any other line. */
-export function barOf(line: string): Progress | undefined {
+export function barOf(line: string): IBar | undefined {
   const found = BAR.exec(line.replace(ESCAPES, ''));
   if (found === null) {
     return undefined;
@@ -51,7 +65,9 @@ export function barOf(line: string): Progress | undefined {
   ];
   const name = title.trim().replace(/:$/, '');
   return {
-    label: `${name ? `${name} ` : ''}${done} of ${total}`,
+    name,
+    done,
+    total,
     fraction: Math.min(1, Number(percent) / 100),
     remaining: seconds(remaining)
   };
@@ -59,67 +75,54 @@ export function barOf(line: string): Progress | undefined {
 
 /** Return the epoch that a line such as `Epoch 3/25` tells of; it may not be done yet. */
 export function epochOf(line: string): ICount | undefined {
-  return countOf(EPOCH.exec(line));
+  return countedBy(EPOCH.exec(line.replace(ESCAPES, '')));
 }
 
 /** Return the step that a line such as `step 120/5000` tells of. */
 export function stepOf(line: string): ICount | undefined {
-  return countOf(STEP.exec(line));
+  return countedBy(STEP.exec(line.replace(ESCAPES, '')));
 }
 
-function countOf(found: RegExpExecArray | null): ICount | undefined {
-  const [done, total] = [Number(found?.[1]), Number(found?.[2])];
+function countedBy(found: RegExpExecArray | null): ICount | undefined {
+  return countOf(Number(found?.[1]), Number(found?.[2]));
+}
+
+function countOf(done: number, total: number): ICount | undefined {
   return total > 0 && done <= total ? { done, total } : undefined;
 }
 
-/**
- * Return how far a run is: by its epochs where it tells of them, else by its steps, else by the bar that it draws.
- *
- * @param lines - The last lines of its output.
- * @param logged - What it tells by its metrics.
- * @param wanted - How many epochs it was asked for by its arguments, if it was.
- * @param elapsed - Seconds since its script began.
- */
-export function progressOf(
-  lines: readonly string[],
-  logged: ILogged,
-  wanted: number | undefined,
-  elapsed: number | null
-): Progress | undefined {
-  const told = toldBy(lines);
-  const { epoch: value, parts = false } = logged;
-  const byMetric = value !== undefined && wanted !== undefined && wanted > 0 && value <= wanted;
-  const epoch = told.epoch ?? (byMetric ? { done: value, total: wanted } : undefined);
-  if (epoch !== undefined) {
-    const part = told.step === undefined ? (told.bar?.fraction ?? 0) : told.step.done / told.step.total;
-    const done = parts && told.epoch === undefined ? epoch.done : Math.max(0, epoch.done - 1) + part;
-    return counted('Epoch', epoch, done / epoch.total, elapsed);
-  }
-  const steps = logged.steps ?? told.step;
-  return steps === undefined ? told.bar : counted('Step', steps, steps.done / steps.total, elapsed);
+/** What lines tell, the last of each kind. */
+export interface ITold {
+  epoch?: ICount;
+  /** The line that tells of the epoch. */
+  line?: string;
+  step?: ICount;
+  /** Whether the step is in the same line as the epoch. */
+  stepInLine?: boolean;
+  bar?: IBar;
+  /** Epochs that are done, by a bar that counts them. */
+  counted?: ICount;
 }
 
 /** Return what lines tell, the last of each kind; steps and bars before the last epoch are of another one. */
-function toldBy(lines: readonly string[]): { epoch?: ICount; step?: ICount; bar?: Progress } {
-  let step: ICount | undefined;
-  let bar: Progress | undefined;
+export function toldBy(lines: readonly string[]): ITold {
+  const told: ITold = {};
   for (let at = lines.length - 1; at >= 0; at--) {
-    const line = lines[at] as string;
-    step ??= stepOf(line);
-    bar ??= at >= lines.length - 3 ? barOf(line) : undefined;
+    const line = (lines[at] as string).replace(ESCAPES, '');
+    if (at >= lines.length - 3) {
+      const bar = barOf(line);
+      const counts = bar !== undefined && EPOCHS_BAR.test(line);
+      told.counted ??= counts ? countOf(Number(bar.done), Number(bar.total)) : undefined;
+      told.bar ??= counts ? undefined : bar;
+    }
     const epoch = epochOf(line);
+    const step = stepOf(line);
+    told.step ??= step;
     if (epoch !== undefined) {
-      return { epoch, step, bar };
+      return { ...told, epoch, line, stepInLine: step !== undefined };
     }
   }
-  return { step, bar };
-}
-
-function counted(name: string, { done, total }: ICount, fraction: number, elapsed: number | null): Progress {
-  const known = Math.min(1, Math.max(0, fraction));
-  const remaining = elapsed !== null && known > 0.02 ? (elapsed / known) * (1 - known) : null;
-  const shown = (count: number): string => count.toLocaleString('en', { maximumFractionDigits: 2 });
-  return { label: `${name} ${shown(done)} of ${shown(total)}`, fraction: known, remaining };
+  return told;
 }
 
 const EPOCHS = /^--?(?:num[_-]?|n[_-]?|max[_-]?)?(?:train[_-]?)?epochs?(?:=(\d+))?$/i;
@@ -150,8 +153,13 @@ function wantedBy(words: readonly unknown[], names: RegExp): number | undefined 
 const STEP_METRIC = /(?:^|\/)(?:global_)?(?:step|iteration)$/i;
 const TOTAL_METRIC = /(?:^|\/)(?:max|total)_steps$/i;
 
-/** Return what metrics tell of how far a run is, `wanted` being the steps that it was asked for, if it was. */
-export function loggedBy(metrics: ReadonlyMap<string, Series>, wanted: number | undefined): ILogged {
+/**
+ * Return what metrics tell of how far a run is.
+ *
+ * @param wanted - The steps that it was asked for, if it was.
+ * @param start - When its script began, in seconds since 1970.
+ */
+export function loggedBy(metrics: ReadonlyMap<string, Series>, wanted: number | undefined, start = 0): ILogged {
   const all = [...metrics.values()];
   const latest = (name: RegExp): number | undefined => all.find(series => name.test(series.name))?.latest;
   const total = wanted ?? latest(TOTAL_METRIC);
@@ -160,8 +168,22 @@ export function loggedBy(metrics: ReadonlyMap<string, Series>, wanted: number | 
   return {
     epoch: epochs?.latest,
     parts: epochs?.last.some(value => !Number.isInteger(value)),
+    epochs: epochs && announcedBy(epochs, start),
+    times: all.map(({ count, times }) => ({
+      count,
+      first: (times[0] as number) - start,
+      last: (times[times.length - 1] as number) - start
+    })),
     steps: done !== undefined && total !== undefined && done >= 0 && done <= total ? { done, total } : undefined
   };
+}
+
+function announcedBy({ last, times, count }: Series, start: number): ILogged['epochs'] {
+  const at = (index: number): IAnnounced => ({
+    epoch: last.at(index) as number,
+    at: (times.at(index) as number) - start
+  });
+  return { first: at(0), last: at(-1), count };
 }
 
 function greatest(values: readonly number[]): number | undefined {

@@ -123,8 +123,3 @@ export function metricRows(runs: readonly (readonly MetricDocument[] | null | un
 function numbersOf({ last, min, max }: { last: WireNumber; min: WireNumber; max: WireNumber }): IValue {
   return { last: numberOf(last), min: numberOf(min), max: numberOf(max) };
 }
-
-/** Return a new name for a wish. It need not be secret, and a page without HTTPS has no `randomUUID`. */
-export function wishId(): string {
-  return [...crypto.getRandomValues(new Uint8Array(16))].map(byte => byte.toString(16).padStart(2, '0')).join('');
-}

@@ -6,14 +6,19 @@ import {
   type RunState,
   type RunStateDocument,
   type SeriesDocument,
-  TERMINAL
+  TERMINAL,
+  type Trouble
 } from '../documents';
 import type { Connection, Disposer, FollowedRun, Source } from '../sources/source';
 import { RequestError, runPath } from '../sources/source';
+import { type ITrans, UNTRANSLATED } from '../translation';
 import { bare, frameOf } from './ansi';
+import { Asking } from './asking';
 import { LogText } from './log_text';
 import { Observed } from './observed';
-import { epochsWanted, loggedBy, type Progress, progressOf, stepsWanted } from './progress';
+import { epochsWanted, loggedBy, type Progress, stepsWanted } from './progress';
+import { ProgressEstimator } from './progress_estimator';
+import { numberedName } from './run_name';
 import { Series } from './series';
 import { ServerClock } from './server_clock';
 
@@ -22,6 +27,9 @@ export const BUILD_LOG = 'logs/build.txt';
 
 /** Records that a page keeps of what is no curve. */
 const MOST_RECORDS = 500;
+
+/** Milliseconds after which everything about a run that tells news is asked for again: nothing tells of values that it has lost. */
+const OLD = 300_000;
 
 /**
  * What a page knows of one run, kept up to date while anybody looks at it.
@@ -34,6 +42,7 @@ export class RunModel extends Observed {
     readonly target: FollowedRun
   ) {
     super();
+    this._newLogs();
   }
 
   /** What may change, as last told; null until it was. */
@@ -42,19 +51,28 @@ export class RunModel extends Observed {
   run: RunDocument | null = null;
   /** Why it cannot be followed, or no more. */
   error: ErrorDocument | null = null;
+  /** Why it does not go on, for want of a dispatcher; null where it does. */
+  trouble: Trouble | null = null;
   connection: Connection = 'connecting';
   readonly series = new Map<string, Series>();
   /** What its job uses, by names of the server's; apart from what the script logs. */
   readonly resources = new Map<string, Series>();
+  /** How many metrics a kernel has no room for. */
+  seriesLeftOut = 0;
   readonly records: MetricRecord[] = [];
-  readonly logs = new Map<string, LogText>([
-    [OUTPUT_LOG, new LogText()],
-    [BUILD_LOG, new LogText()]
-  ]);
+  /** The ends of its logs. */
+  readonly logs = new Map<string, LogText>();
   /** By which what it takes is counted on. */
   readonly clock = new ServerClock();
+  private _estimator = new ProgressEstimator();
   /** Rises with each change. */
   version = 0;
+
+  /** What it is called; its id until more is known of it. */
+  get name(): string {
+    const named = this.state?.display_name || this.run?.display_name;
+    return named || (this.run === null ? this.target.run : numberedName(this.run));
+  }
 
   /** Whether nothing more comes. */
   get ended(): boolean {
@@ -70,14 +88,30 @@ export class RunModel extends Observed {
     return output.empty && !build.empty && (building || this.ended) ? BUILD_LOG : OUTPUT_LOG;
   }
 
-  /** How far it is at a time of the server, if that can be told. */
-  progress(now = this.clock.at(Date.now())): Progress | undefined {
-    if (this.state?.state !== 'Running') {
+  /** How far it is at a time of the server, or was when it ended, if that can be told. */
+  progress(now = this.clock.at(Date.now()), trans: ITrans = UNTRANSLATED): Progress | undefined {
+    const state = this.state?.state;
+    if (!this.ended && state !== 'Running') {
       return undefined;
+    }
+    const told = this._estimator.progress(this.seconds(now), trans, state === 'Completed');
+    return told && this.ended ? { ...told, remaining: null } : told;
+  }
+
+  /** Look at how far it is. */
+  private _estimate(): void {
+    if (this.state === null || !(this.ended || this.state.state === 'Running')) {
+      return;
     }
     const lines = (this.logs.get(OUTPUT_LOG) as LogText).lines.slice(-200).map(line => line.text);
     const given = (this.run?.spec as { arguments?: unknown[] } | undefined)?.arguments ?? [];
-    return progressOf(lines, loggedBy(this.series, stepsWanted(given)), epochsWanted(given), this.seconds(now));
+    const start = this.state.started === null ? 0 : Date.parse(this.state.started) / 1000;
+    this._estimator.take(
+      lines,
+      loggedBy(this.series, stepsWanted(given), start),
+      epochsWanted(given),
+      this.seconds(this.clock.at(Date.now()))
+    );
   }
 
   /** Seconds that the script has been running at a time of the server, or ran; null before it does. */
@@ -111,8 +145,27 @@ export class RunModel extends Observed {
     return frame === undefined || path === undefined ? text : text.replace(frame.path, () => path);
   }
 
-  /** Ask again for everything about the run. */
-  async refresh(): Promise<void> {
+  /** Ask again for everything about the run; once for all who want it while an answer is waited for. */
+  refresh(): Promise<void> {
+    return this._asking.now();
+  }
+
+  /**
+   * Return whether everything about the run is to be asked for again: it tells of environments that are found while a run
+   * is prepared, and of losses that come with time. How it ended is told without being asked for.
+   *
+   * @param before - Its state as it was known before.
+   */
+  private _isDue(before: RunState | undefined): boolean {
+    if (this.ended || this.state === null) {
+      return false;
+    }
+    const old = Date.now() - this._asked > OLD && this.source.reach === 'now';
+    return old || (before !== undefined && before !== this.state.state);
+  }
+
+  private async _ask(): Promise<void> {
+    this._asked = Date.now();
     try {
       this._keep(await this.source.request<RunDocument>(runPath(this.target)));
     } catch (error) {
@@ -123,6 +176,7 @@ export class RunModel extends Observed {
       const { code, message, advice } = error;
       this.error = { code, message, advice };
     }
+    this._estimate(); // what it was asked for is known now
     this._changed();
   }
 
@@ -140,14 +194,21 @@ export class RunModel extends Observed {
     }
   }
 
+  private _newLogs(): void {
+    for (const name of [OUTPUT_LOG, BUILD_LOG]) {
+      this.logs.set(name, new LogText(this.source.reach === 'now'));
+    }
+  }
+
   private _forget(): void {
     this.series.clear();
     this.resources.clear();
     this.records.length = 0;
-    for (const name of this.logs.keys()) {
-      this.logs.set(name, new LogText());
-    }
+    this.seriesLeftOut = 0;
+    this._newLogs();
     this.error = null;
+    this.trouble = null;
+    this._estimator = new ProgressEstimator();
   }
 
   protected _follow(): Disposer {
@@ -157,12 +218,20 @@ export class RunModel extends Observed {
         this._take(message);
       },
       onConnection: connection => {
+        const back = connection === 'connected' && this.connection === 'broken';
         this.connection = connection;
+        this.clock.heed(connection, this.source.reach);
         this._changed();
+        if (back) {
+          void this._asking.now();
+        }
       }
     });
-    void this.refresh();
-    return stop;
+    void this._asking.now();
+    return () => {
+      stop();
+      this._asking.stop();
+    };
   }
 
   private _take(message: RunMessage): void {
@@ -170,15 +239,23 @@ export class RunModel extends Observed {
       this._forget();
     }
     this.error = message.error ?? null;
+    this.trouble = message.trouble === undefined ? this.trouble : message.trouble;
     // What stands for all that came before may have waited for long, where a kernel sends it.
     if (message.state !== undefined && !message.whole) {
       this.clock.learn(message.state, this.state);
     }
+    const before = this.state?.state;
     this.state = message.state ?? this.state;
+    if (message.document !== undefined) {
+      this._keep(message.document);
+    } else if (this._isDue(before)) {
+      void this._asking.now();
+    }
     if (message.run !== undefined) {
       this.run = message.run;
       this.state = message.run;
     }
+    this.seriesLeftOut = message.metrics?.series_left_out ?? this.seriesLeftOut;
     addTo(this.series, message.metrics?.series ?? []);
     addTo(this.resources, message.resources?.series ?? []);
     this.records.push(...(message.metrics?.records ?? []));
@@ -186,8 +263,13 @@ export class RunModel extends Observed {
     for (const [name, part] of Object.entries(message.logs ?? {})) {
       this.logs.get(name)?.add(part);
     }
+    this._estimate();
     this._changed();
   }
+
+  private readonly _asking = new Asking(() => this._ask());
+  /** When everything about it was asked for last, in milliseconds. */
+  private _asked = 0;
 
   protected override _changed(): void {
     this.version++;

@@ -1,13 +1,19 @@
-import { type ErrorDocument, type ListMessage, type RunRow, type RunsDocument, TERMINAL } from '../documents';
-import { type Connection, type Disposer, query, RequestError, type Source } from '../sources/source';
+import {
+  type ErrorDocument,
+  type ListMessage,
+  type RunRow,
+  type RunsDocument,
+  TERMINAL,
+  type Trouble
+} from '../documents';
+import { type Connection, type Disposer, errorDocument, query, type Source } from '../sources/source';
+import { Asking } from './asking';
 import { Observed } from './observed';
 import { bestOf } from './series';
 import { ServerClock } from './server_clock';
 
 /** Rows of a page. */
 const PAGE = 20;
-/** Milliseconds between two questions for the page that nobody has asked for. */
-const PAUSE = 1000;
 /** Milliseconds after which metrics of runs that go on are asked for again: nothing tells of them. */
 const REFRESH = 5000;
 
@@ -23,18 +29,34 @@ export interface IRunsQuery {
   state: string;
   /** A tag, as "name" or "name=value"; "" for any. */
   tag: string;
-  /** "created" for the newest first, or the metric whose best value orders. */
-  order: string;
+  /** The metric whose best value orders; "" for the newest first. */
+  metric: string;
   /** Whether the best come last. */
   reversed: boolean;
   offset: number;
 }
 
-const FIRST: IRunsQuery = { state: '', tag: '', order: 'created', reversed: false, offset: 0 };
+const FIRST: IRunsQuery = { state: '', tag: '', metric: '', reversed: false, offset: 0 };
 
 /** Return the statistic of a metric that is its best value, as its name tells; its last one where that does not. */
 export function bestStatistic(metric: string): 'min' | 'max' | 'last' {
   return bestOf(metric) ?? 'last';
+}
+
+/** The metric that tells most: of validation if there is one, else one that has a best value. */
+export function telling(names: readonly string[]): string | undefined {
+  const judged = names.filter(name => bestOf(name) !== undefined);
+  return (
+    judged.find(name => /val/i.test(name) && bestOf(name) === 'max') ??
+    judged.find(name => /val/i.test(name)) ??
+    judged[0] ??
+    names[0]
+  );
+}
+
+/** Return what a server calls the order by a metric, be that called like another order. */
+export function metricOrder(name: string): string {
+  return `metric:${name}`;
 }
 
 /** A page of the runs of an experiment, kept up to date while anybody looks at it. */
@@ -53,6 +75,8 @@ export class RunsModel extends Observed {
   more = false;
   /** Why they cannot be listed. */
   error: ErrorDocument | null = null;
+  /** Why no run goes on, for want of a dispatcher; null where they do. */
+  trouble: Trouble | null = null;
   connection: Connection = 'connecting';
   /** By which what runs take is counted on. */
   readonly clock = new ServerClock();
@@ -61,14 +85,13 @@ export class RunsModel extends Observed {
 
   /** The path that asks for the page. */
   get path(): string {
-    const { state, tag, order, reversed, offset } = this.query;
-    const metric = order === 'created' ? undefined : order;
-    const statistic = metric === undefined ? undefined : bestStatistic(metric);
+    const { state, tag, metric, reversed, offset } = this.query;
+    const statistic = metric === '' ? undefined : bestStatistic(metric);
     const parameters = {
       experiment: this.target.experiment,
       state: state || undefined,
       tag: tag || undefined,
-      order,
+      order: metric === '' ? 'created' : metricOrder(metric),
       statistic,
       descending: statistic && String((statistic !== 'min') !== reversed),
       limit: PAGE,
@@ -81,7 +104,7 @@ export class RunsModel extends Observed {
   ask(change: Partial<IRunsQuery>): void {
     this.query = { ...this.query, offset: 0, ...change };
     this._changed();
-    void this._load();
+    void this._asking.now();
   }
 
   /** Show the next page, or that before. */
@@ -96,19 +119,19 @@ export class RunsModel extends Observed {
       },
       onConnection: connection => {
         this.connection = connection;
+        this.clock.heed(connection, this.source.reach);
         this._changed();
       }
     });
     const timer = setInterval(() => {
       if (this.rows?.some(row => !TERMINAL.has(row.state))) {
-        this._loadSoon();
+        this._asking.soon();
       }
     }, REFRESH);
     return () => {
       stop();
       clearInterval(timer);
-      clearTimeout(this._timer);
-      this._timer = undefined;
+      this._asking.stop();
     };
   }
 
@@ -117,6 +140,10 @@ export class RunsModel extends Observed {
       this.error = message.error;
       this._changed();
       return;
+    }
+    if (message.trouble !== undefined) {
+      this.trouble = message.trouble;
+      this._changed();
     }
     if (message.page?.path === this.path) {
       this._show(message.page.answer);
@@ -128,9 +155,9 @@ export class RunsModel extends Observed {
     }
     const concerned = changes === undefined || changes.reload || changes.changed_runs.length > 0;
     if (this.rows === null) {
-      void this._load();
+      void this._asking.now();
     } else if (concerned) {
-      this._loadSoon();
+      this._asking.soon();
     }
   }
 
@@ -148,6 +175,7 @@ export class RunsModel extends Observed {
     this.rows = answer.runs;
     this.more = answer.more;
     this.error = null;
+    this.trouble = answer.trouble === undefined ? this.trouble : answer.trouble;
     for (const row of answer.runs) {
       for (const name of Object.keys(row.metrics)) {
         this.metrics.add(name);
@@ -156,51 +184,19 @@ export class RunsModel extends Observed {
     this._changed();
   }
 
-  private _loadSoon(): void {
-    if (this._timer === undefined) {
-      this._timer = setTimeout(() => {
-        this._timer = undefined;
-        void this._load();
-      }, PAUSE);
-    }
-  }
-
-  /** Ask for the page; while an answer is waited for, only once more for whatever has changed meanwhile. */
-  private async _load(): Promise<void> {
-    if (this._loading) {
-      this._again = true;
-      return;
-    }
-    this._loading = true;
-    do {
-      this._again = false;
-      const { path } = this;
-      try {
-        const answer = await this.source.request<RunsDocument>(path);
-        if (path === this.path) {
-          answer.runs.forEach(row => {
-            this.clock.learn(row);
-          });
-          this._show(answer);
-        }
-      } catch (error) {
-        this._fail(error);
+  private readonly _asking = new Asking(async () => {
+    const { path } = this;
+    try {
+      const answer = await this.source.request<RunsDocument>(path);
+      if (path === this.path) {
+        answer.runs.forEach(row => {
+          this.clock.learn(row);
+        });
+        this._show(answer);
       }
-    } while (this._again);
-    this._loading = false;
-  }
-
-  private _fail(error: unknown): void {
-    const known = error instanceof RequestError;
-    this.error = {
-      code: known ? error.code : 'unreachable',
-      message: error instanceof Error ? error.message : String(error),
-      advice: known ? error.advice : ''
-    };
-    this._changed();
-  }
-
-  private _loading = false;
-  private _again = false;
-  private _timer: ReturnType<typeof setTimeout> | undefined;
+    } catch (error) {
+      this.error = errorDocument(error);
+      this._changed();
+    }
+  });
 }

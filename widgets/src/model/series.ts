@@ -9,8 +9,8 @@ const MOST = 4096;
 /**
  * One metric as a page keeps it: buckets of one or more points, of bounded number, from which no spike is lost.
  *
- * `last` is what a line is drawn through; `min` and `max` span the band around it. Points that are no numbers are counted
- * in `nans`, and infinities stay in `min` and `max`.
+ * `last` is what a line is drawn through; `min` and `max`, of finite values alone, span the band around it. Other points are
+ * counted: those that are no numbers in `nans`, infinities in `above` and `below`.
  */
 export class Series {
   constructor(readonly name: string) {}
@@ -25,9 +25,13 @@ export class Series {
   readonly min: number[] = [];
   readonly max: number[] = [];
   readonly nans: number[] = [];
+  readonly above: number[] = [];
+  readonly below: number[] = [];
   /** Number of points. */
   count = 0;
-  /** Smallest and largest value; NaN while there is none. */
+  /** Whether there may be more infinities than were counted: buckets that come tell whether there are any, not how many. */
+  moreInfinities = false;
+  /** Smallest and largest finite value; NaN while there is none. */
   lowest = Number.NaN;
   highest = Number.NaN;
   /** Whether any point has a step. */
@@ -40,7 +44,12 @@ export class Series {
 
   /** Number of points that are no numbers. */
   get notNumbers(): number {
-    return this.nans.reduce((sum, one) => sum + one, 0);
+    return total(this.nans);
+  }
+
+  /** Number of points that are infinity, and of those that are minus infinity; see `moreInfinities`. */
+  get infinities(): readonly [above: number, below: number] {
+    return [total(this.above), total(this.below)];
   }
 
   /** Number of points that a logarithm cannot show; where points were merged, at least so many. */
@@ -101,12 +110,18 @@ export class Series {
     this.times.push(time);
     this.steps.push(step ?? Number.NaN);
     this.indices.push(this.count - 1);
+    const [above, below] = [max === Number.POSITIVE_INFINITY ? 1 : 0, min === Number.NEGATIVE_INFINITY ? 1 : 0];
+    this.moreInfinities = this.moreInfinities || (count > 1 && above + below > 0);
+    const least = firstFinite(min, last, max);
+    const most = firstFinite(max, last, min);
     this.last.push(last);
-    this.min.push(min);
-    this.max.push(max);
+    this.min.push(least);
+    this.max.push(most);
     this.nans.push(nans);
-    this.lowest = lesser(this.lowest, min);
-    this.highest = greater(this.highest, max);
+    this.above.push(above);
+    this.below.push(below);
+    this.lowest = lesser(this.lowest, least);
+    this.highest = greater(this.highest, most);
   }
 
   /** Merge each two neighbours. */
@@ -120,12 +135,24 @@ export class Series {
       }
       this.min[to] = lesser(this.min[from] as number, this.min[end] as number);
       this.max[to] = greater(this.max[from] as number, this.max[end] as number);
-      this.nans[to] = (this.nans[from] as number) + (end > from ? (this.nans[end] as number) : 0);
+      for (const column of [this.nans, this.above, this.below]) {
+        column[to] = (column[from] as number) + (end > from ? (column[end] as number) : 0);
+      }
     }
-    for (const column of [this.times, this.steps, this.indices, this.last, this.min, this.max, this.nans]) {
+    const { times, steps, indices, last, min, max, nans, above, below } = this;
+    for (const column of [times, steps, indices, last, min, max, nans, above, below]) {
       column.length = to;
     }
   }
+}
+
+function total(counts: readonly number[]): number {
+  return counts.reduce((sum, one) => sum + one, 0);
+}
+
+/** Return the first of some values that is finite, or NaN: what is best known of a bucket whose extreme is infinite. */
+function firstFinite(...values: number[]): number {
+  return values.find(Number.isFinite) ?? Number.NaN;
 }
 
 /** Return the lesser of two numbers, of which what is no number does not count. */

@@ -1,4 +1,5 @@
 import type { RunRow, StateChange } from '../documents';
+import type { Connection, Reach } from '../sources/source';
 
 /** Milliseconds of difference that may be the way of an answer: clocks that agree are left as they are. */
 const NEGLIGIBLE = 2000;
@@ -28,10 +29,16 @@ export class ServerClock {
 
   /** Return what the server's clock shows when the browser's shows `time`, both in milliseconds. */
   at(time: number): number {
-    return time + this._ahead;
+    return Math.min(time, this._stopped) + this._ahead;
+  }
+
+  /** Stand still where nobody tells any more whether runs go on: after a kernel's end; and go on after that. */
+  heed(connection: Connection, reach: Reach, now = Date.now()): void {
+    this._stopped = connection === 'broken' && reach !== 'now' ? now : Number.POSITIVE_INFINITY;
   }
 
   private _ahead = 0;
+  private _stopped = Number.POSITIVE_INFINITY;
 }
 
 /** Return the server's time as far as a document tells it: of a run that goes on, or that has just changed its state. */

@@ -23,9 +23,9 @@ export interface IWidgetModel {
 type News = RunMessage & ListMessage;
 
 /** A message from the kernel: news of what is followed under a name, each with the next number, or an answer. */
-type KernelMessage =
-  | { kind: 'news'; name: string; number: number; message: News }
-  | { kind: 'answer'; id: string; body?: unknown; error?: ErrorDocument };
+type KernelMessage = { kind: 'news'; name: string; number: number; message: News } | Answer;
+
+type Answer = { kind: 'answer'; id: string; body?: unknown; error?: ErrorDocument };
 
 /** By name of what is followed, what stands for all news up to a number; no message until there were any. */
 type Digest = Record<string, { number: number; message?: News }>;
@@ -51,7 +51,7 @@ const LIST = '';
 const PATIENCE = 600_000;
 
 const SILENT: ErrorDocument = {
-  code: 'unreachable',
+  code: 'kernel_unreachable',
   message: 'The kernel does not answer.',
   advice: 'Is it still running?'
 };
@@ -74,6 +74,9 @@ export class KernelSource implements Source {
       this.model.on(event, this._giveUp);
     }
   }
+
+  /** Whether its kernel has ended, or was started again, and knows nothing of the widget any more. */
+  private _ended = false;
 
   follow(target: FollowedRun, listener: RunListener): Disposer {
     return this._follow(target.logs?.length === 0 ? `${target.run}/metrics` : target.run, listener);
@@ -113,7 +116,7 @@ export class KernelSource implements Source {
   private _follow(name: string, listener: Listener<News>): Disposer {
     const followed: IFollowed = { name, listener, seen: 0, asked: false };
     this._followed.add(followed);
-    listener.onConnection('connected');
+    listener.onConnection(this._ended ? 'broken' : 'connected');
     if (name in this._digest()) {
       this._take(followed);
     } else {
@@ -128,7 +131,7 @@ export class KernelSource implements Source {
     const id = `${this._own}${++this._count}`;
     return new Promise((resolve, reject) => {
       const refuse = (): void => {
-        this._receive({ kind: 'answer', id, error: SILENT }, []);
+        this._settle({ kind: 'answer', id, error: SILENT }, []);
       };
       const timer = (options.method ?? 'GET') === 'GET' ? setTimeout(refuse, PATIENCE) : undefined;
       this._waiting.set(id, (message, buffers) => {
@@ -152,6 +155,7 @@ export class KernelSource implements Source {
 
   private readonly _receive = (content: unknown, buffers: DataView[]): void => {
     const message = content as KernelMessage;
+    this._end(false);
     if (message.kind === 'news') {
       for (const followed of [...this._followed].filter(one => one.name === message.name)) {
         if (message.number === followed.seen + 1) {
@@ -163,11 +167,15 @@ export class KernelSource implements Source {
         }
       }
     } else if (message.kind === 'answer') {
-      const answer = this._waiting.get(message.id);
-      this._waiting.delete(message.id);
-      answer?.(message, buffers);
+      this._settle(message, buffers);
     }
   };
+
+  private _settle(message: Answer, buffers: DataView[]): void {
+    const answer = this._waiting.get(message.id);
+    this._waiting.delete(message.id);
+    answer?.(message, buffers);
+  }
 
   /** Have the kernel send what stands for all news: when it can, unless it does by itself before. */
   private _missing(followed: IFollowed): void {
@@ -177,12 +185,22 @@ export class KernelSource implements Source {
     }
   }
 
-  /** Tell all who wait for an answer that there will be none. */
+  /** Tell all that nothing more comes, and those who wait for an answer that there will be none. */
   private readonly _giveUp = (): void => {
     for (const id of [...this._waiting.keys()]) {
-      this._receive({ kind: 'answer', id, error: SILENT }, []);
+      this._settle({ kind: 'answer', id, error: SILENT }, []);
     }
+    this._end(true);
   };
+
+  private _end(ended: boolean): void {
+    if (this._ended !== ended) {
+      this._ended = ended;
+      for (const { listener } of [...this._followed]) {
+        listener.onConnection(ended ? 'broken' : 'connected');
+      }
+    }
+  }
 
   private readonly _catchUp = (): void => {
     for (const followed of [...this._followed]) {
@@ -208,8 +226,5 @@ export class KernelSource implements Source {
   private readonly _own = `${Math.random().toString(36).slice(2)}-`;
   private _count = 0;
   private readonly _followed = new Set<IFollowed>();
-  private readonly _waiting = new Map<
-    string,
-    (message: KernelMessage & { kind: 'answer' }, buffers: DataView[]) => void
-  >();
+  private readonly _waiting = new Map<string, (message: Answer, buffers: DataView[]) => void>();
 }

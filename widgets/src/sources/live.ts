@@ -5,8 +5,10 @@ import type { Disposer, FollowedRun, Listener } from './source';
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 15_000;
 
-/** Codes of errors after which trying again may help: what is followed need not be gone. */
+/** Codes of errors of a server that has no room just now: nobody is told of them, as nothing is wrong with what is followed. */
 const PASSING = new Set(['too_many', 'unavailable']);
+/** Codes of errors that no waiting mends. */
+const LASTING = new Set(['invalid_request', 'forbidden']);
 
 /** A run, or a workspace for its lists. */
 type Subject = FollowedRun | { workspace: string };
@@ -18,8 +20,9 @@ interface IFollowed {
   listener: Listener<LiveMessage>;
   cursor: string | null;
   done: boolean;
-  /** Whether it was refused for now, and is asked for again later. */
-  refused: boolean;
+  /** How often it was refused since it was last told of: it is asked for again later. */
+  refusals: number;
+  timer?: ReturnType<typeof setTimeout>;
 }
 
 /**
@@ -41,7 +44,7 @@ export class LiveConnection {
   /** Follow a run from its beginning, or what changes in a workspace from now on. */
   follow(subject: Subject, listener: Listener<LiveMessage>): Disposer {
     const name = `${++this._count}`;
-    this._followed.set(name, { subject, listener, cursor: null, done: false, refused: false });
+    this._followed.set(name, { subject, listener, cursor: null, done: false, refusals: 0 });
     if (this._socket?.readyState === WebSocket.OPEN) {
       listener.onConnection('connected');
       this._subscribe(name);
@@ -50,6 +53,7 @@ export class LiveConnection {
       this._connect();
     }
     return () => {
+      clearTimeout(this._followed.get(name)?.timer);
       if (!this._followed.delete(name)) {
         return;
       }
@@ -74,7 +78,8 @@ export class LiveConnection {
       this._failures = 0;
       this.opened();
       for (const [name, followed] of this._followed) {
-        followed.refused = false;
+        clearTimeout(followed.timer);
+        followed.refusals = 0;
         followed.listener.onConnection('connected');
         this._subscribe(name);
       }
@@ -114,23 +119,38 @@ export class LiveConnection {
     if (followed === undefined) {
       return;
     }
-    if (message.error !== undefined && PASSING.has(message.error.code)) {
-      followed.refused = true;
-      followed.listener.onConnection('broken');
-      setTimeout(() => {
-        if (followed.refused) {
-          this._subscribe(message.name as string);
-        }
-      }, LONGEST_WAIT);
+    if (message.error !== undefined) {
+      this._refuse(followed, message.name as string, message);
       return;
     }
-    if (followed.refused) {
-      followed.refused = false;
+    if (followed.refusals > 0) {
+      followed.refusals = 0;
       followed.listener.onConnection('connected');
     }
     followed.cursor = message.cursor ?? followed.cursor;
-    followed.done = followed.done || message.run !== undefined || message.error !== undefined;
+    followed.done = followed.done || message.run !== undefined;
     followed.listener.onMessage(message);
+  }
+
+  /** Tell why nothing more comes, and ask again later where that can help: a disk may be away for a moment. */
+  private _refuse(followed: IFollowed, name: string, message: LiveMessage): void {
+    const code = message.error?.code ?? '';
+    const passing = PASSING.has(code);
+    // A run that was never there may only not be seen yet, on a disk that several hosts share.
+    followed.done = LASTING.has(code) || (code === 'run_not_found' && followed.cursor !== null);
+    if (!followed.done) {
+      const wait = passing ? LONGEST_WAIT : Math.min(FIRST_WAIT * 2 ** followed.refusals, LONGEST_WAIT);
+      followed.refusals++;
+      clearTimeout(followed.timer);
+      followed.timer = setTimeout(() => {
+        this._subscribe(name);
+      }, wait);
+    }
+    if (passing) {
+      followed.listener.onConnection('broken');
+    } else {
+      followed.listener.onMessage(message);
+    }
   }
 
   private _subscribe(name: string): void {

@@ -1,4 +1,5 @@
 import type { ErrorDocument } from '../documents';
+import { addWords } from '../problems';
 import { LiveConnection } from './live';
 import {
   type Disposer,
@@ -9,6 +10,21 @@ import {
   type RunListener,
   type Source
 } from './source';
+
+addWords({
+  workspace_not_found: trans =>
+    trans.__(
+      'This Jupyter server does not know the workspace of this run: it is of another user or machine, or was moved. ' +
+        'Open it once where the server runs, in Python: %1.',
+      'Workspace("its folder")'
+    ),
+  unreachable: trans => trans.__('The Jupyter server does not answer. Is it still running?'),
+  no_extension: trans =>
+    trans.__(
+      'This Jupyter server has not got the extension of Traindock. ' +
+        'Install Traindock where the server runs, and start the server again.'
+    )
+});
 
 /** How a page talks to its Jupyter server, with all that signing in takes. */
 export interface IServerAccess {

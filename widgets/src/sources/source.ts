@@ -1,4 +1,4 @@
-import type { ListMessage, RunMessage } from '../documents';
+import type { ErrorDocument, ListMessage, RunMessage } from '../documents';
 
 /** A run, by ids alone: what an output of a notebook may name. */
 export interface RunTarget {
@@ -105,6 +105,16 @@ export class RequestError extends Error {
     super(message);
     this.name = 'RequestError';
   }
+}
+
+/** Return an error as the API's own are told, whatever it is. */
+export function errorDocument(error: unknown): ErrorDocument {
+  const known = error instanceof RequestError;
+  return {
+    code: known ? error.code : 'unexpected',
+    message: error instanceof Error ? error.message : String(error),
+    advice: known ? error.advice : ''
+  };
 }
 
 /** Return the path of a run in the API. */

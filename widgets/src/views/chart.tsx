@@ -1,16 +1,16 @@
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useRef, useState } from 'preact/hooks';
 import uPlot from 'uplot';
-import { metric, ticks } from '../format';
-import { chartData, type IChartOptions, type ILine } from '../model/chart_data';
+import { grouped, metric } from '../format';
+import { chartData, type IChartData, type IChartOptions, type ILine } from '../model/chart_data';
 import { type Range, rangeAfter } from '../model/range';
+import { pointAfter, readingsAt } from '../model/reading';
 import { bestOf } from '../model/series';
+import { type ITrans, useTrans } from '../translation';
+import { COLOURS, columnsOf, isWithin, plotOptions } from './chart_plot';
+import { ChartReading, spokenReading } from './chart_reading';
 
 const HEIGHT = 180;
-/** Colours of lines, as the style sheet has them. */
-const COLOURS = 10;
-
-/** Between the lines of a grid over steps, of which there are no halves: 1, 2, 5, 10 and so on. */
-const WHOLE = Array.from({ length: 45 }, (_, at) => ([1, 2, 5][at % 3] as number) * 10 ** Math.floor(at / 3));
+const NOTHING: IChartData = { x: [], lines: [], oddities: { nans: [], above: [], below: [] } };
 
 interface IChartProps {
   title: string;
@@ -24,28 +24,57 @@ interface IChartProps {
   group: string;
   /** What of the axis is looked at. */
   range: Range;
+  /** First and last place that lines have on the axis; null while they have none. */
+  extent: readonly [number, number] | null;
+  /** What is to be said of what it shows, such as that it has no point where others are looked at; empty for nothing. */
+  note?: string;
   /** Called when another part of the axis is chosen, or all of it again. */
   onRange(range: Range): void;
 }
 
+/** Where the cursor is: a place of the axis, and in which half of the chart. */
+interface ICursor {
+  place: number;
+  side: 'left' | 'right';
+  /** Whether keys brought it there: then its values are spoken. */
+  byKey: boolean;
+}
+
 /**
- * Curves over one axis, with last and best values named.
+ * Curves over one axis, with last and best values named, and those where the mouse is.
  *
- * Drag to look closer, double click to see all again; or by keys, see {@link rangeAfter}.
+ * Drag to look closer, double click to see all again; or by keys, see {@link rangeAfter}. Keys move the cursor, too, see
+ * {@link pointAfter}; with Shift, arrows move what is looked at.
  */
-export function Chart({ title, lines, options, version, brief = false, group, range, onRange }: IChartProps) {
+export function Chart(props: IChartProps) {
+  const { title, lines, options, version, brief = false, group, range, extent, note, onRange } = props;
+  const trans = useTrans();
   const place = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
-  const odd = useRef<number[]>([]);
+  const data = useRef(NOTHING);
+  const smooth = useRef(false);
+  const byKey = useRef(false);
+  const [cursor, setCursor] = useState<ICursor | null>(null);
   const labels = lines.map(line => `${line.colour} ${line.label}`).join('\n');
 
   // a chart is made anew where its lines or axes are others; data comes below
   useEffect(() => {
     const element = place.current as HTMLDivElement;
-    const made = new uPlot(optionsOf(element, lines, options, group, odd, onRange), [[]], element);
+    const surroundings = {
+      oddities: () => data.current.oddities,
+      isSmoothed: () => smooth.current,
+      onRange,
+      onCursor: (from: uPlot) => {
+        const at = cursorOf(from, byKey.current);
+        setCursor(before => (at?.place === before?.place && at?.side === before?.side ? before : at));
+      }
+    };
+    const made = new uPlot(plotOptions(element, HEIGHT, lines, options, group, surroundings), [[]], element);
     plot.current = made;
     const resized = new ResizeObserver(() => {
-      made.setSize({ width: element.clientWidth, height: HEIGHT });
+      if (element.clientWidth > 0) {
+        made.setSize({ width: element.clientWidth, height: HEIGHT }); // and not while its tab is hidden
+      }
     });
     resized.observe(element);
     const recoloured = new MutationObserver(() => {
@@ -60,34 +89,61 @@ export function Chart({ title, lines, options, version, brief = false, group, ra
       recoloured.disconnect();
       made.destroy();
       plot.current = null;
+      setCursor(null);
     };
   }, [labels, options.axis, options.logarithmic]);
 
   // `version` says when lines have changed
   useEffect(() => {
-    const data = chartData(lines, options);
-    odd.current = data.oddities;
-    const columns = data.lines.flatMap(line => [line.high, line.low, line.course]);
+    const drawn = chartData(lines, options);
+    data.current = drawn;
+    smooth.current = options.smoothing > 0;
     const made = plot.current;
     if (made !== null) {
-      made.setData([data.x, ...columns] as uPlot.AlignedData, range === null);
+      made.setData([drawn.x, ...drawn.lines.flatMap(columnsOf)] as uPlot.AlignedData, range === null);
       if (range !== null) {
         made.setScale('x', { min: range[0], max: range[1] });
       }
     }
   }, [version, labels, options.axis, options.logarithmic, options.smoothing, range]);
 
-  const turn = (event: KeyboardEvent): void => {
-    const x = plot.current?.data[0] ?? [];
-    const [first, last] = [x[0], x[x.length - 1]];
-    const alone = event.ctrlKey || event.metaKey || event.altKey || first === undefined || last === undefined;
-    const next = alone ? undefined : rangeAfter(event.key, range, [first, last]);
+  const look = (event: KeyboardEvent): boolean => {
+    const moves = event.key.startsWith('Arrow');
+    const next = extent === null || (moves && !event.shiftKey) ? undefined : rangeAfter(event.key, range, extent);
     if (next !== undefined) {
-      event.preventDefault(); // arrows would scroll the page
       onRange(next);
     }
+    return next !== undefined;
   };
-  const summary = lines.map(summaryOf).join(', ');
+  const point = ({ key }: KeyboardEvent): boolean => {
+    const made = plot.current;
+    const { x } = data.current;
+    if (made === null) {
+      return false;
+    }
+    const seen = x.flatMap((one, at) => (isWithin(made, one) ? [at] : []));
+    const [first, last] = [seen[0], seen[seen.length - 1]];
+    if (key === 'Escape') {
+      moveCursor(made, undefined);
+      return cursor !== null;
+    }
+    const at = cursor === null ? -1 : x.indexOf(cursor.place);
+    const next =
+      first === undefined || last === undefined ? undefined : pointAfter(key, at < 0 ? undefined : at, first, last);
+    if (next !== undefined) {
+      byKey.current = true;
+      moveCursor(made, x[next]);
+      byKey.current = false;
+    }
+    return next !== undefined;
+  };
+  const turn = (event: KeyboardEvent): void => {
+    if (!event.ctrlKey && !event.metaKey && !event.altKey && (look(event) || point(event))) {
+      event.preventDefault(); // arrows would scroll the page
+    }
+  };
+  const readings = cursor === null ? [] : readingsAt(data.current, cursor.place);
+  const summary = lines.map(line => summaryOf(line, trans)).join(', ');
   return (
     <figure class="td-chart">
       <figcaption>
@@ -106,19 +162,51 @@ export function Chart({ title, lines, options, version, brief = false, group, ra
           ))}
         </ul>
       </figcaption>
-      <div
-        ref={place}
-        class="td-plot"
-        role="img"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: what can be looked at closer has to be reached by the keyboard
-        tabIndex={0}
-        aria-label={`Chart of ${title}: ${summary}`}
-        aria-keyshortcuts="+ - ArrowLeft ArrowRight 0"
-        onKeyDown={turn}
-        style={{ height: `${HEIGHT}px` }}
-      />
+      <div class="td-plot-frame">
+        <div
+          ref={place}
+          class="td-plot"
+          role="img"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: what can be looked at closer has to be reached by the keyboard
+          tabIndex={0}
+          aria-label={trans.__('Chart of %1: %2', title, summary)}
+          aria-keyshortcuts="+ - 0 ArrowLeft ArrowRight Shift+ArrowLeft Shift+ArrowRight Home End PageUp PageDown Escape"
+          onKeyDown={turn}
+          onBlur={() => moveCursor(plot.current, undefined)}
+          style={{ height: `${HEIGHT}px` }}
+        />
+        {note && <p class="td-plot-note td-muted">{note}</p>}
+        {cursor !== null && (
+          <ChartReading lines={lines} readings={readings} axis={options.axis} place={cursor.place} side={cursor.side} />
+        )}
+      </div>
+      <p class="td-hidden" aria-live="polite">
+        {cursor?.byKey && spokenReading(lines, readings, cursor.place, options.axis, trans)}
+      </p>
     </figure>
   );
+}
+
+/** Return where a plot's cursor is; null while it is not over the plot, or over nothing. */
+function cursorOf(plot: uPlot, byKey: boolean): ICursor | null {
+  const { left = -1, idx } = plot.cursor;
+  const place = idx === null || idx === undefined ? undefined : plot.data[0][idx];
+  if (place === undefined || left < 0 || !isWithin(plot, plot.posToVal(left, 'x'))) {
+    return null;
+  }
+  const { min = place, max = place } = plot.scales.x as uPlot.Scale;
+  return { place, side: place < (min + max) / 2 ? 'left' : 'right', byKey };
+}
+
+/** What uPlot's types leave out: with a third argument the cursor moves in all plots of the group. */
+interface IGroupedPlot extends uPlot {
+  setCursor(to: { left: number; top: number }, tells?: boolean, publishes?: boolean): void;
+}
+
+/** Have the cursor of a plot, and of all of its group, be at a place of the axis, or at none. */
+function moveCursor(plot: IGroupedPlot | null, place: number | undefined): void {
+  const nowhere = { left: -10, top: -10 };
+  plot?.setCursor(place === undefined ? nowhere : { left: plot.valToPos(place, 'x'), top: 0 }, true, true);
 }
 
 function Legend({
@@ -132,12 +220,17 @@ function Legend({
   brief: boolean;
   logarithmic: boolean;
 }) {
+  const trans = useTrans();
   const { series } = line;
   const best = bestOf(series.name);
-  const odd = series.notNumbers;
+  const bestValue = best === 'min' ? series.lowest : series.highest;
+  const nans = series.notNumbers;
+  const [above, below] = series.infinities;
   const hidden = logarithmic ? series.notAboveZero : 0;
+  const infinities = (count: number, sign: string): string =>
+    series.moreInfinities ? trans.__('at least %1 %2', count, sign) : `${count} ${sign}`;
   return (
-    <li title={line.label}>
+    <li title={line.label} class={alone ? 'td-alone' : undefined}>
       {!alone && (
         <span class="td-legend-line">
           <span class={`td-swatch td-line-${line.colour % COLOURS}`} aria-hidden="true" />
@@ -145,13 +238,21 @@ function Legend({
         </span>
       )}
       <span class="td-number">{metric(series.latest)}</span>
-      {best !== undefined && !brief && (
-        <span class="td-number td-muted">best {metric(best === 'min' ? series.lowest : series.highest)}</span>
+      {best !== undefined && !brief && Number.isFinite(bestValue) && (
+        <span class="td-number td-muted">{trans.__('best %1', metric(bestValue))}</span>
       )}
-      {odd > 0 && <span class="td-warning">{`${odd} NaN`}</span>}
-      {hidden > 0 && (
-        <span class="td-warning" title="A logarithmic axis has no place for them">
-          {`${series.count > series.last.length ? 'at least ' : ''}${hidden.toLocaleString('en')} ≤ 0 not shown`}
+      {nans + above + below + hidden > 0 && (
+        <span class="td-unseen">
+          {nans > 0 && <span class="td-warning">{trans.__('%1 NaN', nans)}</span>}
+          {above > 0 && <span class="td-infinite">{infinities(above, '∞')}</span>}
+          {below > 0 && <span class="td-infinite">{infinities(below, '−∞')}</span>}
+          {hidden > 0 && (
+            <span class="td-warning" title={trans.__('A logarithmic axis has no place for them')}>
+              {series.count > series.last.length
+                ? trans.__('at least %1 ≤ 0 not shown', grouped(hidden))
+                : trans.__('%1 ≤ 0 not shown', grouped(hidden))}
+            </span>
+          )}
         </span>
       )}
     </li>
@@ -159,138 +260,13 @@ function Legend({
 }
 
 /** A line in words, for those who do not see it. */
-function summaryOf({ label, series }: ILine): string {
-  return `${label} ${metric(series.latest)} after ${series.count.toLocaleString('en')} points`;
-}
-
-function optionsOf(
-  element: HTMLElement,
-  lines: readonly ILine[],
-  options: IChartOptions,
-  group: string,
-  odd: { current: number[] },
-  onRange: (range: Range) => void
-): uPlot.Options {
-  const colour = (name: string) => () => getComputedStyle(element).getPropertyValue(name).trim() || 'currentColor';
-  const series: uPlot.Series[] = [{}];
-  const bands: uPlot.Band[] = [];
-  lines.forEach((line, index) => {
-    const stroke = colour(`--td-line-${line.colour % COLOURS}`);
-    const edge: uPlot.Series = { show: true, width: 0, points: { show: false }, spanGaps: true };
-    series.push(
-      edge,
-      { ...edge },
-      { label: line.label, stroke, width: 1.5, spanGaps: true, points: { show: few, fill: stroke, size: 4 } }
-    );
-    const first = 1 + 3 * index;
-    bands.push({ series: [first, first + 1], fill: () => faint(stroke()) });
-  });
-  const axis: uPlot.Axis = {
-    stroke: colour('--td-muted'),
-    grid: { stroke: colour('--td-border'), width: 1 },
-    ticks: { stroke: colour('--td-border'), width: 1, size: 4 },
-    font: '11px system-ui, sans-serif'
-  };
-  return {
-    width: element.clientWidth || 320,
-    height: HEIGHT,
-    padding: [8, null, null, null],
-    legend: { show: false },
-    cursor: {
-      // what is chosen comes back as the range, which outlives new points and another look
-      drag: { x: true, y: false, setScale: false, dist: 5 },
-      bind: {
-        dblclick: () => () => {
-          onRange(null);
-          return null;
-        }
-      },
-      sync: { key: group, filters: { sub: type => type === 'mousemove' || type === 'mouseleave' } },
-      points: { size: 5 }
-    },
-    scales: { x: { time: false }, y: { distr: options.logarithmic ? 3 : 1 } },
-    series,
-    bands,
-    axes: [
-      {
-        ...axis,
-        size: 26,
-        gap: 2,
-        incrs: options.axis === 'time' ? undefined : WHOLE,
-        values: (_, places) => ticks(places, options.axis === 'time' ? shortTime : shortNumber)
-      },
-      {
-        ...axis,
-        size: (_, labels) => widthOf(labels),
-        space: 26,
-        values: (_, places) => ticks(places)
-      }
-    ],
-    hooks: {
-      draw: [
-        plot => {
-          markOddities(plot, odd.current, colour('--td-error')());
-        }
-      ],
-      setSelect: [
-        plot => {
-          const { left, width } = plot.select;
-          plot.setSelect({ left: 0, top: 0, width: 0, height: 0 }, false);
-          if (width > 0) {
-            onRange([plot.posToVal(left, 'x'), plot.posToVal(left + width, 'x')]);
-          }
-        }
-      ]
-    }
-  };
-}
-
-/** Return how wide an axis is, in pixels, so that the longest of its labels has room; there are none at first. */
-function widthOf(labels: readonly string[] | null): number {
-  return Math.max(54, 14 + 7 * Math.max(0, ...(labels ?? []).map(label => label.length)));
-}
-
-/** Points are drawn as such only where they are few. */
-function few(plot: uPlot, index: number): boolean {
-  const column = plot.data[index];
-  return column !== undefined && column.length <= 40;
-}
-
-/** Mark on the axis where something was logged that no curve can show. */
-function markOddities(plot: uPlot, places: readonly number[], colour: string): void {
-  const { ctx, bbox } = plot;
-  ctx.save();
-  ctx.fillStyle = colour;
-  for (const place of places) {
-    const x = plot.valToPos(place, 'x', true);
-    if (x >= bbox.left && x <= bbox.left + bbox.width) {
-      ctx.beginPath();
-      ctx.moveTo(x - 4, bbox.top + bbox.height);
-      ctx.lineTo(x + 4, bbox.top + bbox.height);
-      ctx.lineTo(x, bbox.top + bbox.height - 8);
-      ctx.fill();
-    }
-  }
-  ctx.restore();
-}
-
-function faint(colour: string): string {
-  return `color-mix(in srgb, ${colour} 18%, transparent)`;
-}
-
-function shortNumber(value: number, digits?: number): string {
-  if (digits !== undefined) {
-    return value.toLocaleString('en', { maximumSignificantDigits: digits });
-  }
-  return Math.abs(value) >= 1e4
-    ? value.toLocaleString('en', { notation: 'compact' })
-    : String(Number(value.toPrecision(6)));
-}
-
-function shortTime(seconds: number, digits = 3): string {
-  const short = (value: number, unit: string): string => `${Number(value.toPrecision(digits))} ${unit}`;
-  if (Math.abs(seconds) < 120) {
-    return short(seconds, 's');
-  }
-  return seconds < 7200 ? short(seconds / 60, 'min') : short(seconds / 3600, 'h');
+function summaryOf({ label, series }: ILine, trans: ITrans): string {
+  return trans._n(
+    '%2 %3 after %4 point',
+    '%2 %3 after %4 points',
+    series.count,
+    label,
+    metric(series.latest),
+    grouped(series.count)
+  );
 }

@@ -3,6 +3,7 @@ import { shortened } from '../format';
 import type { IChartOptions } from '../model/chart_data';
 import type { Range } from '../model/range';
 import type { Axis } from '../model/series';
+import { useTrans } from '../translation';
 import { Figures } from './figures';
 import { useName } from './hooks';
 import { type IPart, LinesChart } from './lines_chart';
@@ -28,6 +29,7 @@ export function Charts({
   figures: readonly IChart[];
   brief?: boolean;
 }) {
+  const trans = useTrans();
   const [options, setOptions] = useState<IChartOptions>({ axis: 'step', smoothing: 0, logarithmic: false });
   const id = useName();
   const [range, setRange] = useState<Range>(null);
@@ -52,14 +54,14 @@ export function Charts({
         {charts.length > 0 && <Tools options={options} change={change} />}
         {range !== null && (
           <button type="button" onClick={() => setRange(null)}>
-            Show all
+            {trans.__('Show all')}
           </button>
         )}
         {metrics > 4 && (
           <input
             type="search"
-            placeholder={`Filter ${metrics} metrics`}
-            aria-label="Filter metrics"
+            placeholder={trans._n('Filter %1 metric', 'Filter %1 metrics', metrics)}
+            aria-label={trans.__('Filter metrics')}
             value={wanted}
             onInput={event => setWanted(event.currentTarget.value)}
           />
@@ -80,11 +82,11 @@ export function Charts({
         ))}
       </div>
       {found.length + shown.length === 0 && (
-        <p class="td-muted">No metric has “{shortened(wanted, LONGEST_NAME)}” in its name.</p>
+        <p class="td-muted">{trans.__('No metric has “%1” in its name.', shortened(wanted, LONGEST_NAME))}</p>
       )}
       {found.length > most && (
         <button type="button" onClick={() => setMost(most + MOST_CHARTS)}>
-          Show {Math.min(MOST_CHARTS, found.length - most)} more of {found.length} charts
+          {trans.__('Show %1 more of %2 charts', Math.min(MOST_CHARTS, found.length - most), found.length)}
         </button>
       )}
     </div>
@@ -92,21 +94,22 @@ export function Charts({
 }
 
 function Tools({ options, change }: { options: IChartOptions; change: (to: IChartOptions) => void }) {
+  const trans = useTrans();
   return (
     <>
       <label>
-        x
+        {trans._p('axis of charts', 'x')}
         <select
           value={options.axis}
           onChange={event => change({ ...options, axis: event.currentTarget.value as Axis })}
         >
-          <option value="step">step</option>
-          <option value="time">time since the start</option>
-          <option value="index">count</option>
+          <option value="step">{trans._p('axis of charts', 'step')}</option>
+          <option value="time">{trans._p('axis of charts', 'time since the start')}</option>
+          <option value="index">{trans._p('axis of charts', 'count')}</option>
         </select>
       </label>
       <label>
-        Smoothing
+        {trans.__('Smoothing')}
         <input
           type="range"
           min="0"
@@ -123,7 +126,7 @@ function Tools({ options, change }: { options: IChartOptions; change: (to: IChar
           checked={options.logarithmic}
           onChange={event => change({ ...options, logarithmic: event.currentTarget.checked })}
         />
-        log y
+        {trans.__('log y')}
       </label>
     </>
   );

@@ -2,18 +2,28 @@ import { isFigureIn } from '../model/figures';
 import { lossesOf } from '../model/losses';
 import type { RunModel } from '../model/run_model';
 import { charts } from '../model/series';
+import { PLACE, Sentence, useTrans } from '../translation';
 import { Charts, type IChart } from './charts';
-import { useClock } from './hooks';
 import { startOf } from './lines_chart';
 
 /** All scalar metrics of a run, those of one kind on one chart. */
 export function Curves({ model }: { model: RunModel }) {
-  const losses = lossesOf(model.run);
+  const trans = useTrans();
+  const losses = lossesOf(model.run, trans);
   return (
     <>
       {losses !== '' && (
         <p class="td-notice" role="status">
           {losses}
+        </p>
+      )}
+      {model.seriesLeftOut > 0 && (
+        <p class="td-notice" role="status">
+          {trans._n(
+            '%1 metric is not shown here, or not from its beginning: a kernel keeps no more.',
+            '%1 metrics are not shown here, or not from their beginning: a kernel keeps no more.',
+            model.seriesLeftOut
+          )}
         </p>
       )}
       <Drawn model={model} />
@@ -22,12 +32,11 @@ export function Curves({ model }: { model: RunModel }) {
 }
 
 function Drawn({ model }: { model: RunModel }) {
-  const now = useClock(!model.ended && [...model.series.values()].some(series => series.count === 1));
   if (model.series.size === 0) {
     return <NoCurves model={model} />;
   }
   const start = startOf(model);
-  const isFigure = isFigureIn([model], now);
+  const isFigure = isFigureIn([model]);
   const names = [...model.series.keys()];
   const chart = ([title, group]: [string, string[]]): IChart => ({
     title,
@@ -38,14 +47,15 @@ function Drawn({ model }: { model: RunModel }) {
 }
 
 function NoCurves({ model }: { model: RunModel }) {
+  const trans = useTrans();
   return (
     <p class="td-empty">
       {model.ended ? (
-        'This run logged no numbers.'
+        trans.__('This run logged no numbers.')
       ) : (
-        <>
-          No numbers yet. A script sends them by <code>run.log("loss", value)</code>.
-        </>
+        <Sentence text={trans.__('No numbers yet. A script sends them by %1.', PLACE)}>
+          <code>run.log("loss", value)</code>
+        </Sentence>
       )}
     </p>
   );

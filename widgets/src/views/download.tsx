@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'preact/hooks';
 import { bytes } from '../format';
 import type { RunModel } from '../model/run_model';
 import { query, runPath } from '../sources/source';
+import { useTrans } from '../translation';
 
 /** Bytes that are asked for at once: a kernel sends 4 MiB at most, and others wait for it meanwhile. */
 const PIECE = 2 << 20;
@@ -38,14 +39,18 @@ export function Download(props: IDownloadProps) {
 }
 
 function FromKernel({ model, name, size, label, children }: IDownloadProps) {
+  const trans = useTrans();
   const [fetched, setFetched] = useState<number | null>(null);
   const [error, setError] = useState('');
   const going = useRef<AbortController | null>(null);
   useEffect(() => () => going.current?.abort(), []);
   if (size > MOST_PUT_TOGETHER) {
     return (
-      <span class="td-muted" title={`run.download_file(${JSON.stringify(name)}) saves it where the kernel is.`}>
-        too large for this page
+      <span
+        class="td-muted"
+        title={trans.__('%1 saves it where the kernel is.', `run.download_file(${JSON.stringify(name)})`)}
+      >
+        {trans.__('too large for this page')}
       </span>
     );
   }
@@ -77,20 +82,20 @@ function FromKernel({ model, name, size, label, children }: IDownloadProps) {
     <button
       type="button"
       class="td-link"
-      aria-label={`Cancel the download of ${name}`}
+      aria-label={trans.__('Cancel the download of %1', name)}
       onClick={() => going.current?.abort()}
     >
-      {`${bytes(fetched)} of ${bytes(size)}, cancel`}
+      {trans.__('%1 of %2, cancel', bytes(fetched), bytes(size))}
     </button>
   );
 }
 
 /** Ask for a file piece by piece, until one is not full: a log may have grown since its size was told. */
-async function piecesOf(
+export async function piecesOf(
   model: RunModel,
   name: string,
   signal: AbortSignal,
-  tell: (fetched: number) => void
+  tell?: (fetched: number) => void
 ): Promise<ArrayBuffer[]> {
   const pieces: ArrayBuffer[] = [];
   for (let begin = 0; begin < MOST_PUT_TOGETHER; begin += PIECE) {
@@ -98,7 +103,7 @@ async function piecesOf(
     const piece = await model.source.bytes(contentPath(model, name), { signal, headers });
     signal.throwIfAborted();
     pieces.push(piece);
-    tell(begin + piece.byteLength);
+    tell?.(begin + piece.byteLength);
     if (piece.byteLength < PIECE) {
       break;
     }

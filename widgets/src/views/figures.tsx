@@ -1,5 +1,6 @@
 import { useState } from 'preact/hooks';
 import { metric, shortened } from '../format';
+import { useTrans } from '../translation';
 import type { IChart } from './charts';
 import type { IPart } from './lines_chart';
 
@@ -9,10 +10,11 @@ const MOST_FIGURES = 48;
 
 /** Metrics that have a single value in each run, in a row. */
 export function Figures({ figures, brief }: { figures: readonly IChart[]; brief: boolean }) {
+  const trans = useTrans();
   const [most, setMost] = useState(MOST_FIGURES);
   return (
     <>
-      <ul class="td-figures" aria-label="Metrics with one value">
+      <ul class="td-figures" aria-label={trans.__('Metrics with one value')}>
         {figures.slice(0, most).map(({ title, parts }) => (
           <li key={title}>
             <span class="td-muted" title={shortened(title, 1000)}>
@@ -26,7 +28,7 @@ export function Figures({ figures, brief }: { figures: readonly IChart[]; brief:
       </ul>
       {figures.length > most && (
         <button type="button" onClick={() => setMost(Number.POSITIVE_INFINITY)}>
-          Show all {figures.length} values
+          {trans._n('Show %1 value', 'Show all %1 values', figures.length)}
         </button>
       )}
     </>

@@ -3,7 +3,8 @@ import type { RunFile } from '../documents';
 import { bytes, shortened } from '../format';
 import type { RunModel } from '../model/run_model';
 import { query, runPath } from '../sources/source';
-import { contentPath, Download } from './download';
+import { PLACE, Sentence, useTrans } from '../translation';
+import { contentPath, Download, piecesOf } from './download';
 import { useLoaded } from './hooks';
 
 /** Bytes of a file that a preview reads at most. */
@@ -13,24 +14,10 @@ const MOST_OF_IMAGE = 20_000_000;
 const MOST_ROWS = 200;
 const PAGE = 200;
 
-const IMAGES = new Set(['png', 'jpg', 'jpeg', 'gif', 'webp', 'bmp']);
-const TABLES = new Set(['csv', 'tsv']);
-const TEXTS = new Set([
-  'txt',
-  'log',
-  'json',
-  'jsonl',
-  'yaml',
-  'yml',
-  'md',
-  'py',
-  'toml',
-  'ini',
-  'cfg',
-  'xml',
-  'html',
-  'sh'
-]);
+const IMAGE = /\.(png|jpe?g|gif|webp|bmp|svg)$/i;
+const SVG = 'image/svg+xml';
+const TABLE = /\.[ct]sv$/i;
+const TEXT = /\.(txt|log|jsonl?|ya?ml|md|py|toml|ini|cfg|xml|html|sh)$/i;
 
 interface IFilesAnswer {
   files: RunFile[];
@@ -40,6 +27,7 @@ interface IFilesAnswer {
 
 /** The files of a run, to be looked at and downloaded. */
 export function Files({ model }: { model: RunModel }) {
+  const trans = useTrans();
   const [offset, setOffset] = useState(0);
   const [chosen, choose] = useState<string | null>(null);
   const key = `${model.target.run} ${offset} ${model.ended}`;
@@ -49,43 +37,45 @@ export function Files({ model }: { model: RunModel }) {
     key
   );
   if (value === undefined) {
-    return <p class="td-empty">{error || 'Looking for files…'}</p>;
+    return <p class="td-empty">{error || trans.__('Looking for files…')}</p>;
   }
   const shown = value.files.find(file => file.name === chosen);
   return (
     <div class="td-files">
       <div class="td-tools">
-        <span class="td-muted">{`${value.total} files`}</span>
+        <span class="td-muted">{trans._n('%1 file', '%1 files', value.total)}</span>
         {!model.ended && (
           <button type="button" onClick={again}>
-            Look again
+            {trans.__('Look again')}
           </button>
         )}
         {offset > 0 && (
           <button type="button" onClick={() => setOffset(offset - PAGE)}>
-            Previous
+            {trans.__('Previous')}
           </button>
         )}
         {value.more && (
           <button type="button" onClick={() => setOffset(offset + PAGE)}>
-            Next
+            {trans.__('Next')}
           </button>
         )}
       </div>
       {value.total === 0 ? (
         <p class="td-empty">
-          No files yet. What a script writes to <code>./outputs</code> is kept here.
+          <Sentence text={trans.__('No files yet. What a script writes to %1 is kept here.', PLACE)}>
+            <code>./outputs</code>
+          </Sentence>
         </p>
       ) : (
         <table>
           <thead>
             <tr>
-              <th scope="col">Name</th>
+              <th scope="col">{trans.__('Name')}</th>
               <th scope="col" class="td-number">
-                Size
+                {trans.__('Size')}
               </th>
               <th scope="col">
-                <span class="td-hidden">Actions</span>
+                <span class="td-hidden">{trans.__('Actions')}</span>
               </th>
             </tr>
           </thead>
@@ -108,8 +98,13 @@ export function Files({ model }: { model: RunModel }) {
                 </td>
                 <td class="td-number">{bytes(file.size)}</td>
                 <td>
-                  <Download model={model} name={file.name} size={file.size ?? 0} label={`Download ${file.name}`}>
-                    Download
+                  <Download
+                    model={model}
+                    name={file.name}
+                    size={file.size ?? 0}
+                    label={trans.__('Download %1', file.name)}
+                  >
+                    {trans.__('Download')}
                   </Download>
                 </td>
               </tr>
@@ -125,48 +120,81 @@ export function Files({ model }: { model: RunModel }) {
 type Kind = 'image' | 'table' | 'text';
 
 function kindOf(name: string): Kind | undefined {
-  const ending = name.split('.').pop()?.toLowerCase() ?? '';
-  return IMAGES.has(ending) ? 'image' : TABLES.has(ending) ? 'table' : TEXTS.has(ending) ? 'text' : undefined;
+  return IMAGE.test(name) ? 'image' : TABLE.test(name) ? 'table' : TEXT.test(name) ? 'text' : undefined;
 }
 
 /** A file as it looks, or its beginning. What is in it is shown as text, never as HTML. */
 function Preview({ model, file }: { model: RunModel; file: RunFile }) {
+  const trans = useTrans();
   return kindOf(file.name) === 'image' && (file.size ?? 0) > MOST_OF_IMAGE ? (
-    <p class="td-empty">{`${file.name} has ${bytes(file.size)}: too much to be shown here.`}</p>
+    <p class="td-empty">{trans.__('%1 has %2: too much to be shown here.', file.name, bytes(file.size))}</p>
   ) : (
-    <Content model={model} name={file.name} />
+    <Content model={model} file={file} />
   );
 }
 
-function Content({ model, name }: { model: RunModel; name: string }) {
+function Content({ model, file }: { model: RunModel; file: RunFile }) {
+  const trans = useTrans();
+  const { name, size } = file;
   const kind = kindOf(name);
-  const headers = kind === 'image' ? undefined : { Range: `bytes=0-${MOST_PREVIEWED - 1}` };
-  const { value, error } = useLoaded(signal => model.source.bytes(contentPath(model, name), { signal, headers }), name);
+  const path = contentPath(model, name);
+  const { value, error } = useLoaded(async signal => {
+    if (kind !== 'image') {
+      return [await model.source.bytes(path, { signal, headers: { Range: `bytes=0-${MOST_PREVIEWED - 1}` } })];
+    }
+    // a kernel sends no large one at once
+    return model.source.address(path) === null
+      ? piecesOf(model, name, signal)
+      : [await model.source.bytes(path, { signal })];
+  }, `${name} ${size} ${file.modified}`);
   if (value === undefined) {
-    return <p class="td-empty">{error || `Reading ${name}…`}</p>;
+    return <p class="td-empty">{error || trans.__('Reading %1…', name)}</p>;
   }
   if (kind === 'image') {
     return <Picture data={value} name={name} />;
   }
-  const text = new TextDecoder().decode(value);
-  return kind === 'table' ? <Table text={text} tabs={name.endsWith('.tsv')} /> : <pre class="td-preview">{text}</pre>;
+  const [data] = value as [ArrayBuffer];
+  const read = data.byteLength;
+  const cut = read === MOST_PREVIEWED && size !== read;
+  const text = new TextDecoder().decode(data, { stream: cut }); // half of a last character is none
+  return (
+    <>
+      {kind === 'table' ? (
+        <Table text={text} tabs={/\.tsv$/i.test(name)} cut={cut} />
+      ) : (
+        <pre class="td-preview">{text}</pre>
+      )}
+      {cut && (
+        <p class="td-muted">
+          {(size ?? 0) > read
+            ? trans.__('The first %1 of %2.', bytes(read), bytes(size))
+            : trans.__('The first %1.', bytes(read))}
+        </p>
+      )}
+    </>
+  );
 }
 
-function Picture({ data, name }: { data: ArrayBuffer; name: string }) {
+function Picture({ data, name }: { data: ArrayBuffer[]; name: string }) {
   const [address, setAddress] = useState<string>();
   useEffect(() => {
-    // The bytes are a picture or nothing: whatever they are, an img executes no script.
-    const made = URL.createObjectURL(new Blob([data]));
+    // The bytes are a picture or nothing: whatever they are, an img executes no script, and loads nothing from elsewhere.
+    // Of what is in it browsers tell each kind of picture but SVG.
+    const made = URL.createObjectURL(new Blob(data, name.toLowerCase().endsWith('.svg') ? { type: SVG } : {}));
     setAddress(made);
     return () => {
       URL.revokeObjectURL(made);
     };
-  }, [data]);
+  }, [data, name]);
   return address === undefined ? null : <img class="td-preview" src={address} alt={name} />;
 }
 
-function Table({ text, tabs }: { text: string; tabs: boolean }) {
+function Table({ text, tabs, cut }: { text: string; tabs: boolean; cut: boolean }) {
+  const trans = useTrans();
   const [head = [], ...rows] = cells(text, tabs ? '\t' : ',');
+  if (cut && !text.endsWith('\n')) {
+    rows.pop(); // half of it may be missing
+  }
   return (
     <div class="td-preview">
       <table>
@@ -189,7 +217,7 @@ function Table({ text, tabs }: { text: string; tabs: boolean }) {
           ))}
         </tbody>
       </table>
-      {rows.length > MOST_ROWS && <p class="td-muted">{`The first ${MOST_ROWS} rows.`}</p>}
+      {rows.length > MOST_ROWS && <p class="td-muted">{trans.__('The first %1 rows.', MOST_ROWS)}</p>}
     </div>
   );
 }

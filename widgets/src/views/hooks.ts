@@ -1,11 +1,17 @@
-import { useEffect, useReducer, useState } from 'preact/hooks';
+import { type MutableRef, useEffect, useReducer, useRef, useState } from 'preact/hooks';
+import type { Observed } from '../model/observed';
 import type { RunModel } from '../model/run_model';
+import { failureText } from '../problems';
 import type { Reach, Source } from '../sources/source';
-import { RequestError } from '../sources/source';
-import { problemOf } from './problems';
+import { type ITrans, useTrans } from '../translation';
 
 /** Draw again after each change of a run, and follow it as long as this is shown. */
 export function useRun(model: RunModel): void {
+  useObserved(model);
+}
+
+/** Draw again after each change of something, and follow it as long as this is shown. */
+export function useObserved(model: Observed): void {
   const [, draw] = useReducer((count: number) => count + 1, 0);
   useEffect(() => model.observe(() => draw(undefined)), [model]);
 }
@@ -34,22 +40,36 @@ export function useRuns(models: readonly RunModel[]): void {
   }, [models]);
 }
 
-/** Return the time in milliseconds, every second while `running`. */
+/**
+ * Return the time in milliseconds, in whole seconds while `running`, and draw again with each.
+ *
+ * All clocks of a page go on at once, so that what two views count is never a second apart.
+ */
 export function useClock(running: boolean): number {
-  const [now, setNow] = useState(Date.now);
+  const [, draw] = useReducer((count: number) => count + 1, 0);
   useEffect(() => {
     if (!running) {
       return;
     }
-    const timer = setInterval(() => {
-      setNow(Date.now());
-    }, 1000);
+    let timer: ReturnType<typeof setTimeout>;
+    const wait = (): void => {
+      timer = setTimeout(
+        () => {
+          draw(undefined);
+          wait();
+        },
+        SECOND - (Date.now() % SECOND)
+      );
+    };
+    wait();
     return () => {
-      clearInterval(timer);
+      clearTimeout(timer);
     };
   }, [running]);
-  return running ? Math.max(now, Date.now() - 1000) : Date.now();
+  return running ? Date.now() - (Date.now() % SECOND) : Date.now();
 }
+
+const SECOND = 1000;
 
 /**
  * Return a name that nothing else in the page has, as long as this is shown.
@@ -59,6 +79,26 @@ export function useClock(running: boolean): number {
 export function useName(): string {
   const [name] = useState(() => `td-${Math.random().toString(36).slice(2)}`);
   return name;
+}
+
+/** Return a ref of an element, and how often that was shown again after it was hidden, as in a tab. */
+export function useTimesShown(): [MutableRef<HTMLDivElement | null>, number] {
+  const place = useRef<HTMLDivElement>(null);
+  const [times, again] = useReducer((count: number) => count + 1, 0);
+  useEffect(() => {
+    const element = place.current as HTMLDivElement;
+    let hidden = false;
+    const observer = new ResizeObserver(() => {
+      const was = hidden;
+      hidden = element.offsetWidth === 0;
+      if (was && !hidden) {
+        again(undefined);
+      }
+    });
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, []);
+  return [place, times];
 }
 
 /** Milliseconds after the last key after which something typed is taken for whole. */
@@ -92,13 +132,14 @@ export interface IAction {
 
 /** Do what a person asks for, once at a time, and tell what became of it. */
 export function useAction(source: Source): IAction {
+  const trans = useTrans();
   const [busy, setBusy] = useState(false);
   const [note, setNote] = useState('');
   const [refused, setRefused] = useState(false);
   const run = <T>(act: () => Promise<T>, done: (answer: T) => string = () => ''): void => {
     setBusy(true);
     setRefused(false);
-    setNote(waitingNote(source.reach));
+    setNote(waitingNote(source.reach, trans));
     act().then(
       answer => {
         setBusy(false);
@@ -107,23 +148,15 @@ export function useAction(source: Source): IAction {
       error => {
         setBusy(false);
         setRefused(true);
-        setNote(said(error));
+        setNote(failureText(error, trans));
       }
     );
   };
   return { busy, note, refused, run, forget: () => setNote('') };
 }
 
-/** Return why something was refused, and what to do next. */
-export function said(error: unknown): string {
-  if (error instanceof RequestError) {
-    return problemOf(error);
-  }
-  return error instanceof Error ? error.message : String(error);
-}
-
-function waitingNote(reach: Reach): string {
-  return reach === 'when the cell ends' ? 'Asked the kernel: done when its cell ends.' : '';
+function waitingNote(reach: Reach, trans: ITrans): string {
+  return reach === 'when the cell ends' ? trans.__('Asked the kernel: done when its cell ends.') : '';
 }
 
 /** What was asked for, when it is there. */
@@ -136,6 +169,7 @@ export interface ILoaded<T> {
 
 /** Ask for something when this is shown, and again when `key` changes. An older answer stays until a newer comes. */
 export function useLoaded<T>(load: (signal: AbortSignal) => Promise<T>, key: string): ILoaded<T> {
+  const trans = useTrans();
   const [value, setValue] = useState<T>();
   const [error, setError] = useState('');
   const [count, again] = useReducer((times: number) => times + 1, 0);
@@ -151,7 +185,7 @@ export function useLoaded<T>(load: (signal: AbortSignal) => Promise<T>, key: str
       },
       failure => {
         if (!gone.signal.aborted) {
-          setError(said(failure));
+          setError(failureText(failure, trans));
         }
       }
     );

@@ -1,11 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { BucketColumns } from '../documents';
 import { shortened } from '../format';
-import type { IChartOptions, ILine } from '../model/chart_data';
+import { extentOf, hasPointIn, type IChartOptions, type ILine } from '../model/chart_data';
 import type { Range } from '../model/range';
 import type { RunModel } from '../model/run_model';
 import { type Axis, Series } from '../model/series';
+import { failureText } from '../problems';
 import { query, runPath } from '../sources/source';
+import { useTrans } from '../translation';
 import { Chart } from './chart';
 
 const LONGEST_NAME = 80;
@@ -47,12 +49,15 @@ export function LinesChart({
   range: Range;
   onRange: (range: Range) => void;
 }) {
-  const detailed = useDetail(parts, options.axis, range);
-  const lines = parts.flatMap(part => {
+  const trans = useTrans();
+  const logged = parts.flatMap(part => {
     const series = seriesOf(part);
-    const closeUp = detailed?.get(part);
-    return series === undefined ? [] : [{ ...part, label: shortened(part.label, LONGEST_NAME), series, closeUp }];
+    return series === undefined ? [] : [{ ...part, label: shortened(part.label, LONGEST_NAME), series }];
   });
+  const apart = range !== null && !logged.some(line => hasPointIn(line, options.axis, range));
+  const seen = apart ? null : range;
+  const [detailed, failed] = useDetail(parts, options.axis, seen);
+  const lines = logged.map(line => ({ ...line, closeUp: detailed?.get(idOf(line)) }));
   return (
     <Chart
       title={shortened(title, LONGEST_NAME)}
@@ -61,7 +66,13 @@ export function LinesChart({
       version={versionOf(lines) + (detailed === null ? 0 : 0.5)}
       brief={brief}
       group={group}
-      range={range}
+      range={seen}
+      extent={extentOf(lines, options.axis)}
+      note={
+        apart
+          ? trans.__('No point in the part chosen: this is all of it.')
+          : failed && trans.__('More points could not be had: %1', failed)
+      }
       onRange={onRange}
     />
   );
@@ -76,18 +87,28 @@ function versionOf(lines: readonly ILine[]): number {
   return lines.reduce((sum, { series, start }) => sum + series.count + (start > 0 ? 1 : 0), 0);
 }
 
-/** Return the series as they are within `range`, from all points there are; null while all of them are looked at. */
-function useDetail(parts: readonly IPart[], axis: Axis, range: Range): ReadonlyMap<IPart, Series> | null {
+/**
+ * Return by {@link idOf} the series as they are within `range`, from all points there are; null while all of them are looked
+ * at. And why they could not be had.
+ */
+function useDetail(
+  parts: readonly IPart[],
+  axis: Axis,
+  range: Range
+): readonly [detailed: ReadonlyMap<string, Series> | null, failed: string] {
+  const trans = useTrans();
   const [detail, setDetail] = useState<Map<string, Series> | null>(null);
-  const key = range === null ? '' : `${axis} ${range[0]} ${range[1]}`;
-  // `key` stands for axis and range; parts stay
+  const [failed, setFailed] = useState('');
+  // What was logged is whole in the page as long as it is little.
+  const cut = parts.filter(part => {
+    const series = seriesOf(part);
+    return series !== undefined && series.count !== series.last.length;
+  });
+  const key = range === null ? '' : [axis, ...range, ...cut.map(idOf)].join('\n');
+  // `key` stands for all that is asked for
   useEffect(() => {
-    // What was logged is whole in the page as long as it is little.
-    const cut = parts.filter(part => {
-      const series = seriesOf(part);
-      return series !== undefined && series.count !== series.last.length;
-    });
     setDetail(null);
+    setFailed('');
     if (range === null || cut.length === 0) {
       return;
     }
@@ -98,23 +119,17 @@ function useDetail(parts: readonly IPart[], axis: Axis, range: Range): ReadonlyM
           setDetail(new Map(found));
         }
       },
-      () => {
-        // what is there already is shown on
+      error => {
+        if (!gone.signal.aborted) {
+          setFailed(failureText(error, trans)); // what is there already is shown on
+        }
       }
     );
     return () => {
       gone.abort();
     };
   }, [key]);
-  if (range === null || detail === null) {
-    return null;
-  }
-  return new Map(
-    parts.flatMap(part => {
-      const series = detail.get(idOf(part));
-      return series === undefined ? [] : [[part, series] as const];
-    })
-  );
+  return [range === null ? null : detail, failed];
 }
 
 function idOf(part: IPart): string {

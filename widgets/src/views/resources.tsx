@@ -1,13 +1,14 @@
 import { gaugesOf, type IGauge, nowOf, ownerOf, pathOf, peakOf, sentenceOf, topOf } from '../model/gauges';
 import type { RunModel } from '../model/run_model';
+import { type ITrans, useTrans } from '../translation';
 
 /** The type of runs that a compute target executes; nobody sees what others use. */
 const SCRIPT = 'traindock.scriptrun';
 
 /** Why nothing is seen of what others use, by the type of a run. */
-const UNSEEN: Record<string, string> = {
-  'traindock.interactive': 'An interactive run: what its own process uses is not recorded.',
-  'traindock.childrun': 'Part of another run: what both use is recorded there.'
+const UNSEEN: Record<string, (trans: ITrans) => string> = {
+  'traindock.interactive': trans => trans.__('An interactive run: what its own process uses is not recorded.'),
+  'traindock.childrun': trans => trans.__('Part of another run: what both use is recorded there.')
 };
 
 /** How many colours there are for lines. */
@@ -15,20 +16,21 @@ const LINES = 8;
 
 /** What a run's job uses of processors, memory and GPUs: now, at most, and of how much. */
 export function Resources({ model }: { model: RunModel }) {
+  const trans = useTrans();
   const { run } = model;
   // The row has its place from the first moment on, so that nothing jumps when the first value comes.
   const expected = !model.ended && (run === null || run.type === SCRIPT);
   const gpus = Number((run?.spec as { gpus?: number } | undefined)?.gpus ?? 0);
-  const gauges = gaugesOf(model.resources, model.state?.resources ?? {}, expected, gpus);
+  const gauges = gaugesOf(model.resources, model.state?.resources ?? {}, expected, gpus, trans);
   if (gauges.length === 0) {
-    const why = run === null ? undefined : UNSEEN[run.type];
+    const why = run === null ? undefined : UNSEEN[run.type]?.(trans);
     return why === undefined ? null : <p class="td-muted">{why}</p>;
   }
   const times = [...model.resources.values()].map(series => series.times);
   const from = Math.min(...times.map(each => each[0] as number));
   const to = Math.max(...times.map(each => each[each.length - 1] as number));
   return (
-    <ul class="td-resources" aria-label="Resources">
+    <ul class="td-resources" aria-label={trans.__('Resources')}>
       {gauges.map(gauge => (
         <Gauge key={gauge.kind} gauge={gauge} running={!model.ended} from={from} to={to} />
       ))}
@@ -37,13 +39,14 @@ export function Resources({ model }: { model: RunModel }) {
 }
 
 function Gauge({ gauge, running, from, to }: { gauge: IGauge; running: boolean; from: number; to: number }) {
+  const trans = useTrans();
   const top = topOf(gauge);
   const paths = gauge.series.map(series => pathOf(series, from, to, top)).filter(path => path !== '');
   const limited = gauge.unit !== 'percent' && gauge.limit !== null && gauge.limit <= top;
   return (
-    <li class="td-gauge" title={sentenceOf(gauge, running)}>
+    <li class="td-gauge" title={sentenceOf(gauge, running, trans)}>
       <span>{gauge.title}</span>
-      <span class="td-now td-number">{running ? nowOf(gauge) : ''}</span>
+      <span class="td-now td-number">{running ? nowOf(gauge, trans) : ''}</span>
       <svg viewBox="0 0 100 100" preserveAspectRatio="none" aria-hidden="true">
         {limited && <path class="td-limit" d={`M0 ${limitAt(gauge, top)}H100`} />}
         {paths.map((path, at) => (
@@ -54,8 +57,8 @@ function Gauge({ gauge, running, from, to }: { gauge: IGauge; running: boolean; 
         ))}
       </svg>
       <span class="td-peak td-muted td-number">
-        <span>{peakOf(gauge)}</span>
-        <span>{ownerOf(gauge)}</span>
+        <span>{peakOf(gauge, trans)}</span>
+        <span>{ownerOf(gauge, trans)}</span>
       </span>
     </li>
   );

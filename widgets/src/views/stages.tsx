@@ -1,6 +1,10 @@
+import { useRef } from 'preact/hooks';
 import type { RunState, StateChange } from '../documents';
 import { duration } from '../format';
+import type { Progress } from '../model/progress';
 import type { RunModel } from '../model/run_model';
+import { stateWord } from '../state_words';
+import { useTrans } from '../translation';
 import { useClock } from './hooks';
 
 const STAGES: readonly RunState[] = ['Preparing', 'Queued', 'Running', 'Finalizing'];
@@ -16,9 +20,16 @@ export interface IStage {
   canceled: boolean;
 }
 
-/** Return the stages of a run with the time it spent in each; a run that was queued twice has both in one. */
-export function stagesOf(history: readonly StateChange[], now: number): IStage[] {
+/**
+ * Return the stages of a run with the time it spent in each; a run that was queued twice has both in one.
+ *
+ * @param all - Its states so far. One that is asked to stop is still where it was.
+ * @param now - Milliseconds since 1970.
+ * @param seconds - How long its script has been running, as it is told elsewhere; null where that is not known.
+ */
+export function stagesOf(all: readonly StateChange[], now: number, seconds: number | null = null): IStage[] {
   const spent = new Map<RunState, number>();
+  const history = all.filter(change => change.state !== 'CancelRequested');
   history.forEach((change, at) => {
     const next = history[at + 1];
     const end = next?.time ? Date.parse(next.time) : now;
@@ -26,6 +37,10 @@ export function stagesOf(history: readonly StateChange[], now: number): IStage[]
       spent.set(change.state, (spent.get(change.state) ?? 0) + Math.max(0, end - Date.parse(change.time)) / 1000);
     }
   });
+  // The same as what is told of the script, which begins a moment later: two clocks would differ by a second.
+  if (seconds !== null && history.filter(change => change.state === 'Running').length === 1) {
+    spent.set('Running', seconds);
+  }
   const last = history[history.length - 1]?.state;
   // What is done after a failure, sealing what there is, is not where it failed.
   const reached = STAGES.filter(name => name !== 'Finalizing' && spent.has(name)).pop();
@@ -40,12 +55,15 @@ export function stagesOf(history: readonly StateChange[], now: number): IStage[]
 
 /** The way of a run through its stages. */
 export function Stages({ model }: { model: RunModel }) {
-  const now = useClock(!model.ended);
+  const trans = useTrans();
+  const now = model.clock.at(useClock(!model.ended));
   return (
-    <ol class="td-stages" aria-label="Stages">
-      {stagesOf(model.state?.history ?? [], model.clock.at(now)).map(stage => (
+    <ol class="td-stages" aria-label={trans.__('Stages')}>
+      {stagesOf(model.state?.history ?? [], now, model.seconds(now)).map(stage => (
         <li key={stage.name} class={`td-stage ${looks(stage)}`} aria-current={stage.current ? 'step' : undefined}>
-          <span>{stage.failed ? `${stage.name}: failed` : stage.name}</span>
+          <span>
+            {stage.failed ? trans.__('%1: failed', stateWord(stage.name, trans)) : stateWord(stage.name, trans)}
+          </span>
           <span class="td-number td-muted">{duration(stage.seconds)}</span>
         </li>
       ))}
@@ -63,19 +81,26 @@ function looks(stage: IStage): string {
   return stage.current ? 'td-current' : stage.seconds === null ? 'td-ahead' : 'td-past';
 }
 
-/** How far a run is, if it says so. */
+/** How far a run is, if it says so; once it has ended, how far it came. */
 export function ProgressBar({ model }: { model: RunModel }) {
+  const trans = useTrans();
   const now = useClock(model.state?.state === 'Running');
-  const progress = model.progress(model.clock.at(now));
-  // The row keeps its place while a run goes on, so that nothing jumps when the first bar comes.
-  if (progress === undefined) {
-    return model.ended ? null : (
-      <div class="td-progress" aria-hidden="true">
-        <progress value={0} max={1} />
-      </div>
-    );
+  const progress = model.progress(model.clock.at(now), trans);
+  const wasSeen = useRef(false);
+  wasSeen.current ||= model.state !== null && !model.ended;
+  if (model.ended && !wasSeen.current) {
+    return null;
   }
-  const remaining = progress.remaining === null ? '' : `about ${duration(Math.round(progress.remaining))} left`;
+  // One that went well may not have told of all that it did, or have stopped early.
+  const isToBeSeen = progress && (model.state?.state !== 'Completed' || progress.fraction === 1);
+  // The row keeps its place: nothing jumps when the first bar comes, nor when the run ends while somebody looks on.
+  return isToBeSeen ? <Bar progress={progress} /> : <div class="td-progress" aria-hidden="true" />;
+}
+
+function Bar({ progress }: { progress: Progress }) {
+  const trans = useTrans();
+  const remaining =
+    progress.remaining === null ? '' : trans.__('about %1 left', duration(Math.round(progress.remaining)));
   return (
     <div class="td-progress">
       <progress value={progress.fraction} max={1} aria-label={progress.label} />

@@ -2,13 +2,15 @@ import { useEffect, useRef } from 'preact/hooks';
 import { PageSelection } from '../model/selection';
 import type { IWidgetModel } from '../sources/kernel_source';
 import type { Source } from '../sources/source';
+import { useTrans } from '../translation';
+import type { RegistrationView } from '../views/card';
 import type { IHost } from '../views/header';
 import { useLoaded } from '../views/hooks';
 import type { IOpened } from '../views/runs/opened';
 import type { IWidget } from './fed_widget';
 
 /** The widgets' modules that a kernel sends when they are first needed. */
-type Name = 'run' | 'comparison';
+type Name = 'run' | 'comparison' | 'registration';
 
 /** Turns the text of a module into it. */
 export type Import = (text: ArrayBuffer) => Promise<{ default: IWidget }>;
@@ -30,6 +32,24 @@ const importText: Import = async text => {
  * is less than a quarter of what it was with both of them in it.
  */
 export function openedByModules(model: IWidgetModel, source: Source, toModule: Import = importText): IOpened {
+  const sent = sentBy(model, source, toModule);
+  return {
+    run: (run, host) => sent('run', { run_id: run }, { files: new PageSelection(), ...host }),
+    comparison: runs => sent('comparison', { run_ids: runs }, {})
+  };
+}
+
+/** Show the panel that registers a model by the module of its own widget, sent when it is first opened. */
+export function registrationByModule(
+  model: IWidgetModel,
+  source: Source,
+  toModule: Import = importText
+): RegistrationView {
+  const sent = sentBy(model, source, toModule);
+  return (run, host) => sent('registration', { run_id: run.target.run }, host);
+}
+
+function sentBy(model: IWidgetModel, source: Source, toModule: Import) {
   const modules = new Map<Name, Promise<IWidget>>();
   const load = (name: Name): Promise<IWidget> => {
     const known =
@@ -42,25 +62,22 @@ export function openedByModules(model: IWidgetModel, source: Source, toModule: I
     known.catch(() => modules.delete(name)); // whoever opens it again asks again
     return known;
   };
-  const sent = (name: Name, traits: Record<string, unknown>, host: IHost) => (
+  return (name: Name, traits: Record<string, unknown>, host: IHost) => (
     <Sent load={() => load(name)} model={new WithTraits(model, traits)} host={host} />
   );
-  return {
-    run: (run, host) => sent('run', { run_id: run }, { files: new PageSelection(), ...host }),
-    comparison: runs => sent('comparison', { run_ids: runs }, {})
-  };
 }
 
 function Sent({ load, model, host }: { load: () => Promise<IWidget>; model: IWidgetModel; host: IHost }) {
+  const trans = useTrans();
   const place = useRef<HTMLDivElement>(null);
   const { value, error } = useLoaded(load, '');
   // a list is drawn again with each change; what is opened in it stays, and draws itself
-  useEffect(() => value?.render({ model, el: place.current as HTMLDivElement, host }), [value]);
+  useEffect(() => value?.render({ model, el: place.current as HTMLDivElement, within: host }), [value]);
   return (
     <>
       {value === undefined && (
         <p class="td-empty" role="status">
-          {error || 'Asking the kernel for the card: it comes when its cell ends.'}
+          {error || trans.__('Asking the kernel for the card: it comes when its cell ends.')}
         </p>
       )}
       <div ref={place} />

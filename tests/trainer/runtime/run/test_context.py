@@ -82,6 +82,8 @@ class TestContext:
             "signed": "a job was signed, or it would not run",
             "resources": "what a job uses is looked at from outside of it",
             "get_resources": "as above",
+            "move_before": "a run that waits executes nothing",
+            "move_to_front": "as above",
         }
 
         def public(kind: type) -> dict[str, Any]:

@@ -19,6 +19,8 @@ from typing import Any, Final
 from traindock.errors import EngineException, EngineNotFoundException, RemoteEngineException, UserErrorException
 
 _DEFAULT_CONTEXT: Final = "default"
+_NONE_HERE: Final = "there is no container engine on this machine, or it is not running"
+_START: Final = "Start it (`sudo systemctl start docker`, or `systemctl --user start podman.socket`)"
 _ELSEWHERE: Final = "Run Traindock on the machine of that engine"
 #: What to do about an address that is no socket of this machine.
 _ADVICE: Final = {
@@ -168,10 +170,9 @@ def _usual(environment: Mapping[str, str]) -> Address:
     for place in [*filter(_listens, there), *there]:
         return Address(f"unix://{place}", "found at its usual place")
     raise EngineNotFoundException(
-        "there is no container engine on this machine, or it is not running: DOCKER_HOST and DOCKER_CONTEXT are not "
-        f"set, no docker context is chosen, and there is no socket at {', '.join(map(str, places))}. Start it "
-        "(`sudo systemctl start docker`, or `systemctl --user start podman.socket`), or set DOCKER_HOST to "
-        "unix:// and the path of its socket"
+        f"{_NONE_HERE}: DOCKER_HOST and DOCKER_CONTEXT are not set, no docker context is chosen, and there is no "
+        f"socket at {', '.join(map(str, places))}. {_START}, or set DOCKER_HOST to unix:// and the path of its socket",
+        f"{_NONE_HERE}. {_START}",
     )
 
 

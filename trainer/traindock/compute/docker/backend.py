@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import asdict, replace
+from pathlib import Path, PurePosixPath
 from typing import Any, cast
 
 from traindock.compute import processes
@@ -298,6 +299,13 @@ class DockerBackend(Backend):
             read_only=bool(settings.get("read_only")),
             mounts=self._mounts(),
         )
+
+    def on_host(self, path: str) -> Path | None:
+        """Return it as far as the target's mounts have it."""
+        for mount in sorted(self._mounts(), key=lambda each: -len(each.target)):
+            if PurePosixPath(path).is_relative_to(mount.target):
+                return Path(mount.source) / PurePosixPath(path).relative_to(mount.target)
+        return None
 
     def _mounts(self) -> tuple[Mounted, ...]:
         return tuple(Mounted(*mount) for mount in self.settings.get("mounts") or ())

@@ -24,6 +24,8 @@ from traindock.images.uv import BuildCanceled, mask
 ROLE_LABEL: Final = "traindock.role"
 BUILDS_LABEL: Final = "traindock.builds"
 _POLL: Final = 0.05
+#: Seconds that a stream has to end by itself after whoever reads it has stopped.
+_LAST_WORDS: Final = 1.0
 #: Lines of a container's output that are kept.
 _KEPT: Final = 400
 #: Seconds after which an ended container of a build belongs to nobody any more.
@@ -272,13 +274,16 @@ def events(
         except BaseException as error:  # noqa: BLE001 - it is raised where the stream is read
             told.put(error)
 
-    threading.Thread(target=read, daemon=True, name="engine-stream").start()
+    reader = threading.Thread(target=read, daemon=True, name="engine-stream")
+    reader.start()
+    patience = _LAST_WORDS
     try:
         while True:
             try:
                 event = told.get(timeout=_POLL)
             except queue.Empty:
                 if cancelled():
+                    patience = 0
                     raise BuildCanceled("the build was canceled") from None
                 continue
             if event is None:
@@ -287,12 +292,17 @@ def events(
                 raise event
             yield event
             if cancelled():
+                patience = 0
                 raise BuildCanceled("the build was canceled")
     finally:
         broken_off.set()
-        for stream in streams:
-            with contextlib.suppress(Exception):
-                stream.close()
+        # Who stops at an error has most often read the last: a connection that is closed just as its stream ends goes
+        # back to its pool, and fails the next request.
+        reader.join(patience)
+        if reader.is_alive():
+            for stream in streams:
+                with contextlib.suppress(Exception):
+                    stream.close()
 
 
 def remove_left_behind(engine: ContainerEngine, labels: Mapping[str, str]) -> None:

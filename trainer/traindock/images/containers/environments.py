@@ -74,7 +74,7 @@ def plan(
         return ContainerPlan("build", "", missing, wanted.form, asked.words, warnings=wanted.warnings)
     python = image_pythons.known(memory, base.id, recipe.interpreter)
     if python is None:
-        why = f"{base.name} was not looked into yet"
+        why = f"nobody has looked yet which Python and packages {base.name} has"
         return ContainerPlan("build", "", why, wanted.form, asked.words, base.id, base.digest, warnings=wanted.warnings)
     return _with_python(wanted, engine, memory, base, python)
 
@@ -148,7 +148,7 @@ def _with_python(
     }
     as_it_is: dict[str, Any] = {"python": python.path, "image": base.id, "variables": {"PATH": base.path}}
     if recipe.user_managed:
-        why = f"{python.path} of {base.name} is used as it is (user_managed)"
+        why = f"{python.path} of {base.name} is used as it is"
         key = recipe.key(base=base.id)
         return ContainerPlan("user_managed", key, why, **facts, **as_it_is, warnings=recipe.notices)
     request, version, changed = wanted.python_request(python)

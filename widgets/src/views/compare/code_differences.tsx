@@ -1,8 +1,10 @@
 import { useState } from 'preact/hooks';
-import { bytes, shortened } from '../../format';
+import { bytes, grouped, shortened } from '../../format';
 import { changesBetween, diffOf, type FileDiff, type IChange, type ITree, treeOf } from '../../model/code';
 import type { RunModel } from '../../model/run_model';
-import { said, useLoaded } from '../hooks';
+import { failureText } from '../../problems';
+import { type ITrans, useTrans } from '../../translation';
+import { useLoaded } from '../hooks';
 import { Scrolling } from '../scrolling';
 
 /** Changed files that are listed. */
@@ -13,21 +15,22 @@ type Tree = ITree | string;
 
 /** In which files the source folders of two of the runs differ, and in which lines. */
 export function CodeDifferences({ runs, labels }: { runs: readonly RunModel[]; labels: readonly string[] }) {
+  const trans = useTrans();
   const key = runs.map(run => run.target.run).join(' ');
-  const { value: trees } = useLoaded(signal => Promise.all(runs.map(run => treeOrWhyNot(run, signal))), key);
+  const { value: trees } = useLoaded(signal => Promise.all(runs.map(run => treeOrWhyNot(run, signal, trans))), key);
   const [chosen, choose] = useState<readonly [number, number] | null>(null);
   if (trees === undefined) {
-    return <p class="td-empty">Asking for the source folders…</p>;
+    return <p class="td-empty">{trans.__('Asking for the source folders…')}</p>;
   }
   const [from, to] = chosen ?? differing(trees);
   const [before, after] = [trees[from] as Tree, trees[to] as Tree];
   const missing = [before, after].find(tree => typeof tree === 'string');
   return (
-    <section class="td-code" aria-label="Code">
-      <p>{inGroups(trees, labels)}</p>
+    <section class="td-code" aria-label={trans.__('Code')}>
+      <p>{inGroups(trees, labels, trans)}</p>
       <div class="td-tools">
-        <Pick label="From" labels={labels} chosen={from} choose={at => choose([at, to])} />
-        <Pick label="to" labels={labels} chosen={to} choose={at => choose([from, at])} />
+        <Pick label={trans.__('From')} labels={labels} chosen={from} choose={at => choose([at, to])} />
+        <Pick label={trans._p('comparison', 'to')} labels={labels} chosen={to} choose={at => choose([from, at])} />
       </div>
       {typeof before === 'string' || typeof after === 'string' ? (
         <p class="td-empty">{missing as string}</p>
@@ -44,11 +47,11 @@ export function CodeDifferences({ runs, labels }: { runs: readonly RunModel[]; l
   );
 }
 
-async function treeOrWhyNot(run: RunModel, signal: AbortSignal): Promise<Tree> {
+async function treeOrWhyNot(run: RunModel, signal: AbortSignal, trans: ITrans): Promise<Tree> {
   try {
     return await treeOf(run.source, run.target, signal);
   } catch (error) {
-    return said(error);
+    return failureText(error, trans);
   }
 }
 
@@ -64,7 +67,7 @@ function idOf(tree: Tree): string | undefined {
 }
 
 /** Tell which runs have the same code. */
-function inGroups(trees: readonly Tree[], labels: readonly string[]): string {
+function inGroups(trees: readonly Tree[], labels: readonly string[], trans: ITrans): string {
   const groups = new Map<string, string[]>();
   trees.forEach((tree, at) => {
     const id = idOf(tree);
@@ -73,11 +76,17 @@ function inGroups(trees: readonly Tree[], labels: readonly string[]): string {
     }
   });
   if (groups.size === 1 && trees.every(tree => typeof tree !== 'string')) {
-    return 'All of these runs were submitted with the same code.';
+    return trans.__('All of these runs were submitted with the same code.');
   }
   const equal = [...groups.values()].filter(group => group.length > 1).map(group => group.join(', '));
-  const versions = `${groups.size} versions of the code.`;
-  return equal.length === 0 ? versions : `${versions} The same: ${equal.join('; ')}.`;
+  return equal.length === 0
+    ? trans._n('%1 version of the code.', '%1 versions of the code.', groups.size)
+    : trans._n(
+        '%1 version of the code. The same: %2.',
+        '%1 versions of the code. The same: %2.',
+        groups.size,
+        equal.join('; ')
+      );
 }
 
 function Pick({
@@ -111,10 +120,11 @@ interface ISides {
 }
 
 function Changes({ before, after, from, to }: { before: ITree; after: ITree } & ISides) {
+  const trans = useTrans();
   const changes = before.id === after.id ? [] : changesBetween(before, after);
   const [open, setOpen] = useState<string | undefined>(changes.find(change => change.kind === 'changed')?.path);
   if (changes.length === 0) {
-    return <p class="td-empty">No difference: these two were submitted with the same files.</p>;
+    return <p class="td-empty">{trans.__('No difference: these two were submitted with the same files.')}</p>;
   }
   const left = Math.max(before.total - before.entries.length, after.total - after.entries.length);
   return (
@@ -130,18 +140,30 @@ function Changes({ before, after, from, to }: { before: ITree; after: ITree } & 
             >
               {shortened(change.path, 200)}
             </button>
-            <span class={`td-change td-change-${change.kind}`}>{change.kind}</span>
+            <span class={`td-change td-change-${change.kind}`}>{changeWord(change.kind, trans)}</span>
             <span class="td-muted td-number">{sizes(change)}</span>
             {open === change.path && <Difference change={change} from={from} to={to} />}
           </li>
         ))}
       </ul>
       {changes.length > MOST_FILES && (
-        <p class="td-muted">{`The first ${MOST_FILES} of ${changes.length} files that differ.`}</p>
+        <p class="td-muted">{trans.__('The first %1 of %2 files that differ.', MOST_FILES, changes.length)}</p>
       )}
-      {left > 0 && <p class="td-notice">{`${left.toLocaleString('en')} further files were not compared.`}</p>}
+      {left > 0 && (
+        <p class="td-notice">
+          {trans._n('%2 further file was not compared.', '%2 further files were not compared.', left, grouped(left))}
+        </p>
+      )}
     </>
   );
+}
+
+function changeWord(kind: IChange['kind'], trans: ITrans): string {
+  return {
+    added: trans._p('file', 'added'),
+    removed: trans._p('file', 'removed'),
+    changed: trans._p('file', 'changed')
+  }[kind];
 }
 
 function sizes({ kind, before, after }: IChange): string {
@@ -149,12 +171,13 @@ function sizes({ kind, before, after }: IChange): string {
 }
 
 function Difference({ change, from, to }: { change: IChange } & ISides) {
+  const trans = useTrans();
   const { value, error } = useLoaded(
-    signal => diffOf(from.source, from.target, to.target, change, signal),
+    signal => diffOf(from.source, from.target, to.target, change, signal, trans),
     `${from.target.run} ${to.target.run} ${change.path}`
   );
   if (value === undefined) {
-    return <p class="td-muted">{error || 'Comparing…'}</p>;
+    return <p class="td-muted">{error || trans.__('Comparing…')}</p>;
   }
   return 'note' in value ? <p class="td-muted">{value.note}</p> : <Lines diff={value} path={change.path} />;
 }
@@ -162,11 +185,12 @@ function Difference({ change, from, to }: { change: IChange } & ISides) {
 const SIGNS = { same: ' ', added: '+', removed: '−', gap: '' };
 
 function Lines({ diff, path }: { diff: Exclude<FileDiff, { note: string }>; path: string }) {
+  const trans = useTrans();
   return (
     <>
-      <Scrolling looks="td-diff" label={`Difference of ${path}`}>
+      <Scrolling looks="td-diff" label={trans.__('Difference of %1', path)}>
         <table>
-          <caption class="td-muted">{`${diff.added} added, ${diff.removed} removed`}</caption>
+          <caption class="td-muted">{trans.__('%1 added, %2 removed', diff.added, diff.removed)}</caption>
           <tbody>
             {diff.lines.map((line, at) =>
               line.kind === 'gap' ? (
@@ -185,7 +209,7 @@ function Lines({ diff, path }: { diff: Exclude<FileDiff, { note: string }>; path
           </tbody>
         </table>
       </Scrolling>
-      {diff.cut && <p class="td-muted">The rest is not shown.</p>}
+      {diff.cut && <p class="td-muted">{trans.__('The rest is not shown.')}</p>}
     </>
   );
 }

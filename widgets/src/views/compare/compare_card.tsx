@@ -3,7 +3,10 @@ import { duration, shortened } from '../../format';
 import { environments, names, results } from '../../model/comparison';
 import { lossesOf } from '../../model/losses';
 import { RunModel } from '../../model/run_model';
+import { brokenText } from '../../problems';
 import type { Source } from '../../sources/source';
+import { stateWord } from '../../state_words';
+import { type ITrans, useTrans } from '../../translation';
 import { Frame } from '../frame';
 import { useClock, useRuns } from '../hooks';
 import { Tabs } from '../tabs';
@@ -13,12 +16,24 @@ import { ComparisonTable } from './comparison_table';
 
 const TABS = ['Curves', 'Results', 'Code', 'Environment'] as const;
 type Tab = (typeof TABS)[number];
+/** Source folders that could not be had are asked for again. */
+const STAYS: readonly Tab[] = ['Curves', 'Results', 'Environment'];
+
+function tabWords(trans: ITrans): Record<Tab, string> {
+  return {
+    Curves: trans.__('Curves'),
+    Results: trans.__('Results'),
+    Code: trans.__('Code'),
+    Environment: trans.__('Environment')
+  };
+}
 
 /** Longest name of a run in legends and tables. */
 const LONGEST_NAME = 60;
 
 /** Runs beside each other, live: their curves over one axis, and where parameters, results, code and environment differ. */
 export function CompareCard({ source, workspace, ids }: { source: Source; workspace: string; ids: readonly string[] }) {
+  const trans = useTrans();
   const key = ids.join(' ');
   const runs = useMemo(
     () => ids.map(run => new RunModel(source, { workspace, run, logs: [], resources: false })),
@@ -27,58 +42,87 @@ export function CompareCard({ source, workspace, ids }: { source: Source; worksp
   useRuns(runs);
   const [tab, choose] = useState<Tab>('Curves');
   const now = useClock(runs.some(run => run.state?.state === 'Running'));
-  const labels = names(runs).map(name => shortened(name, LONGEST_NAME));
+  const title = trans._n('Comparison of %1 run', 'Comparison of %1 runs', runs.length);
+  const labels = names(runs, trans).map(name => shortened(name, LONGEST_NAME));
   return (
-    <Frame label={`Comparison of ${runs.length} runs`}>
+    <Frame label={title}>
       <header>
-        <h3 class="td-name">{`Comparison of ${runs.length} runs`}</h3>
-        <ul class="td-compared" aria-label="Runs">
+        <h3 class="td-name">{title}</h3>
+        <ul class="td-compared" aria-label={trans.__('Runs')}>
           {runs.map((run, at) => (
             <Compared key={run.target.run} run={run} name={labels[at] as string} colour={at} now={now} />
           ))}
         </ul>
       </header>
       <Notices runs={runs} labels={labels} />
-      <Tabs names={TABS} label="What is compared" chosen={tab} choose={choose}>
-        {tab === 'Curves' && <ComparedCurves runs={runs} labels={labels} />}
-        {tab === 'Results' && (
-          <ComparisonTable key="results" labels={labels} sections={results(runs, now)} empty="Nothing is known yet." />
-        )}
-        {tab === 'Code' && <CodeDifferences runs={runs} labels={labels} />}
-        {tab === 'Environment' && (
-          <ComparisonTable
-            key="environment"
-            labels={labels}
-            sections={environments(runs)}
-            empty="Nothing is known of the environments yet."
-          />
-        )}
-      </Tabs>
+      <Tabs
+        names={TABS}
+        words={tabWords(trans)}
+        label={trans.__('What is compared')}
+        chosen={tab}
+        choose={choose}
+        stays={STAYS}
+        draw={tab => panel(tab, { runs, labels, now, trans })}
+      />
     </Frame>
   );
 }
 
+interface IPanel {
+  runs: readonly RunModel[];
+  labels: readonly string[];
+  now: number;
+  trans: ITrans;
+}
+
+function panel(tab: Tab, { runs, labels, now, trans }: IPanel) {
+  switch (tab) {
+    case 'Curves':
+      return <ComparedCurves runs={runs} labels={labels} />;
+    case 'Results':
+      return (
+        <ComparisonTable
+          labels={labels}
+          sections={results(runs, now, trans)}
+          empty={trans.__('Nothing is known yet.')}
+        />
+      );
+    case 'Code':
+      return <CodeDifferences runs={runs} labels={labels} />;
+    case 'Environment':
+      return (
+        <ComparisonTable
+          labels={labels}
+          sections={environments(runs, trans)}
+          empty={trans.__('Nothing is known of the environments yet.')}
+        />
+      );
+  }
+}
+
 function Compared({ run, name, colour, now }: { run: RunModel; name: string; colour: number; now: number }) {
+  const trans = useTrans();
   const { state } = run;
   return (
     <li title={run.target.run}>
       <span class={`td-swatch td-line-${colour}`} aria-hidden="true" />
       <span class="td-legend-name">{name}</span>
-      <span class={`td-word td-state-${state?.state ?? ''}`}>{wordOf(run)}</span>
+      <span class={`td-word td-state-${state?.state ?? ''}`}>{wordOf(run, trans)}</span>
       <span class="td-muted td-number">{state === null ? '' : duration(run.seconds(run.clock.at(now)))}</span>
     </li>
   );
 }
 
-function wordOf(run: RunModel): string {
+function wordOf(run: RunModel, trans: ITrans): string {
   if (run.error !== null) {
-    return run.error.code === 'run_not_found' ? 'deleted' : 'not there';
+    return run.error.code === 'run_not_found' ? trans._p('run', 'deleted') : trans._p('run', 'not there');
   }
-  return run.state?.state ?? '…';
+  return run.state === null ? '…' : stateWord(run.state.state, trans);
 }
 
 /** What is the matter with runs, or with the connection. */
 function Notices({ runs, labels }: { runs: readonly RunModel[]; labels: readonly string[] }) {
+  const trans = useTrans();
   const broken = runs.some(run => run.connection === 'broken' && !run.ended && run.error === null);
   return (
     <>
@@ -87,12 +131,12 @@ function Notices({ runs, labels }: { runs: readonly RunModel[]; labels: readonly
           <p key={run.target.run} class="td-notice" role="status">
             {run.state === null
               ? `${labels[at]}: ${run.error.message}`
-              : `${labels[at]} was deleted, or its workspace is gone. This is what was known of it before.`}
+              : trans.__('%1 was deleted, or its workspace is gone. This is what was known of it before.', labels[at])}
           </p>
         )
       )}
       {runs.map((run, at) => {
-        const losses = lossesOf(run.run);
+        const losses = lossesOf(run.run, trans);
         return losses === '' ? null : (
           <p key={`${run.target.run} losses`} class="td-notice" role="status">
             {`${labels[at]}: ${losses}`}
@@ -101,7 +145,12 @@ function Notices({ runs, labels }: { runs: readonly RunModel[]; labels: readonly
       })}
       {broken && (
         <p class="td-notice" role="status">
-          The connection is broken; the runs go on, and so does this card once the connection is back.
+          {brokenText(
+            (runs[0] as RunModel).source.reach,
+            runs.length,
+            trans.__('The connection is broken; the runs go on, and so does this card once the connection is back.'),
+            trans
+          )}
         </p>
       )}
     </>

@@ -1,10 +1,12 @@
 import { isFigureIn } from '../../model/figures';
 import type { RunModel } from '../../model/run_model';
+import { useTrans } from '../../translation';
 import { Charts } from '../charts';
 import { startOf } from '../lines_chart';
 
 /** A chart for each metric, with a line for each run that logged it. */
 export function ComparedCurves({ runs, labels }: { runs: readonly RunModel[]; labels: readonly string[] }) {
+  const trans = useTrans();
   const found = metricsOf(runs).map(name => ({
     title: name,
     parts: runs.map((model, colour) => ({
@@ -17,7 +19,9 @@ export function ComparedCurves({ runs, labels }: { runs: readonly RunModel[]; la
   }));
   if (found.length === 0) {
     return (
-      <p class="td-empty">{runs.every(run => run.ended) ? 'None of these runs logged numbers.' : 'No numbers yet.'}</p>
+      <p class="td-empty">
+        {runs.every(run => run.ended) ? trans.__('None of these runs logged numbers.') : trans.__('No numbers yet.')}
+      </p>
     );
   }
   const isFigure = isFigureIn(runs);

@@ -2,6 +2,7 @@ import { Fragment } from 'preact';
 import { useState } from 'preact/hooks';
 import { shortened } from '../../format';
 import type { IRow, ISection } from '../../model/comparison';
+import { useTrans } from '../../translation';
 import { Scrolling } from '../scrolling';
 
 /** Lines of a section that are shown at once, such as packages. */
@@ -18,6 +19,7 @@ export function ComparisonTable({
   sections: readonly ISection[];
   empty: string;
 }) {
+  const trans = useTrans();
   const [onlyDifferences, setOnly] = useState(false);
   const all = sections.flatMap(section => section.rows);
   const different = all.filter(row => row.differs).length;
@@ -25,23 +27,25 @@ export function ComparisonTable({
     return <p class="td-empty">{empty}</p>;
   }
   return (
-    <section aria-label="Side by side">
+    <section aria-label={trans.__('Side by side')}>
       <div class="td-tools">
         <label>
           <input type="checkbox" checked={onlyDifferences} onChange={event => setOnly(event.currentTarget.checked)} />
-          Only differences
+          {trans.__('Only differences')}
         </label>
-        <span class="td-muted">{`${different} of ${all.length} lines differ`}</span>
+        <span class="td-muted">
+          {trans._n('%2 of %1 line differs', '%2 of %1 lines differ', all.length, different)}
+        </span>
       </div>
       {onlyDifferences && different === 0 ? (
-        <p class="td-empty">Nothing differs.</p>
+        <p class="td-empty">{trans.__('Nothing differs.')}</p>
       ) : (
-        <Scrolling looks="td-wide" label="Table of runs">
+        <Scrolling looks="td-wide" label={trans.__('Table of runs')}>
           <table class="td-side-by-side">
             <thead>
               <tr>
                 <th scope="col">
-                  <span class="td-hidden">What</span>
+                  <span class="td-hidden">{trans._p('column of a table', 'What')}</span>
                 </th>
                 {labels.map((label, at) => (
                   <th key={at} scope="col" style={{ borderTopColor: `var(--td-line-${at})` }}>
@@ -68,6 +72,7 @@ export function ComparisonTable({
 }
 
 function Section({ section, rows, width }: { section: ISection; rows: readonly IRow[]; width: number }) {
+  const trans = useTrans();
   const [most, setMost] = useState(MOST_ROWS);
   if (rows.length === 0) {
     return null;
@@ -86,7 +91,7 @@ function Section({ section, rows, width }: { section: ISection; rows: readonly I
         <tr>
           <td colSpan={width}>
             <button type="button" onClick={() => setMost(most + MOST_ROWS)}>
-              {`Show more of ${rows.length} lines`}
+              {trans._n('Show more of %1 line', 'Show more of %1 lines', rows.length)}
             </button>
           </td>
         </tr>
@@ -96,22 +101,23 @@ function Section({ section, rows, width }: { section: ISection; rows: readonly I
 }
 
 function Line({ row, outcome }: { row: IRow; outcome: boolean }) {
+  const trans = useTrans();
   const [first] = row.values;
   return (
     <tr class={row.differs ? 'td-differs' : undefined}>
       <th scope="row">
         {shortened(row.name, LONGEST)}
         {row.differs && (
-          <span class="td-mark" title="Differs">
+          <span class="td-mark" title={trans.__('Differs')}>
             <span aria-hidden="true">≠</span>
-            <span class="td-hidden">differs</span>
+            <span class="td-hidden">{trans.__('differs')}</span>
           </span>
         )}
       </th>
       {row.values.map((value, at) => (
         <td key={at} class={looks(row, at, !outcome && value !== undefined && value !== first)}>
           {value === null || value === undefined ? <span class="td-muted">–</span> : shortened(value, LONGEST)}
-          {row.best.includes(at) && <span class="td-best-mark"> best</span>}
+          {row.best.includes(at) && <span class="td-best-mark"> {trans.__('best')}</span>}
         </td>
       ))}
     </tr>

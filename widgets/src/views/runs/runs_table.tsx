@@ -1,8 +1,11 @@
 import { useState } from 'preact/hooks';
 import { numberOf, type RunRow, type RunState, type Statistics } from '../../documents';
-import { capital, clock, duration, metric, shortened, words } from '../../format';
-import { bestStatistic, type RunsModel } from '../../model/runs_model';
+import { capital, clock, duration, metric, shortened } from '../../format';
+import { briefName, runName } from '../../model/run_name';
+import { bestStatistic, type RunsModel, telling } from '../../model/runs_model';
 import { bestOf } from '../../model/series';
+import { reasonWords, stateWord } from '../../state_words';
+import { type ITrans, useTrans } from '../../translation';
 import { useClock } from '../hooks';
 import { Scrolling } from '../scrolling';
 
@@ -23,26 +26,31 @@ export function RunsTable({
   opened: string | null;
   open: (run: string) => void;
 }) {
+  const trans = useTrans();
   const [wanted, want] = useState<string | null>(null);
   const { rows, query } = model;
   const now = model.clock.at(useClock(rows?.some(row => RUNNING.has(row.state)) ?? false));
   if (rows === null) {
-    return <p class="td-empty">{model.error === null ? 'Asking for the runs…' : 'No runs can be shown.'}</p>;
+    return (
+      <p class="td-empty">
+        {model.error === null ? trans.__('Asking for the runs…') : trans.__('No runs can be shown.')}
+      </p>
+    );
   }
   const shown = wanted ?? telling([...model.metrics]);
-  const byMetric = query.order !== 'created';
+  const byMetric = query.metric !== '';
   return (
-    <Scrolling looks="td-wide" label="Table of runs">
+    <Scrolling looks="td-wide" label={trans.__('Table of runs')}>
       <table class="td-run-rows">
         <thead>
           <tr>
             <th scope="col">
-              <span class="td-hidden">Ticked</span>
+              <span class="td-hidden">{trans.__('Ticked')}</span>
             </th>
-            <th scope="col">State</th>
-            <th scope="col">Name</th>
+            <th scope="col">{trans.__('State')}</th>
+            <th scope="col">{trans.__('Name')}</th>
             <th scope="col" class="td-number">
-              Duration
+              {trans.__('Duration')}
             </th>
             <th
               scope="col"
@@ -52,8 +60,9 @@ export function RunsTable({
               <MetricHead model={model} shown={shown} choose={want} />
             </th>
             <th scope="col" aria-sort={byMetric ? 'none' : 'descending'}>
-              <button type="button" class="td-link" onClick={() => model.ask({ order: 'created', reversed: false })}>
-                {byMetric ? 'Started' : 'Started ↓'}
+              <button type="button" class="td-link" onClick={() => model.ask({ metric: '', reversed: false })}>
+                {trans.__('Started')}
+                {byMetric ? '' : ' ↓'}
               </button>
             </th>
           </tr>
@@ -73,42 +82,34 @@ export function RunsTable({
           ))}
         </tbody>
       </table>
-      {rows.length === 0 && <p class="td-empty">{emptyNote(model)}</p>}
+      {rows.length === 0 && <p class="td-empty">{emptyNote(model, trans)}</p>}
     </Scrolling>
   );
 }
 
-function emptyNote({ query, target }: RunsModel): string {
-  return query.state || query.tag ? 'No run is like this.' : `${target.experiment} has no runs yet.`;
-}
-
-/** The metric that tells most: of validation if there is one, else one that has a best value. */
-function telling(names: readonly string[]): string | undefined {
-  const judged = names.filter(name => bestOf(name) !== undefined);
-  return (
-    judged.find(name => /val/i.test(name) && bestOf(name) === 'max') ??
-    judged.find(name => /val/i.test(name)) ??
-    judged[0] ??
-    names[0]
-  );
+function emptyNote({ query, target }: RunsModel, trans: ITrans): string {
+  return query.state || query.tag
+    ? trans.__('No run is like this.')
+    : trans.__('%1 has no runs yet.', target.experiment);
 }
 
 /** Chooses the metric of the column, and has the server sort by it: best first, or last. */
 function MetricHead({ model, shown, choose }: { model: RunsModel; shown?: string; choose: (name: string) => void }) {
+  const trans = useTrans();
   if (shown === undefined) {
-    return <span>Metric</span>;
+    return <span>{trans.__('Metric')}</span>;
   }
   const { query } = model;
-  const sorted = query.order === shown;
+  const sorted = query.metric === shown;
   return (
     <span class="td-metric-head">
       <select
-        aria-label="Metric"
+        aria-label={trans.__('Metric')}
         value={shown}
         onChange={event => {
           choose(event.currentTarget.value);
-          if (query.order !== 'created') {
-            model.ask({ order: event.currentTarget.value, reversed: false });
+          if (query.metric !== '') {
+            model.ask({ metric: event.currentTarget.value, reversed: false });
           }
         }}
       >
@@ -121,10 +122,10 @@ function MetricHead({ model, shown, choose }: { model: RunsModel; shown?: string
       <button
         type="button"
         class="td-link"
-        onClick={() => model.ask({ order: shown, reversed: sorted && !query.reversed })}
+        onClick={() => model.ask({ metric: shown, reversed: sorted && !query.reversed })}
       >
-        {`${bestOf(shown) === undefined ? 'last' : 'best'}${sorted ? (query.reversed ? ' ↑' : ' ↓') : ''}`}
-        <span class="td-hidden">: sort by it</span>
+        {`${bestOf(shown) === undefined ? trans.__('last') : trans.__('best')}${sorted ? (query.reversed ? ' ↑' : ' ↓') : ''}`}
+        <span class="td-hidden">{trans.__(': sort by it')}</span>
       </button>
     </span>
   );
@@ -147,36 +148,43 @@ function Row({
   opened: boolean;
   open: () => void;
 }) {
-  const name = shortened(row.display_name || row.id, LONGEST_NAME);
+  const trans = useTrans();
+  const name = briefName(runName(row), LONGEST_NAME);
   const value = shown === undefined ? undefined : row.metrics[shown];
   return (
     <tr class={opened ? 'td-opened' : undefined}>
       <td>
         <input
           type="checkbox"
-          aria-label={`Tick ${name}`}
+          aria-label={trans.__('Tick %1', name)}
           checked={ticked}
           onChange={event => tick(event.currentTarget.checked)}
         />
       </td>
       <td>
-        <span class={`td-word td-state-${row.state}`} title={row.detail}>
-          {row.state === 'Failed' && row.reason ? capital(words(row.reason)) : row.state}
+        <span class={`td-word td-state-${row.state}`} title={whyOf(row, trans)}>
+          {stateWord(row.state, trans)}
         </span>
       </td>
       <td>
         <button type="button" class="td-link" title={row.id} aria-expanded={opened} onClick={open}>
           {name}
         </button>
-        <span class="td-muted"> #{row.number}</span>
+        {row.display_name !== '' && <span class="td-muted"> #{row.number}</span>}
       </td>
       <td class="td-number">{duration(seconds(row, now))}</td>
       <td class="td-number">{shown === undefined || value === undefined ? '–' : metric(best(shown, value))}</td>
-      <td class="td-number td-left" title={`Submitted ${clock(row.created)}`}>
+      <td class="td-number td-left" title={trans.__('Submitted %1', clock(row.created))}>
         {clock(row.started)}
       </td>
     </tr>
   );
+}
+
+/** Return why a run is in its state, as far as it is known. */
+function whyOf({ reason, detail, state }: RunRow, trans: ITrans): string {
+  const word = reason !== null && state !== 'Completed' ? capital(reasonWords(reason, trans)) : '';
+  return word && detail ? trans.__('%1: %2', word, detail) : word || detail;
 }
 
 function best(name: string, value: Statistics): number {
