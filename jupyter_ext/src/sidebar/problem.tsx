@@ -18,7 +18,7 @@ export function Problem({
 }) {
   if (connection === 'broken' && (error === null || error.code === 'unreachable')) {
     return (
-      <p class="jp-Traindock-Notice" role="status">
+      <p class="jp-Traindock-Notice jp-Traindock-Broken" role="status">
         {trans.__('The connection is broken; the list goes on once it is back.')}
       </p>
     );
