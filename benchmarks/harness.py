@@ -75,7 +75,7 @@ class Bench:
 
     def rounds(self, usual: int) -> int:
         """How many rounds to measure where ``usual`` would be good."""
-        return max(2, usual // 4) if self.quick else usual
+        return max(1, usual // 10) if self.quick else usual
 
     def scaled(self, usual: int) -> int:
         """How many calls or points to measure where ``usual`` would be good."""

@@ -14,7 +14,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, expect, sync_playwright
 from tests.browser import chromium
 from tests.browser.labs import KERNEL, Lab
-from tests.browser.pages import LabPage
+from tests.browser.pages import COMING_UP, LabPage
 from tests.browser.scripts import HOSTILE
 from tests.conftest import REPOSITORY, be_at_home_in, submitter
 from uv import find_uv_bin
@@ -22,7 +22,7 @@ from uv import find_uv_bin
 from traindock import Run, Workspace
 
 #: Milliseconds that anything may take to be seen, on a machine that does other things as well.
-expect.set_options(timeout=30_000)
+expect.set_options(timeout=60_000)
 
 _failed = pytest.StashKey[bool]()
 
@@ -59,6 +59,7 @@ def browser() -> Iterator[Browser]:
 def context(browser: Browser) -> Iterator[BrowserContext]:
     """What all pages share: a cache, so that JupyterLab comes up quickly."""
     made = browser.new_context(viewport={"width": 1200, "height": 1000})
+    made.set_default_timeout(COMING_UP)
     yield made
     made.close()
 
@@ -108,7 +109,8 @@ def submit_early(shared_by_all: Workspace, tmp_path_factory: pytest.TempPathFact
     def submit(script: str) -> Run:
         with pytest.MonkeyPatch.context() as patch:
             be_at_home_in(shared_by_all.layout.root.parent, patch)
-            run = submitter(shared_by_all, tmp_path_factory.mktemp("sources"))(script)
+            submit_to = submitter(shared_by_all, tmp_path_factory.mktemp("sources"))
+            run = submit_to(script, experiment="looked-at")  # where no others are, however many tests submit runs
             run.wait_for_completion(raise_on_error=False)
         return run
 

@@ -45,6 +45,9 @@ class Lab:
         disabled = {"@jupyterlab/apputils-extension:announcements": True, CARDS: not labextension}
         settings = {"jupyter_lab_config.json": {"LabApp": {"expose_app_in_browser": True}}}
         settings["labconfig/page_config.json"] = {"disabledExtensions": disabled}
+        # JupyterLab drops what a kernel proposes after a second, and the first proposals take longer on a busy machine.
+        completer = "lab/user-settings/@jupyterlab/completer-extension/manager.jupyterlab-settings"
+        settings[completer] = {"providerTimeout": 30_000}
         for name, content in settings.items():
             file = folder / "config" / name
             file.parent.mkdir(parents=True, exist_ok=True)

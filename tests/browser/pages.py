@@ -16,6 +16,8 @@ from tests.conftest import REPOSITORY, wait_for
 COMING_UP = 90_000
 #: Errors of JupyterLab and of Chromium, which have nothing to do with us.
 _OTHERS = re.compile(r"favicon|ResizeObserver loop")
+#: What panels say until what they ask for is there.
+_ASKING = re.compile(r"^(Asking|Looking) for .*…$")
 _POINTS = re.compile(r"(\S+) (\S+) after ([\d,]+) points")
 
 #: Elements that are cut off or lie beside the card, but for those in something that scrolls.
@@ -93,8 +95,10 @@ class LabPage:
 
     def save(self) -> None:
         """Save the notebook, and wait for it: what is not saved yet is lost when the page is loaded anew."""
+        file = self.lab.folder / self.notebook
+        before = file.stat().st_mtime_ns
         self.choose("File", "Save Notebook")
-        self.page.get_by_text("Saving completed").wait_for()
+        wait_for(lambda: file.stat().st_mtime_ns != before, "the notebook to be saved")
 
     @property
     def card(self) -> Card:
@@ -185,7 +189,7 @@ class Card:
         """Return the last value of each metric, with four significant digits."""
         return {name: value for name, (value, _) in self._told().items()}
 
-    def wait_for_all(self, points: Mapping[str, int], seconds: float = 10) -> None:
+    def wait_for_all(self, points: Mapping[str, int], seconds: float = 60) -> None:
         """Wait until it has so many points of each metric: the last may come a moment after the run's end was told."""
         deadline = time.monotonic() + seconds
         while self.points() != points and time.monotonic() < deadline:
@@ -202,9 +206,15 @@ class Card:
         return int(wait_for(enough, f"{count} points of {name} in the card", seconds))
 
     def tab(self, name: str) -> Locator:
-        """Choose a tab, and return its panel."""
+        """Choose a tab, wait for what it asks for, and return its panel."""
         self.locator.get_by_role("tab", name=name, exact=True).click()
-        return self.locator.get_by_role("tabpanel")
+        return self.filled_panel()
+
+    def filled_panel(self) -> Locator:
+        """Return the panel of the tab that is chosen, once it has all that it asks for."""
+        panel = self.locator.get_by_role("tabpanel")
+        expect(panel.get_by_text(_ASKING)).to_have_count(0)
+        return panel
 
     def sticking_out(self) -> list[str]:
         """Return what of it is cut off or lies beside it, but for what is in something that scrolls."""

@@ -19,7 +19,7 @@ def page(show: Show, lab: Lab, hostile_run: Run, failed_run: Run) -> LabPage:
     """A page with a run that has completed, whose texts are odd, and one that has failed."""
     lab.write("access.ipynb", showing(hostile_run), showing(failed_run))
     page = show("access.ipynb")
-    expect(page.page.locator(".td-card")).to_have_count(2, timeout=30_000)
+    expect(page.page.locator(".td-card")).to_have_count(2)
     for card, state in zip(page.cards, ("Completed", "Failed"), strict=True):
         card.wait_for_state(state)
     return page
@@ -51,6 +51,7 @@ def test_every_action_is_reached_and_done_by_the_keyboard(page: LabPage):
     for tab in TABS:
         expect(tabs.filter(has_text=tab)).to_be_focused()
         expect(tabs.filter(has_text=tab)).to_have_attribute("aria-selected", "true")
+        card.filled_panel()
         assert reached_by_tabulator(page) == page.page.evaluate(ACTIONS), tab
         tabs.filter(has_text=tab).focus()
         page.page.keyboard.press("ArrowRight")

@@ -63,7 +63,7 @@ def test_a_card_stays_as_high_as_it_is_while_its_run_prints_logs_and_ends(
         page.narrow(width)  # without the file browser
     page.page.evaluate(SAMPLE)
     (tmp_path / "begin").touch()
-    page.card.wait_for_points("acc", 25)
+    page.card.wait_for_points("loss", 40)
     expect(page.card.locator.locator(".td-progress")).to_contain_text("Epoch 40 of 40")
     (tmp_path / "end").touch()
     page.card.wait_for_state("Completed")
@@ -147,6 +147,7 @@ def test_a_table_of_many_columns_has_each_cell_on_a_line(show: Show, lab: Lab, s
     files = page.card.tab("Files")
     files.get_by_role("button", name="outputs/wide.csv").click()
     preview = files.locator(".td-preview")
+    expect(preview.locator("td").first).to_be_visible()
     line = "cells => Math.max(...cells.map(cell => cell.getBoundingClientRect().height))"
     assert preview.locator("td, th").evaluate_all(line) < 40
     preview.evaluate("table => { table.scrollTop = 300; table.scrollLeft = 200 }")

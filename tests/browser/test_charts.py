@@ -66,6 +66,7 @@ def page(show: Show, lab: Lab, odd_run: Run) -> LabPage:
     lab.write("odd.ipynb", showing(odd_run))
     page = show("odd.ipynb")
     page.card.wait_for_all({"spiky": 20_000, "broken": 201, "huge": 201, "accuracy": 6}, seconds=60)
+    expect(page.card.locator.locator(".td-plot canvas")).to_have_count(4)
     return page
 
 
@@ -93,7 +94,7 @@ def test_a_single_point_of_very_many_is_seen_at_all_heights_of_its_spike(page: L
 
 
 def test_a_line_has_a_gap_where_there_are_no_numbers(page: LabPage):
-    assert blue_columns(page, "broken", 0.05, 0, 0.2, 1) > 10
+    wait_for(lambda: blue_columns(page, "broken", 0.05, 0, 0.2, 1) > 10, "the line before its gap")
     assert blue_columns(page, "broken", 0.8, 0, 0.95, 1) > 10
     assert blue_columns(page, "broken", 0.3, 0, 0.7, 1) == 0
     expect(figure(page, "broken")).to_contain_text("101 NaN")

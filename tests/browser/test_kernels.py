@@ -48,7 +48,7 @@ def test_awaiting_a_run_shows_its_card(
     goes_on(page)
     end.touch()
     page.card.wait_for_state("Completed")
-    expect(page.page.locator(".jp-OutputArea").last).to_contain_text("Completed", timeout=30_000)
+    expect(page.page.locator(".jp-OutputArea").last).to_contain_text("Completed")
     page.card.wait_for_all(logged(last_run(workspace)))
 
 

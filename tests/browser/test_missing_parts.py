@@ -160,7 +160,9 @@ def test_without_the_labextension_the_kernel_sends_the_views_of_what_is_opened_i
     lab.write("list.ipynb", code(listing(failed_run)))
     page = show("list.ipynb", lab)
     page.run_all()
-    page.card.locator.get_by_role("button", name=f"{failed_run.experiment.name} #{failed_run.number}").click()
+    page.card.locator.get_by_role(
+        "button", name=f"{failed_run.experiment.name} #{failed_run.number}", exact=True
+    ).click()
     page.second_card.wait_for_state("Failed")
     for run in (hostile_run, failed_run):
         page.card.locator.get_by_label(f"Tick {run.experiment.name} #{run.number}", exact=True).check()
@@ -173,8 +175,13 @@ def test_without_the_labextension_the_kernel_sends_the_views_of_what_is_opened_i
 def test_an_exported_page_shows_a_picture(show: Show, lab: Lab, hostile_run: Run):
     notebook = lab.write("exported.ipynb", showing(hostile_run, picture(hostile_run)))
     subprocess.run([sys.executable, "-m", "nbconvert", "--to", "html", str(notebook)], check=True, capture_output=True)
-    # nbconvert's own template fetches what draws formulas and widgets.
-    page = show(notebook.with_suffix(".html"), prepare=lambda one: one.expected.append("cdnjs"))
+
+    # nbconvert's own template fetches what draws formulas and widgets, which is not to be waited for.
+    def stay_here(page: LabPage) -> None:
+        page.expected.append("cdnjs")
+        page.page.route("https://**", lambda route: route.abort())
+
+    page = show(notebook.with_suffix(".html"), prepare=stay_here)
     image = page.page.locator(".jp-OutputArea img")
     expect(image).to_be_visible()
     assert image.evaluate("image => image.naturalWidth") > 600

@@ -70,7 +70,7 @@ def test_the_end_of_a_run_is_told_by_one_of_the_pages_and_opens_it(
     assert not any(toasts(one, "larger batches").count() for one in pages if one is not page)
     told = [text for one in pages for text in one.evaluate("window.shownOnDesktop")]
     assert sum("larger batches" in text for text in told) == 1
-    assert not any("tests_" in text for text in told), "what had ended before is not told of"
+    assert not any("tests #" in text for text in told), "what had ended before is not told of"
     for one in pages:
         expect(counted(one)).not_to_be_visible()
 

@@ -203,11 +203,11 @@ class TestACancel:
             by_both.prepare(
                 dockerfile(f"FROM {by_both.base}\nRUN echo begun; sleep 600 # {mark}\n"), cancelled=cancelled
             )
-        assert time.monotonic() - asked[0] < 3.0
+        assert time.monotonic() - asked[0] < 20  # of 600
         wait_for(lambda: not running(mark), "the end of the step", 10)
 
     def test_ends_the_build_of_an_environment_and_the_next_one_starts_anew(self, by_both: Place) -> None:
-        assert by_both.seconds_until_canceled("image") < 3.0
+        assert by_both.seconds_until_canceled("image") < 20  # of 60
         by_both.shelf.source("slow", "1.0", "return _wheel(folder, 'slow', '1.0')")
         assert by_both.prepare(Recipe(pip=("slow",)), "image").how == "built"
 

@@ -318,10 +318,12 @@ def test_a_dispatcher_removes_what_its_predecessor_left_of_runs_that_have_ended(
     submit: Submit, engine: docker.DockerClient, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     """It was killed while the job came to its end."""
-    run = started(submit("import time; print('up', flush=True); time.sleep(0.3)"))
+    script = "import os, time\nprint('up', flush=True)\nwhile not os.path.exists('outputs/go'):\n    time.sleep(0.01)"
+    run = started(submit(script))
     container = container_of(engine, run)
     container.pause()  # so that it is still there when the dispatcher is killed
     kill(dispatcher_of(run.workspace))
+    (run.path / "work" / "outputs" / "go").touch()
     container.unpause()
     container.wait()
     start.ensure(run.workspace.layout)

@@ -6,6 +6,7 @@ import io
 import json
 import os
 import secrets
+import time
 from pathlib import Path
 
 import docker
@@ -334,13 +335,15 @@ def test_what_a_script_leaves_running_is_gone_with_it(submit: Submit, engine: do
                             open("outputs/alive", "a").write("x")
                             time.sleep(0.01)
                     os._exit(0)
-            time.sleep(0.2)
+            while not os.path.exists("outputs/alive"):
+                time.sleep(0.01)
             """
         )
     )
     assert run.record.state is State.COMPLETED, run.get_details()
     wait_for(lambda: container_of(engine, run) is None, "the container to be removed")
     size = (run.path / "outputs" / "alive").stat().st_size
+    time.sleep(0.2)  # in which each of them would have written some twenty times
     assert size == (run.path / "outputs" / "alive").stat().st_size
 
 

@@ -4,7 +4,7 @@ const PREFIX = 'jupyterlab-traindock:told:';
 const KEPT = 24 * 3600 * 1000;
 /** Milliseconds by which tabs that nobody sees let others go first, and by which each waits whether another claims, too. */
 const MANNERS = 400;
-const SETTLING = 60;
+const SETTLING = 250;
 
 /** What of `localStorage` is used. */
 export type IShared = Pick<Storage, 'getItem' | 'setItem' | 'removeItem' | 'key' | 'length'>;
