@@ -16,7 +16,8 @@ QUICK := TUTORIAL_COMPUTE=local TUTORIAL_GPU=no TUTORIAL_DATA=drawn TUTORIAL_MOD
 # nbval, which only the notebook needs, takes each process that runs tests two seconds to import. A process runs tests on
 # each core, where the threads that numpy and torch start by themselves only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n auto --ignore=tests/docker --ignore=tests/browser
-# One browser at a time; and Playwright has an event loop in the process that others would stumble over.
+# A process on each core has its own browser, JupyterLab and workspace, for a file at a time. Playwright has an event loop
+# there that other tests would stumble over.
 BROWSER := $(BIN)/python -m pytest -p no:nbval tests/browser
 
 # Where node came from PyPI it is there.
@@ -68,7 +69,7 @@ tutorial: $(READY)
 test: $(READY)
 	$(MAKE) -j2 lint types docs executed views
 	$(PYTEST)
-	$(BROWSER) -m 'not soak'
+	$(BROWSER) -n auto --dist loadfile -m 'not soak'
 	$(BIN)/python .ci/test-containers
 
 executed: $(READY)
@@ -85,7 +86,7 @@ containers: $(READY)
 	$(BIN)/python .ci/test-containers
 
 browser: $(READY)
-	$(BROWSER) -m 'not soak'
+	$(BROWSER) -n auto --dist loadfile -m 'not soak'
 
 soak: $(READY)
 	$(BROWSER) -m soak -rP

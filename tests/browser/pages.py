@@ -16,6 +16,10 @@ from tests.conftest import REPOSITORY, wait_for
 COMING_UP = 90_000
 #: Errors of JupyterLab and of Chromium, which have nothing to do with us.
 _OTHERS = re.compile(r"favicon|ResizeObserver loop")
+#: What a page says whose server is gone, and its kernel with it; most of it JupyterLab does, up to half a minute later.
+LOST_SERVER = [
+    "net::ERR_", "WebSocket", "Failed to fetch", "reading 'kernel'", "Canceled future", "404", "Kernel is dead"
+]  # fmt: skip
 #: What panels say until what they ask for is there.
 _ASKING = re.compile(r"^(Asking|Looking) for .*…$")
 _POINTS = re.compile(r"(\S+) (\S+) after ([\d,]+) points")

@@ -8,7 +8,7 @@ from pathlib import Path
 from playwright.sync_api import expect
 from tests.browser.conftest import Show
 from tests.browser.labs import Lab
-from tests.browser.pages import watch, watched
+from tests.browser.pages import LOST_SERVER, watch, watched
 from tests.browser.scripts import STEADY, logged, showing
 from tests.conftest import Submit
 
@@ -34,8 +34,7 @@ def test_a_card_goes_on_after_the_server_was_killed_and_started_again(
     run = submit(STEADY, end)
     lab.write("server.ipynb", showing(run))
     page = show("server.ipynb")
-    # Of JupyterLab, too, which lost its kernel.
-    page.expected += ["net::ERR_", "WebSocket", "Failed to fetch", "reading 'kernel'", "Canceled future", "404"]
+    page.expected += LOST_SERVER
     seen = page.card.wait_for_points("train_loss", 100)
     lab.kill()
     expect(page.card.locator).to_contain_text("The connection is broken")
