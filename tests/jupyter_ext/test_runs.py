@@ -128,6 +128,20 @@ class TestSubmitting:
         assert plan["plan"]["kind"] == "local"
         assert list(Run.list(workspace)) == []
 
+    async def test_a_plan_tells_whether_the_folder_was_changed_since_another_one(
+        self, ask: Ask, workspace: Workspace, source: Path
+    ) -> None:
+        configuration = {"experiment": "digits", "source": "digits", "script": "train.py"}
+        plans = functools.partial(ask, "workspaces", workspace.id, "plans", method="POST")
+
+        before, again = [await plans(json=configuration) for _ in range(2)]
+        (source / "train.py").write_text("print('another one')")
+        after = await plans(json=configuration)
+        sent_along = await plans(**form(without(configuration, "source"), {"train.py": ""}))
+
+        assert before["source"]["stamp"] == again["source"]["stamp"] != after["source"]["stamp"]
+        assert sent_along["source"]["stamp"] is None
+
     @pytest.mark.parametrize(
         ("spoil", "code", "named"),
         [

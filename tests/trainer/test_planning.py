@@ -132,6 +132,28 @@ def test_of_many_files_the_largest_are_named_and_all_are_counted(workspace: Work
     assert told["bytes"] == sum(range(MOST_FILES + 20)) + len("pass")
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda source: (source / "train.py").write_text("fail"),
+        lambda source: (source / "train.py").chmod(0o755),
+        lambda source: (source / "more.txt").touch(),
+        lambda source: (source / "empty").mkdir(),
+        lambda source: (source / "link").symlink_to("train.py"),
+    ],
+    ids=["a file of the same size", "whether it is executable", "one more", "a folder", "a link"],
+)
+def test_its_stamp_is_the_same_until_the_folder_is_changed(
+    workspace: Workspace, source: Path, change: Callable[[Path], object]
+) -> None:
+    stamp = plan(workspace, source)["source"]["stamp"]
+    (source / "__pycache__").mkdir()  # which is not sent
+    Experiment(workspace, "tests").submit(configuration(source))
+    assert plan(workspace, source)["source"]["stamp"] == stamp
+    change(source)
+    assert plan(workspace, source)["source"]["stamp"] != stamp
+
+
 def test_a_plan_that_nobody_wants_any_more_is_given_up(
     workspace: Workspace, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

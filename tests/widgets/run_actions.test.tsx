@@ -138,6 +138,20 @@ describe('what is done with runs', () => {
     expect([again === first, next === first]).toEqual([true, false]);
   });
 
+  it('asks for another run where no answer came, and nobody has asked again for ten minutes', async () => {
+    server.answers.set('/workspaces/w/runs/a/resubmit', () => {
+      throw new RequestError('unreachable', 'no answer', '');
+    });
+    const now = vi.spyOn(Date, 'now').mockReturnValue(0);
+    for (const minute of [0, 9, 11]) {
+      now.mockReturnValue(minute * 60_000);
+      await actions.resubmit('w', [ended]);
+    }
+    now.mockRestore();
+    const [first, again, next] = server.done;
+    expect([again === first, next === first]).toEqual([true, false]);
+  });
+
   it('deletes what has ended, naming what goes with it and what stays', async () => {
     await actions.remove('w', [ended, going]);
     expect(said.shown[0]).toMatch(/^Delete 1 run\?/);

@@ -369,14 +369,19 @@ describe('the card of a run', () => {
       expect(opened.mock.calls).toEqual([['w', 'b']]);
     });
 
-    it('asks for the same run where no answer came to a click, and then for another one', async () => {
-      await show();
-      const path = '/workspaces/w/runs/a/resubmit';
+    const path = '/workspaces/w/runs/a/resubmit';
+    /** Return what tells the names of the wishes that are sent from now on. */
+    const wishes = () => {
       const request = vi.spyOn(source, 'request');
-      const sent = () =>
+      return () =>
         request.mock.calls
           .filter(([asked]) => asked === path)
-          .map(([, options]) => options?.body as { request_id: string });
+          .map(([, options]) => (options?.body as { request_id: string } | undefined)?.request_id);
+    };
+
+    it('asks for the same run where no answer came to a click, and then for another one', async () => {
+      await show();
+      const sent = wishes();
       source.answers.set(path, () => {
         throw new RequestError('unreachable', 'no answer', 'Is it still running?');
       });
@@ -387,7 +392,26 @@ describe('the card of a run', () => {
         await press('Resubmit');
         await vi.waitFor(() => expect([sent().length, note()]).toEqual([asked, 'Resubmitted as b.']));
       }
-      const [first, again, next] = sent().map(body => body.request_id);
+      const [first, again, next] = sent();
+      expect([again === first, next === first]).toEqual([true, false]);
+    });
+
+    it('asks for another run where no answer came, and nobody has asked again for ten minutes', async () => {
+      await show();
+      const sent = wishes();
+      source.answers.set(path, () => {
+        throw new RequestError('unreachable', 'no answer', '');
+      });
+      const began = Date.now();
+      const now = vi.spyOn(Date, 'now');
+      for (const [clicks, minute] of [0, 9, 11].entries()) {
+        now.mockReturnValue(began + minute * 60_000);
+        await press('Resubmit');
+        await vi.waitFor(() => expect(sent()).toHaveLength(clicks + 1));
+        await vi.waitFor(() => expect(place.querySelector('.td-buttons button:disabled')).toBeNull());
+      }
+      now.mockRestore();
+      const [first, again, next] = sent();
       expect([again === first, next === first]).toEqual([true, false]);
     });
 

@@ -1,6 +1,6 @@
 import { render } from 'preact';
 import { act } from 'preact/test-utils';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import type { IDraft, KeptDraft } from '../../jupyter_ext/src/submit/draft';
 import { type IOpening, NewRunModel } from '../../jupyter_ext/src/submit/new_run';
 import { NewRunForm } from '../../jupyter_ext/src/submit/new_run_form';
@@ -140,6 +140,8 @@ describe('the form of a script, and where and with what it begins,', () => {
     };
     const answered = { url: '', run: { id: 'project_1_a' } };
     const wishes = () => sent('/runs').map(body => (body as { request_id: string }).request_id);
+    afterEach(() => void vi.restoreAllMocks());
+
     /** Open a form, as after a reload of the page, and submit. */
     const submit = async (answer: unknown, data = 'images') => {
       page.source.answers.set(`/workspaces/${W}/runs`, answer);
@@ -166,6 +168,53 @@ describe('the form of a script, and where and with what it begins,', () => {
       await submit(unanswered);
       await submit(answered, 'pictures');
       expect(new Set(wishes()).size).toBe(2);
+    });
+
+    describe('and whose files are changed', () => {
+      const saved = (stamp: string) => ({ ...PLAN, source: { ...PLAN.source, stamp } });
+      const save = (stamp: string) => page.source.answers.set(`/workspaces/${W}/plans`, saved(stamp));
+
+      beforeEach(async () => {
+        usePage(newRunPage());
+        save('before');
+        await submit(unanswered);
+      });
+
+      it('asks for another run, be it at once or after a reload', async () => {
+        save('after');
+        await press('Submit');
+        save('once more');
+        await submit(answered);
+        expect(new Set(wishes()).size).toBe(3);
+      });
+
+      it('asks for the same run where they were not, though no plan could be made in between', async () => {
+        page.source.answers.set(`/workspaces/${W}/plans`, unanswered);
+        await press('Submit');
+        expect([wishes().length, text()]).toEqual([1, expect.stringContaining('refused with status 504')]);
+        save('before');
+        await press('Submit without a plan');
+        expect([wishes().length, new Set(wishes()).size]).toEqual([2, 1]);
+      });
+
+      it('asks for another run where nobody can tell whether they were', async () => {
+        page.source.answers.set(`/workspaces/${W}/plans`, unanswered);
+        await press('Submit');
+        await press('Submit without a plan');
+        expect(new Set(wishes()).size).toBe(2);
+      });
+    });
+
+    it('asks for another run a day later', async () => {
+      usePage(newRunPage());
+      await submit(unanswered);
+      const day = Date.now() + 24 * 3_600_000;
+      vi.spyOn(Date, 'now').mockReturnValue(day - 60_000);
+      await submit(unanswered);
+      vi.mocked(Date.now).mockReturnValue(day + 60_000);
+      await submit(answered);
+      const [first, again, next] = wishes();
+      expect([again === first, next === first]).toEqual([true, false]);
     });
 
     it('keeps nothing of it where a secret is sent', async () => {

@@ -88,6 +88,7 @@ def plan_document(
             "files": _largest(tree.files),
             "count": len(tree.files),
             "bytes": tree.total_bytes,
+            "stamp": tree.stamp(),
             "warnings": tree.warnings,
         },
         "recipe": {name: value for name, value in recipe.items() if value},

@@ -7,6 +7,7 @@ nowhere, is left out with a warning. FIFOs, sockets and devices are left out wit
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import stat
@@ -71,6 +72,15 @@ class SourceTree:
             replaced = self.files.get(name)
             self.files[name] = SourceFile(str(path), path.stat())
             self.total_bytes += self.files[name].status.st_size - (replaced.status.st_size if replaced else 0)
+
+    def stamp(self) -> str:
+        """Return hexadecimal digits that are others as soon as anything of it was written, made or removed."""
+        files = {
+            name: [file.status.st_size, file.status.st_mtime_ns, bool(file.status.st_mode & stat.S_IXUSR)]
+            for name, file in self.files.items()
+        }
+        content = json.dumps([files, self.links, self.empty_folders], sort_keys=True)
+        return hashlib.sha256(content.encode("ascii")).hexdigest()
 
     def biggest(self) -> str:
         """Name the files and folders that hold most of the bytes, largest first."""

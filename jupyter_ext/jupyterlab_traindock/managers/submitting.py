@@ -86,6 +86,8 @@ class SubmitManager:
             request = _configuration(workspace, asked, source).to_request()
             document = plan_document(workspace, asked["experiment"], request, is_wanted)
         document["source"]["folder"] = asked.get("source")
+        if files is not None:
+            document["source"]["stamp"] = None  # they are written anew for each request
         return document
 
     @contextmanager

@@ -115,6 +115,8 @@ export interface PlanDocument {
     count: number;
     /** Of all of them. */
     bytes: number;
+    /** Another one as soon as any of them was changed; an older server tells none. */
+    stamp?: string | null;
     warnings: string[];
   };
   recipe: Record<string, unknown>;

@@ -41,6 +41,11 @@ export class KeptPlan<Plan> {
     return (this.problem ?? this.shown)?.of === of;
   }
 
+  /** Return the plan of something; null where there is none. */
+  of(of: string): Plan | null {
+    return this.problem === null && this.shown?.of === of ? this.shown.document : null;
+  }
+
   /**
    * Have it made soon, unless it is known.
    *
@@ -56,11 +61,15 @@ export class KeptPlan<Plan> {
     }
   }
 
-  /** Have it made at once, unless it is known and fresh; resolved when there is one, or none. */
-  async now(of: string): Promise<void> {
-    if (this._wanted === of && this._making !== null) {
+  /**
+   * Have it made at once, unless it is known and fresh; resolved when there is one, or none.
+   *
+   * @param anew - Whether only one that is made from now on will do.
+   */
+  async now(of: string, anew = false): Promise<void> {
+    if (this._wanted === of && this._making !== null && !anew) {
       await this._making;
-    } else if (!this.knows(of) || Date.now() - this._made > FRESH) {
+    } else if (anew || this._wanted === of || !this.knows(of) || Date.now() - this._made > FRESH) {
       this.stop();
       this._wanted = of;
       await this._make(of);

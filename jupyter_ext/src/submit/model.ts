@@ -140,14 +140,15 @@ export abstract class FormModel<Plan = unknown, Sent = unknown> extends Observed
       // whatever is changed while this waits, what the plan is made of is sent
       const sent = this._sent();
       const of = this._key();
-      if (!read) {
-        await this._plans.now(of);
+      const again = this._isAskedAgain;
+      if (!read || again) {
+        await this._plans.now(of, again);
         const { problem } = this._plans;
-        if (problem?.of === of) {
+        if (problem?.of === of && !read) {
           throw problem.error;
         }
       }
-      const run = await this._submit(workspace, sent);
+      const run = await this._submit(workspace, sent, this._plans.of(of));
       this.submitted = { workspace, run: run.id };
       this.attempts = 0; // what is filled in from here on nobody has tried yet
       this._keeping.now();
@@ -240,7 +241,12 @@ export abstract class FormModel<Plan = unknown, Sent = unknown> extends Observed
   /** Return what of the draft is sent; it has no faults. */
   protected abstract _sent(): Sent;
   protected abstract _plan(sent: Sent, signal: AbortSignal): Promise<Plan>;
-  protected abstract _submit(workspace: string, sent: Sent): Promise<RunDocument>;
+  /** @param plan - By which it is launched; null where there is none. */
+  protected abstract _submit(workspace: string, sent: Sent, plan: Plan | null): Promise<RunDocument>;
+  /** Whether a submit before was not answered, so that only a plan of now tells whether the same run is wanted. */
+  protected get _isAskedAgain(): boolean {
+    return false;
+  }
   /** Return what tells one plan from another. */
   protected abstract _key(): string;
   /** Keep what is filled in over a reload. */

@@ -200,9 +200,17 @@ export class NewRunModel extends FormModel<PlanDocument, RunConfiguration> {
     return this.page.source.request(this._path('/plans'), { method: 'POST', body: sent, signal });
   }
 
-  protected override async _submit(workspace: string, sent: RunConfiguration): Promise<RunDocument> {
+  protected override get _isAskedAgain(): boolean {
+    return this._wish.isOpen;
+  }
+
+  protected override async _submit(
+    workspace: string,
+    sent: RunConfiguration,
+    plan: PlanDocument | null
+  ): Promise<RunDocument> {
     const path = `/workspaces/${encodeURIComponent(workspace)}/runs`;
-    const body = { ...sent, request_id: this._wish.idOf(workspace, sent) };
+    const body = { ...sent, request_id: this._wish.idOf(workspace, sent, plan?.source.stamp ?? '') };
     this._save();
     const { run } = await this.page.source.request<{ run: RunDocument }>(path, { method: 'POST', body });
     this._wish.granted();

@@ -1,33 +1,43 @@
-/** A wish that may have been granted: what it was for, and its name. */
+/** A wish that may have been granted. */
 export interface IWish {
+  /** What it was for. */
   what: string;
+  /** Its name. */
   id: string;
+  /** When it was sent first, in milliseconds since 1970. */
+  since: number;
 }
+
+/**
+ * Milliseconds for which who resubmits a run and is not answered means the same when asking again: there is nothing to
+ * tell that from wanting one more run.
+ */
+export const ASKED_AGAIN = 600_000;
 
 /**
  * Something that a person wants done once, and may have to ask for several times: where no answer comes, nobody knows
  * whether it was done. It is sent with a name, under which a server does it once.
  */
 export class Wish {
-  /** @param unanswered - One that was sent before this page was loaded. */
-  constructor(private _unanswered: IWish | null = null) {}
+  /** The one that was sent last, unless it was answered; be it before this page was loaded. */
+  sent: IWish | null = null;
 
-  /** The one that was sent last, unless it was answered. */
-  get unanswered(): IWish | null {
-    return this._unanswered;
-  }
-
-  /** Return the name to send a wish with: the one before, where the same is wanted and was not answered. */
-  idOf(what: string): string {
-    if (this._unanswered?.what !== what) {
-      this._unanswered = { what, id: wishId() };
+  /**
+   * Return the name to send a wish with: the one before, where the same is wanted and was not answered.
+   *
+   * @param lasting - Milliseconds after which the same is wanted once more, as nobody thinks of the one before.
+   */
+  idOf(what: string, lasting: number): string {
+    const now = Date.now();
+    if (this.sent?.what !== what || now - this.sent.since > lasting) {
+      this.sent = { what, id: wishId(), since: now };
     }
-    return this._unanswered.id;
+    return this.sent.id;
   }
 
   /** It was granted: whoever wants the same now wants it once more. */
   granted(): void {
-    this._unanswered = null;
+    this.sent = null;
   }
 }
 

@@ -5,7 +5,7 @@ import { capital, clock, duration } from '../format';
 import type { RunModel } from '../model/run_model';
 import { runName } from '../model/run_name';
 import type { ISelection } from '../model/selection';
-import { Wish } from '../model/wish';
+import { ASKED_AGAIN, Wish } from '../model/wish';
 import { troubleText } from '../problems';
 import { type RunTarget, runPath } from '../sources/source';
 import { reasonWords, stateWord } from '../state_words';
@@ -148,7 +148,7 @@ async function copy(text: string, trans: ITrans): Promise<void> {
 async function resubmit(model: RunModel, host: IHost, wish: Wish): Promise<string> {
   const answer = await model.source.request<{ run: { id: string } }>(runPath(model.target, '/resubmit'), {
     method: 'POST',
-    body: { request_id: wish.idOf(model.target.run) }
+    body: { request_id: wish.idOf(model.target.run, ASKED_AGAIN) }
   });
   wish.granted();
   host.openRun?.(model.target.workspace, answer.run.id);

@@ -221,10 +221,11 @@ function Form({ model, selection, name, known, shown, onName, onMade }: IFormPro
   const what = wordsOf(rest);
   const isRegistered = what === registeredLast;
   const register = async (): Promise<ModelVersion> => {
-    // Whoever asks again after a broken connection gets the version that was made, if one was.
+    // Whoever asks again after a broken connection gets the version that was made, if one was: of the same files there
+    // is to be no other one, however much later.
     const made = await source.request<ModelVersion>(modelPath(target.workspace, null), {
       method: 'POST',
-      body: { ...askedBy(rest), request_id: wish.idOf(what) }
+      body: { ...askedBy(rest), request_id: wish.idOf(what, Number.POSITIVE_INFINITY) }
     });
     wish.granted();
     set({ alias: '' }); // registering once more is not to move it on without a word

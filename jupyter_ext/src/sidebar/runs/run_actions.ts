@@ -3,7 +3,7 @@ import { Widget } from '@lumino/widgets';
 import type { RunDocument, RunRow } from '../../../../widgets/src/documents';
 import { TERMINAL } from '../../../../widgets/src/documents';
 import { shortened } from '../../../../widgets/src/format';
-import { Wish } from '../../../../widgets/src/model/wish';
+import { ASKED_AGAIN, Wish } from '../../../../widgets/src/model/wish';
 import { failureText } from '../../../../widgets/src/problems';
 import { query, runPath } from '../../../../widgets/src/sources/source';
 import type { Insertion } from '../../insertion';
@@ -69,7 +69,7 @@ export class RunActions {
       this._wishes.set(path, wish);
       const { run } = await source.request<{ run: RunDocument }>(path, {
         method: 'POST',
-        body: { request_id: wish.idOf(path) }
+        body: { request_id: wish.idOf(path, ASKED_AGAIN) }
       });
       this._wishes.delete(path);
       const name = shortened(nameOf(run), LONGEST_NAME);
