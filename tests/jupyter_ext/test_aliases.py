@@ -82,7 +82,9 @@ async def test_the_history_says_who_moved_what_the_newest_first_and_by_pages(
     assert (await ask(*path(workspace, "alias-history")))["moves"][0]["by"] == user_name()
 
 
-async def test_what_has_changed_meanwhile_is_refused(ask: Ask, workspace: Workspace, net: list[Model]) -> None:
+async def test_what_has_changed_meanwhile_is_refused(
+    ask: Ask, api: Fetch, workspace: Workspace, net: list[Model]
+) -> None:
     await put(ask, workspace, 1, expected=None)
     await put(ask, workspace, 2, expected=1)
 
@@ -90,11 +92,15 @@ async def test_what_has_changed_meanwhile_is_refused(ask: Ask, workspace: Worksp
     new = await put(ask, workspace, 3, expected=None, expect=409)
     roll_back = path(workspace, "aliases", "production", "roll-back")
     back = await ask(*roll_back, method="POST", json={"expected": 1}, expect=409)
+    production = path(workspace, "aliases", "production")
+    gone = await ask(*production, method="DELETE", params={"expected": 1}, expect=409)
 
-    for error in (late, new, back):
+    for error in (late, new, back, gone):
         assert error["code"] == "model_alias"
         assert f"version 2, by {user_name()}" in error["message"]
     assert Model(workspace, "net", alias="production").version == 2
+    await api(*production, method="DELETE", params={"expected": 2})
+    assert (await ask(*path(workspace, "aliases")))["aliases"] == []
 
 
 async def test_a_version_that_an_alias_stands_for_is_not_deleted(

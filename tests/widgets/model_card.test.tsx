@@ -168,7 +168,21 @@ describe('the card of a model', () => {
     await click('Remove production');
     await click('Remove it');
     await untilText('production stands for no version any more');
-    expect(registry.sent[1]).toBe('DELETE /aliases/production undefined');
+    expect(registry.sent[1]).toBe('DELETE /aliases/production?expected=1 undefined');
+  });
+
+  it('removes no alias that somebody else has moved meanwhile, and says so', async () => {
+    await show();
+    registry.refusal = new RequestError('model_alias', 'it stands for version 2, by bob', '', 409);
+    registry.aliases = registry.aliases.map(one => ({ ...one, version: 2 }));
+    await click('Remove production');
+    await click('Remove it');
+    await untilText('it stands for version 2, by bob');
+    registry.refusal = null;
+    await click('Remove production');
+    await click('Remove it');
+    await untilText('production stands for no version any more');
+    expect(registry.sent).toEqual([1, 2].map(version => `DELETE /aliases/production?expected=${version} undefined`));
   });
 
   it('changes what was changed of description and tags, and nothing else', async () => {

@@ -79,8 +79,7 @@ class AliasHandler(ApiHandler):
     @authorized
     async def delete(self, **_: str) -> None:
         """Have it stand for nothing."""
-        asked = self.arguments()
-        await self.off_loop(self.managers.aliases.remove, asked["workspace"], asked["model"], asked["alias"])
+        await self.off_loop(self.managers.aliases.remove, self.arguments())
         self.answer_nothing()
 
 

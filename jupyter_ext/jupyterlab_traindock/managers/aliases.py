@@ -83,9 +83,15 @@ class AliasManager:
         moved = model_aliases.roll_back(layout, model, alias, user_name(), wanted.get("expected", ANYWHERE))
         return alias_document(moved)
 
-    def remove(self, workspace_id: str, model: str, alias: str) -> None:
-        """Have an alias stand for nothing."""
-        model_aliases.remove(self._writable(workspace_id).layout, model, alias, user_name())
+    def remove(self, asked: Mapping[str, Any]) -> None:
+        """Have an alias stand for nothing.
+
+        Args:
+            asked: the parameters of ``removeAlias``, as the OpenAPI document has them.
+        """
+        layout = self._writable(asked["workspace"]).layout
+        expected = ANYWHERE if asked["expected"] is None else asked["expected"]
+        model_aliases.remove(layout, asked["model"], asked["alias"], user_name(), expected)
 
     def _writable(self, workspace_id: str) -> Workspace:
         workspace = self._workspaces.get(workspace_id)

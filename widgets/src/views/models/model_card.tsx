@@ -2,7 +2,7 @@ import { useState } from 'preact/hooks';
 import type { Alias } from '../../documents';
 import { shortened } from '../../format';
 import type { ModelNews } from '../../model/model_news';
-import { modelPath } from '../../sources/source';
+import { modelPath, query } from '../../sources/source';
 import { useTrans } from '../../translation';
 import { ConfirmedButton } from '../confirmed_button';
 import { Frame } from '../frame';
@@ -50,6 +50,7 @@ export function ModelCard({ news, host = {}, code }: IModelCardProps) {
       () => work().finally(() => news.changed()), // a refusal tells that something else has changed
       () => done
     );
+  const path = (alias: string) => modelPath(workspace, name, `/aliases/${encodeURIComponent(alias)}`);
   const remove = ({ alias, version: at }: Alias) => (
     <ConfirmedButton
       label={trans.__('Remove %1', alias)}
@@ -59,8 +60,7 @@ export function ModelCard({ news, host = {}, code }: IModelCardProps) {
       disabled={action.busy}
       act={() =>
         act(
-          () =>
-            source.request(`${modelPath(workspace, name)}/aliases/${encodeURIComponent(alias)}`, { method: 'DELETE' }),
+          () => source.request(`${path(alias)}${query({ expected: at })}`, { method: 'DELETE' }),
           trans.__('%1 stands for no version any more; it was version %2.', alias, at)
         )
       }
