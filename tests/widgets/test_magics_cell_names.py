@@ -101,6 +101,11 @@ class TestNames:
         (found,) = missing_names("model = 1\nprint(modle)", {})
         assert str(found) == "modle (line 2): neither the cell nor this notebook defines it; did you mean model?"
 
+    @pytest.mark.parametrize("source", ["for i in range(3):\n    s += i", "def f():\n    s = 1\n\n\nprint(s)"])
+    def test_that_have_a_value_too_late_or_elsewhere_are_not_taken_for_misspelt(self, source: str) -> None:
+        (found,) = missing_names(source, {})
+        assert (found.name, found.advice) == ("s", "neither the cell nor this notebook defines it")
+
     @pytest.mark.parametrize("name", ["display", "get_ipython", "In", "_"])
     def test_that_only_notebooks_have_are_found(self, name: str) -> None:
         (found,) = missing_names(f"{name}", {name: print})

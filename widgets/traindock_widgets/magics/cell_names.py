@@ -170,7 +170,8 @@ def _missing(name: str, lines: tuple[int, ...], notebook: Mapping[str, Any], own
     if name in _OF_NOTEBOOKS:
         return Missing(name, lines, "only notebooks have it; print(…), or save it into ./outputs")
     if name not in notebook:
-        close = difflib.get_close_matches(name, [*own, *notebook, *dir(builtins)], n=1, cutoff=0.75)
+        others = [each for each in (*own, *notebook, *dir(builtins)) if each != name]
+        close = difflib.get_close_matches(name, others, n=1, cutoff=0.75)
         meant = f"; did you mean {close[0]}?" if close else ""
         return Missing(name, lines, f"neither the cell nor this notebook defines it{meant}")
     value = notebook[name]
