@@ -156,7 +156,7 @@ LINES = {
     "listing": ["newest 50 of", "filter by a metric"],
     "registering": ["register a model"],
     "serving": ["a websocket frame", "newest 50 of", "server's memory", "quiet runs"],
-    "long_lists": ["first list of", "groups by tag", "sparklines of 50 of"],
+    "long_lists": ["first list of", "groups by tag", "sparklines of 50 of", "the last page of a queue"],
     "cards": ["a pixel of the card", "to a drawn chart", "page's memory"],
     "container_runs": ["containers were not measured"],
     "container_environments": ["containers were not measured"],

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import socket
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +19,21 @@ from tests.jupyter_ext.conftest import Ask, Fetch, until
 
 from jupyterlab_traindock import api_document
 from jupyterlab_traindock.managers.answers import Answers
+from jupyterlab_traindock.managers.queue_places import QueuePlaces
 from traindock import ComputeTarget, LocalCompute, Run, Workspace
 from traindock.compute.leases import Leases
+from traindock.dispatcher import start
 from traindock.documents import timestamp
 from traindock.images.containers.engine_memory import FOLDER
+from traindock.states import State
+from traindock.store import run_records
 from traindock.store.files import write_json
+from traindock.store.run_records import RunFolder, RunRecord
 
 KEY = "ab" * 32
+GOING = (State.PREPARING, State.QUEUED)
+
+Publish = Callable[..., str]
 
 
 def path(workspace: Workspace, *parts: str) -> tuple[str, ...]:
@@ -58,6 +67,35 @@ def silent_engine(tmp_path: Path) -> Iterator[str]:
             os.close(here)
         listening.listen()
         yield f"unix://{place}"
+
+
+@pytest.fixture
+def publish(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Publish:
+    """Publish a run of a name that has gone through some states, without a dispatcher, and return its id."""
+    monkeypatch.setattr(start, "ensure", lambda *_: None)
+    monkeypatch.setattr(start.Upkeep, "look", lambda _: None)
+    numbers = itertools.count(1)
+
+    def publish(name: str, *states: State) -> str:
+        number = next(numbers)
+        folder = run_records.publish(
+            workspace.layout,
+            workspace.record,
+            run_id=f"tests_{number}_00000000",
+            experiment="tests",
+            number=number,
+            created=float(number),
+            turn=run_records.take_turn(workspace.layout),
+            user="me",
+            parent=None,
+            spec={"snapshot": "", "compute_target": "local", "environment": {}, "interpreter": ""},
+            display_name=name,
+        )
+        for state in states:
+            folder.advance(state)
+        return folder.id
+
+    return publish
 
 
 class TestComputes:
@@ -247,8 +285,8 @@ class TestQueue:
             return [entry["run"] for entry in queue["waiting"]]
 
         queue = await moved(c, a)
-        fits("Queue", queue)
-        assert (queue["compute"], waiting(queue)) == ("single", [c, a, b])
+        fits("MovedQueue", queue)
+        assert (queue["compute"], queue["position"], waiting(queue)) == ("single", 1, [c, a, b])
         assert waiting(await moved(b, first=True)) == [b, c, a]
         assert waiting(await moved(a, first=True)) == [a, b, c]
         assert waiting(await moved(b, None)) == [a, c, b]
@@ -273,6 +311,59 @@ class TestQueue:
         assert waiting(await ask(*path(workspace, "computes", "single", "queue"))) == [a, b, c]
         for run in runs:
             run.cancel()
+
+    async def test_a_page_of_those_that_wait_is_told_with_their_neighbours(
+        self, ask: Ask, workspace: Workspace, publish: Publish
+    ) -> None:
+        holder = publish("holder", *GOING, State.RUNNING)
+        a, b, c, d = [publish(name, *GOING) for name in ("Bees", "ants", "bees too", "wasps")]
+
+        async def queue(**asked: Any) -> Any:
+            found = await ask(*path(workspace, "computes", "local", "queue"), params=asked)
+            fits("Queue", found)
+            assert ([one["run"] for one in found["running"]], found["length"]) == ([holder], 4)
+            return found["found"], [
+                (one["position"], one["run"], one["ahead"], one["behind"]) for one in found["waiting"]
+            ]
+
+        assert await queue(limit="2", offset="1") == (4, [(2, b, a, [c, d]), (3, c, b, [d])])
+        assert await queue(limit="2", offset="3") == (4, [(4, d, c, [])])
+        assert await queue(offset="4") == (4, [])
+        assert await queue(text=" BEES ") == (2, [(1, a, None, [b, c]), (3, c, b, [d])])
+        assert await queue(text="bees", limit="1", offset="1") == (2, [(3, c, b, [d])])
+        assert await queue(text=d) == (1, [(4, d, c, [])])
+        assert await queue(text="no such run") == (0, [])
+        moved = await ask(*path(workspace, "runs", d, "move"), method="POST", json={"before": b}, params={"limit": "1"})
+        fits("MovedQueue", moved)
+        assert (moved["position"], [one["run"] for one in moved["waiting"]]) == (2, [a])
+
+    def test_each_record_is_read_once_and_again_when_its_run_was_moved(
+        self, workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        a, b, c = [publish(name, *GOING) for name in ("a", "b", "c")]
+        read: list[str] = []
+        load = RunFolder.load
+
+        def counted(folder: RunFolder) -> RunRecord:
+            read.append(folder.id)
+            return load(folder)
+
+        places = QueuePlaces()
+
+        def order() -> tuple[list[str], list[str]]:
+            rows = workspace.index.rows([a, b, c])
+            read.clear()
+            with monkeypatch.context() as patched:
+                patched.setattr(RunFolder, "load", counted)
+                found = places.of(workspace, "local", rows)
+            return sorted(found, key=lambda run: found[run].order), sorted(read)
+
+        assert order() == ([a, b, c], sorted([a, b, c]))
+        assert order() == ([a, b, c], [])
+        Run.get(workspace, c).move_to_front()
+        assert order() == ([c, a, b], [c])
+        places.forget(workspace, "local")
+        assert order() == ([c, a, b], sorted([a, b, c]))
 
     async def test_of_a_target_that_is_not_there(self, ask: Ask, workspace: Workspace) -> None:
         assert (await ask(*path(workspace, "computes", "none", "queue"), expect=404))["code"] == "compute_not_found"

@@ -80,6 +80,14 @@ export function entryOf(run: string): QueueEntry {
   };
 }
 
+/** What the server answers of a queue that is asked for by a path. */
+export function pageOfQueue(queue: Queue, path: string): Queue {
+  const asked = new URLSearchParams(path.split('?')[1]);
+  const [text, offset, limit] = [asked.get('text') ?? '', Number(asked.get('offset')), Number(asked.get('limit'))];
+  const found = queue.waiting.filter(one => `${one.display_name} ${one.run}`.includes(text.toLowerCase()));
+  return { ...queue, waiting: found.slice(offset, offset + limit), found: found.length };
+}
+
 /** A queue with a run at work, and others that wait. */
 export function queueOf(...waiting: string[]): Queue {
   return {
@@ -95,6 +103,14 @@ export function queueOf(...waiting: string[]): Queue {
         devices: []
       }
     ],
-    waiting: waiting.map((run, at) => ({ ...entryOf(run), position: at + 1, held_by: [] }))
+    waiting: waiting.map((run, at) => ({
+      ...entryOf(run),
+      position: at + 1,
+      held_by: [],
+      ahead: waiting[at - 1] ?? null,
+      behind: waiting.slice(at + 1, at + 3)
+    })),
+    found: waiting.length,
+    length: waiting.length
   };
 }

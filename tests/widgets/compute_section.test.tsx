@@ -6,9 +6,9 @@ import { ComputeSection } from '../../jupyter_ext/src/compute/compute_section';
 import { Held } from '../../jupyter_ext/src/held';
 import type { ITraindock } from '../../jupyter_ext/src/tokens';
 import type { Compute, Machine, Queue } from '../../widgets/src/compute_documents';
-import { beforeOnDrop, beforeWhich, ComputeModel } from '../../widgets/src/model/compute_model';
+import { ComputeModel, placesOf } from '../../widgets/src/model/compute_model';
 import { type IRequestOptions, RequestError } from '../../widgets/src/sources/source';
-import { COMPUTE, entryOf, MACHINE, queueOf } from './compute_documents';
+import { COMPUTE, entryOf, MACHINE, pageOfQueue, queueOf } from './compute_documents';
 import { FakeSource, traindockOf } from './sources';
 
 // JupyterLab's own need modules that only its bundler finds: these do what of them is used
@@ -41,12 +41,12 @@ class Queued extends FakeSource {
     super();
     this.answers.set('/workspaces', { workspaces: [{ id: W, name: 'mine', default: true, runs: 0 }] });
     this.answers.set(`${AT}/computes`, () => ({ computes: this.computes }));
-    this.answers.set(`${AT}/computes/box/queue`, () => this.queue);
+    this.answers.set(`${AT}/computes/box/queue`, (path: string) => pageOfQueue(this.queue, path));
     this.answers.set(`${AT}/machine`, () => this.machine);
   }
 
   override async request<T>(path: string, { body }: IRequestOptions = {}): Promise<T> {
-    const run = /runs\/(\w+)\/move$/.exec(path)?.[1];
+    const run = /runs\/(\w+)\/move\?limit=1$/.exec(path)?.[1];
     if (run === undefined) {
       return super.request<T>(path);
     }
@@ -58,35 +58,18 @@ class Queued extends FakeSource {
     const rest = this.queue.waiting.map(one => one.run).filter(one => one !== run);
     rest.splice(first ? 0 : before === null ? rest.length : rest.indexOf(before), 0, run);
     this.queue = queueOf(...rest);
-    return this.queue as T;
+    return { ...pageOfQueue(this.queue, path), position: rest.indexOf(run) + 1 } as T;
   }
 }
 
-describe('where a run goes in a queue', () => {
+describe('where a run can be moved to', () => {
   it.each([
-    ['b', 'front', undefined],
-    ['b', 'up', undefined],
-    ['b', 'down', 'd'],
-    ['b', 'end', null],
-    ['c', 'up', 'b'],
-    ['c', 'down', null],
-    ['d', 'front', 'b'],
-    ['d', 'down', undefined],
-    ['d', 'end', undefined],
-    ['x', 'front', undefined]
-  ] as const)('%s to its %s', (run, place, before) => {
-    expect(beforeWhich(['b', 'c', 'd'], run, place)).toBe(before);
-  });
-});
-
-describe('where a run goes that is dropped on another one', () => {
-  it.each([
-    ['b', 'c', 'd'],
-    ['b', 'd', null],
-    ['d', 'b', 'b'],
-    ['c', 'b', 'b']
-  ] as const)('%s on %s', (run, onto, before) => {
-    expect(beforeOnDrop(['b', 'c', 'd'], run, onto)).toBe(before);
+    ['b', ['down', 'end']],
+    ['c', ['front', 'up', 'down', 'end']],
+    ['d', ['front', 'up']]
+  ])('%s', (run, places) => {
+    const entry = queueOf('b', 'c', 'd').waiting.find(one => one.run === run);
+    expect(entry && placesOf(entry)).toEqual(places);
   });
 });
 
@@ -153,7 +136,9 @@ describe('the section of compute targets', () => {
     expect(order()).toEqual(['b', 'c', 'd']);
     expect(queue()?.tagName).toBe('OL');
     expect(rows()[0]?.textContent).toContain('waiting for a node, held by “run a”');
-    expect(source.asked).not.toContain(`${AT}/computes/local/queue`);
+    expect(source.asked.filter(path => path.includes('/queue'))).toEqual([
+      `${AT}/computes/box/queue?limit=40&offset=0`
+    ]);
   });
 
   it('says what keeps a target from being used, as text', async () => {
@@ -270,14 +255,16 @@ describe('the section of compute targets', () => {
     expect(page.querySelectorAll('li')).toHaveLength(40);
     expect(pages('the runs on box').textContent).toContain('1 to 40');
     await turn('the runs on box', 'Next');
-    expect([order()[0], order().length]).toEqual(['r39', 40]);
+    await vi.waitFor(() => expect([order()[0], order().length]).toEqual(['r39', 40]));
+    expect(source.asked.at(-1)).toBe(`${AT}/computes/box/queue?limit=40&offset=39`);
     await drag('dragstart', rows()[0]);
     await drag('drop', rows()[39]);
-    await vi.waitFor(() => expect(source.moved).toEqual(['r39 before r79']));
+    await vi.waitFor(() => expect(order()[0]).toBe('r40'));
+    expect(source.moved).toEqual(['r39 before r79']);
     await act(async () => page.querySelector<HTMLElement>('[aria-label="Move run r40 up"]')?.click());
     await vi.waitFor(() => expect(source.moved).toEqual(['r39 before r79', 'r40 before r38']));
     await turn('the runs on box', 'Next');
-    expect(pages('the runs on box').textContent).toContain('81 to 91');
+    await vi.waitFor(() => expect(pages('the runs on box').textContent).toContain('81 to 91'));
     source.queue = queueOf('d'); // the others have gone
     await act(async () => source.tellList({}));
     await vi.waitFor(() => expect(order()).toEqual(['d']));
@@ -291,15 +278,21 @@ describe('the section of compute targets', () => {
         field.value = text;
         field.dispatchEvent(new Event('input', { bubbles: true }));
       });
-      return [...page.querySelectorAll('h3')].map(one => one.textContent);
     };
-    expect(await filter(' BO')).toEqual(['box', 'This machine']);
+    const untilShown = (...targets: string[]) =>
+      vi.waitFor(() => expect([...page.querySelectorAll('h3')].map(one => one.textContent)).toEqual(targets));
+    await filter(' BO');
+    await untilShown('box', 'This machine');
     expect(order()).toEqual(['b', 'c', 'd']);
-    expect(await filter('run C')).toEqual(['box', 'This machine']);
-    expect([order(), rows()[0]?.textContent]).toEqual([['c'], expect.stringMatching(/^2run c/)]);
+    await filter('run C');
+    await untilOrder('c');
+    await untilShown('box', 'This machine');
+    expect(source.asked.at(-1)).toBe(`${AT}/computes/box/queue?text=run+C&limit=40&offset=0`);
+    expect(rows()[0]?.textContent).toMatch(/^2run c/);
     await act(async () => page.querySelector<HTMLElement>('[aria-label="Move run c up"]')?.click());
     await vi.waitFor(() => expect(rows()[0]?.textContent).toMatch(/^1run c/));
-    expect(await filter(NASTY)).toEqual(['This machine']);
+    await filter(NASTY);
+    await untilShown('This machine');
     expect(page.textContent).toContain('No compute target is called so');
     expect(page.querySelector('img')).toBeNull();
   });
@@ -312,7 +305,7 @@ describe('the section of compute targets', () => {
       ...queueOf(),
       compute: decodeURIComponent(path.split('/').at(-2) ?? '')
     }));
-    source.answers.set(`${AT}/computes/box/queue`, () => source.queue);
+    source.answers.set(`${AT}/computes/box/queue`, (path: string) => pageOfQueue(source.queue, path));
     await show();
     const targets = () => [...page.querySelectorAll('h3')].map(one => one.textContent).slice(0, -1);
     const sort = (order: string) =>
@@ -321,13 +314,15 @@ describe('the section of compute targets', () => {
         field.value = order;
         field.dispatchEvent(new Event('change', { bubbles: true }));
       });
-    expect(targets()).toEqual(['local', 'box', 'e', 'd', 'c']);
+    const untilTargets = (...names: string[]) => vi.waitFor(() => expect(targets()).toEqual(names));
+    await untilTargets('local', 'box', 'e', 'd', 'c');
+    expect(source.asked.filter(path => path.includes('/a/'))).toEqual([]);
     await turn('compute targets', 'Next');
-    expect(targets()).toEqual(['a']);
+    await untilTargets('a');
     await sort('name');
-    expect(targets()).toEqual(['a', 'box', 'c', 'd', 'e']);
+    await untilTargets('a', 'box', 'c', 'd', 'e');
     await sort('runs');
-    expect(targets()).toEqual(['box', 'e', 'd', 'c', 'a']);
+    await untilTargets('box', 'e', 'd', 'c', 'a');
   });
 
   it('has pages of many GPUs', async () => {

@@ -14,7 +14,7 @@ import type { ListMessage } from '../../widgets/src/documents';
 import { ComputeModel } from '../../widgets/src/model/compute_model';
 import { ModelsModel } from '../../widgets/src/model/models_model';
 import type { Disposer, Listener } from '../../widgets/src/sources/source';
-import { COMPUTE, MACHINE, queueOf } from './compute_documents';
+import { COMPUTE, MACHINE, pageOfQueue, queueOf } from './compute_documents';
 import { MODEL } from './documents';
 import { runRow } from './run_rows';
 import { FakeSource, traindockOf } from './sources';
@@ -66,7 +66,7 @@ class Full extends FakeSource {
     this.answers.set(`${AT}/computes`, { computes: many(box, 8) });
     this.answers.set(`${AT}/computes/`, (path: string) => {
       const name = path.split('/').at(-2) ?? '';
-      const queue = queueOf(...many(at => `${name}-waits-${at}`));
+      const queue = pageOfQueue(queueOf(...many(at => `${name}-waits-${at}`)), path);
       return { ...queue, compute: name, running: many(at => ({ ...queue.running[0], run: `${name}-runs-${at}` }), 7) };
     });
   }

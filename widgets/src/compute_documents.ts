@@ -51,12 +51,33 @@ export interface Held {
   user: string | null;
 }
 
-/** The runs at work on a compute target, and those that wait for it in the order in which they go. */
+/** A run that waits for a compute target. */
+export interface WaitingEntry extends QueueEntry {
+  /** Its place in the whole queue, from 1 on. */
+  position: number;
+  held_by: Held[];
+  /** Id of the run that goes right before it; null at the front. */
+  ahead: string | null;
+  /** Ids of the two that come right after it, as far as there are some. */
+  behind: string[];
+}
+
+/** The runs at work on a compute target, and a page of those that wait for it in the order in which they go. */
 export interface Queue {
   compute: string;
   max_nodes: number | null;
   running: (QueueEntry & { devices: string[] })[];
-  waiting: (QueueEntry & { position: number; held_by: Held[] })[];
+  waiting: WaitingEntry[];
+  /** How many that wait are asked for, on all pages together. */
+  found: number;
+  /** How many wait. */
+  length: number;
+}
+
+/** A queue in which a run was moved. */
+export interface MovedQueue extends Queue {
+  /** Its place now; null where it has begun since. */
+  position: number | null;
 }
 
 /** Who holds a GPU. */

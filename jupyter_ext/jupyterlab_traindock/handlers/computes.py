@@ -73,8 +73,7 @@ class QueueHandler(ApiHandler):
     @authorized
     async def get(self, **_: str) -> None:
         """List those at work and those that wait."""
-        asked = self.arguments()
-        await self.answer_with(self.managers.computes.queue, asked["workspace"], asked["compute"])
+        await self.answer_with(self.managers.computes.queue, self.arguments())
 
 
 @stream_request_body
@@ -88,7 +87,7 @@ class MoveHandler(ApiHandler):
     async def post(self, **_: str) -> None:
         """Change it."""
         asked, body = self.arguments(), await self.document()
-        await self.answer_with(self.managers.computes.move, asked["workspace"], asked["run"], body)
+        await self.answer_with(self.managers.computes.move, asked, body)
 
 
 class EnvironmentsHandler(ApiHandler):

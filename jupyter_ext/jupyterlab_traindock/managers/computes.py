@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import partial
 from http import HTTPStatus
 from typing import Any, Final
@@ -12,6 +13,7 @@ from jupyterlab_traindock.errors import ApiError, not_found, without_paths
 from jupyterlab_traindock.managers.answers import Answers
 from jupyterlab_traindock.managers.machine import MachineManager
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
+from jupyterlab_traindock.managers.queue_places import QueuePlace, QueuePlaces
 from jupyterlab_traindock.managers.runs import look_after
 from traindock import run_queue
 from traindock.compute.kinds import backend
@@ -24,13 +26,21 @@ from traindock.states import State
 from traindock.store import computes
 from traindock.store.files import read_json
 from traindock.store.index import RunQuery, RunRow
-from traindock.store.run_records import Order, RunRecord
 from traindock.workspace import Workspace
 
 #: How long an engine is waited for, and for how long its answer is believed, in seconds.
 _PATIENCE_SECONDS: Final = 3.0
 _KEEP_SECONDS: Final = 2.0
 _GOING_ON: Final = (State.RUNNING, State.FINALIZING, State.CANCEL_REQUESTED)
+
+
+@dataclass(frozen=True, slots=True)
+class _Page:
+    """Which of the runs that wait are told of: ``limit`` of those with a text in them, from ``offset`` on."""
+
+    text: str
+    offset: int
+    limit: int
 
 
 class ComputeManager:
@@ -45,6 +55,7 @@ class ComputeManager:
         self._workspaces = workspaces
         self._machine = machine
         self._answers = Answers(_PATIENCE_SECONDS, _KEEP_SECONDS)
+        self._places = QueuePlaces()
 
     def all(self, workspace_id: str) -> list[dict[str, Any]]:
         """Describe the compute targets, "local" first."""
@@ -101,15 +112,45 @@ class ComputeManager:
         """Delete one; runs that wait for it end as failed, and say so."""
         workspace = self._workspaces.get(workspace_id)
         _changeable(workspace, name).delete()
+        self._places.forget(workspace, name)
 
-    def queue(self, workspace_id: str, name: str) -> dict[str, Any]:
-        """Return the runs that are at work on a target and those that wait for it, in the order in which they go."""
-        workspace = self._workspaces.get(workspace_id)
+    def queue(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the runs that are at work on a target, and a page of those that wait, in the order in which they go.
+
+        Args:
+            asked: the parameters of ``getQueue``, as the OpenAPI document has them.
+
+        Raises:
+            ApiError: 404, where there is no such target.
+        """
+        workspace = self._workspaces.get(asked["workspace"])
+        return self._queue(workspace, asked["compute"], _Page(asked["text"] or "", asked["offset"], asked["limit"]))[0]
+
+    def move(self, asked: Mapping[str, Any], place: Mapping[str, Any]) -> dict[str, Any]:
+        """Move a run that waits, and return a page of the queue as it is then, with the run's place in it.
+
+        Args:
+            asked: the parameters of ``moveRun``, as the OpenAPI document has them.
+            place: ``before`` another run, whose id it is, or to the end with None; or ``first`` of all.
+
+        Raises:
+            TraindockError: it cannot be moved, see ``run_queue.move``; nothing is changed.
+        """
+        workspace = self._workspaces.get(asked["workspace"])
+        run = Run.get(workspace, asked["run"])
+        run_queue.move(run, place.get("before"), first="first" in place)
+        page = _Page("", asked["offset"], asked["limit"])
+        queue, waiting = self._queue(workspace, run.record.spec.compute_target, page)
+        return {**queue, "position": waiting.index(run.id) + 1 if run.id in waiting else None}
+
+    def _queue(self, workspace: Workspace, name: str, page: _Page) -> tuple[dict[str, Any], list[str]]:
+        """Return the queue of a target, and the ids of all that wait in it, in their order."""
         record = _record(workspace, name)
         look_after(workspace)
         going = _going(workspace, name)
+        places = self._places.of(workspace, name, going)
         running = [row for row in going if row.started is not None]
-        waiting = _in_order(workspace, [row for row in going if row.started is None])
+        waiting = sorted((row for row in going if row.started is None), key=lambda row: places[row.id].order)
         most = _max_nodes(name, record)
         free = most - len(running) if most is not None else 0
         held_nodes = (
@@ -120,34 +161,25 @@ class ComputeManager:
             for lease in self._machine.leases()
             if lease["holder"] is not None
         ]
+        ids = [row.id for row in waiting]
+        found = [at for at, row in enumerate(waiting) if _has(row, page.text)]
         entries = []
-        for position, row in enumerate(waiting, 1):
-            entry = _entry(workspace, row)
+        for at in found[page.offset : page.offset + page.limit]:
+            row = waiting[at]
+            entry = _entry(row, places[row.id])
             waits = row.state is State.QUEUED
             held_by = [*held_nodes, *(held_gpus if entry["gpus"] else ())] if waits else []
-            entries.append({**entry, "position": position, "held_by": held_by})
-        return {
+            beside = {"ahead": ids[at - 1] if at else None, "behind": ids[at + 1 : at + 3]}
+            entries.append({**entry, "position": at + 1, "held_by": held_by, **beside})
+        queue = {
             "compute": name,
             "max_nodes": most,
-            "running": [{**_entry(workspace, row), "devices": _devices(workspace, row.id)} for row in running],
+            "running": [{**_entry(row, places[row.id]), "devices": _devices(workspace, row.id)} for row in running],
             "waiting": entries,
+            "found": len(found),
+            "length": len(waiting),
         }
-
-    def move(self, workspace_id: str, run_id: str, place: Mapping[str, Any]) -> dict[str, Any]:
-        """Move a run that waits, and return the queue as it is then.
-
-        Args:
-            workspace_id: where.
-            run_id: which.
-            place: ``before`` another run, whose id it is, or to the end with None; or ``first`` of all.
-
-        Raises:
-            TraindockError: it cannot be moved, see ``run_queue.move``; nothing is changed.
-        """
-        workspace = self._workspaces.get(workspace_id)
-        run = Run.get(workspace, run_id)
-        run_queue.move(run, place.get("before"), first="first" in place)
-        return self.queue(workspace_id, run.record.spec.compute_target)
+        return queue, ids
 
     def _with_notices(self, workspace: Workspace, target: ComputeTarget) -> dict[str, Any]:
         document = self._described(workspace, {target.name: _record(workspace, target.name)})[0]
@@ -266,23 +298,13 @@ def _going(workspace: Workspace, name: str) -> list[RunRow]:
     return [row for row in reversed(rows) if row.id in mine and row.type not in WITHOUT_JOB]
 
 
-def _in_order(workspace: Workspace, rows: Sequence[RunRow]) -> list[RunRow]:
-    """Return runs that have not begun in the order in which they go; those that are being launched come first."""
-
-    def place(row: RunRow) -> tuple[bool, tuple[Order, str]]:
-        try:
-            record = workspace.run_folder(row.id).load()
-        except TraindockError:
-            return True, (row.created, row.id)
-        return not record.admitted, run_queue.rank(record)
-
-    return sorted(rows, key=place)
+def _has(row: RunRow, text: str) -> bool:
+    """Whether a run has a text in its name, id, experiment or user, without regard to case."""
+    wanted = text.strip().lower()
+    return any(wanted in word.lower() for word in (row.display_name, row.id, row.experiment, row.user))
 
 
-def _entry(workspace: Workspace, row: RunRow) -> dict[str, Any]:
-    record: RunRecord | None = None
-    with contextlib.suppress(TraindockError):
-        record = workspace.run_folder(row.id).load()
+def _entry(row: RunRow, place: QueuePlace) -> dict[str, Any]:
     return {
         "run": row.id,
         "experiment": row.experiment,
@@ -293,8 +315,8 @@ def _entry(workspace: Workspace, row: RunRow) -> dict[str, Any]:
         "detail": row.detail,
         "created": timestamp(row.created),
         "started": timestamp(row.started),
-        "gpus": record.spec.gpus if record is not None else 0,
-        "nodes": record.spec.node_count if record is not None else 1,
+        "gpus": place.gpus,
+        "nodes": place.nodes,
     }
 
 

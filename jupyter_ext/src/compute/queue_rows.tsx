@@ -1,8 +1,8 @@
 import { moveDownIcon, moveUpIcon } from '@jupyterlab/ui-components';
 import { useState } from 'preact/hooks';
-import type { Queue, QueueEntry } from '../../../widgets/src/compute_documents';
+import type { Queue, QueueEntry, WaitingEntry } from '../../../widgets/src/compute_documents';
 import { shortened } from '../../../widgets/src/format';
-import { beforeOnDrop, beforeWhich, type ComputeModel, type Place } from '../../../widgets/src/model/compute_model';
+import { type ComputeModel, type IMoved, type Place, placesOf } from '../../../widgets/src/model/compute_model';
 import type { IListedTarget } from '../../../widgets/src/model/compute_page';
 import { briefName, runName } from '../../../widgets/src/model/run_name';
 import { failureText } from '../../../widgets/src/problems';
@@ -32,15 +32,15 @@ export function QueueRows({ trans, model, actions, target, queue }: IQueueProps)
   const [note, say] = useState('');
   const [refused, setRefused] = useState(false);
   const { workspace } = model;
-  const waiting = queue.waiting.map(({ run }) => run);
-  const tell = (entry: QueueEntry, moved: Promise<void>): void => {
+  const tell = (entry: QueueEntry, moved: Promise<IMoved>): void => {
     setRefused(false);
     moved.then(
-      () => {
-        const now = model.queues.get(queue.compute)?.waiting ?? [];
-        const at = now.findIndex(({ run }) => run === entry.run) + 1;
-        say(trans.__('%1 is number %2 of %3 in the queue now.', nameOf(entry), at, now.length));
-      },
+      ({ position, length }) =>
+        say(
+          position === null
+            ? trans.__('%1 has begun.', nameOf(entry))
+            : trans.__('%1 is number %2 of %3 in the queue now.', nameOf(entry), position, length)
+        ),
       error => {
         setRefused(true);
         say(trans.__('%1 The queue is shown as it is now.', failureText(error, trans)));
@@ -48,14 +48,9 @@ export function QueueRows({ trans, model, actions, target, queue }: IQueueProps)
     );
   };
   const movesOf = (entry: QueueEntry): IQueued['moves'] =>
-    Object.fromEntries(
-      (['front', 'up', 'down', 'end'] as const).flatMap(place => {
-        const before = beforeWhich(waiting, entry.run, place);
-        const move = (): Promise<void> =>
-          place === 'front' ? model.moveToFront(entry.run) : model.move(entry.run, before ?? null);
-        return before === undefined ? [] : [[place, () => tell(entry, move())]];
-      })
-    );
+    waits(entry)
+      ? Object.fromEntries(placesOf(entry).map(place => [place, () => tell(entry, model.moveTo(entry, place))]))
+      : {};
   const entries = new Map<string, QueueEntry>([...queue.running, ...queue.waiting].map(entry => [entry.run, entry]));
   const entry = (run: string): QueueEntry => entries.get(run) as QueueEntry;
   const shared = {
@@ -72,9 +67,15 @@ export function QueueRows({ trans, model, actions, target, queue }: IQueueProps)
     return false;
   };
   const { rows, offset, more } = target.runs;
-  const running = rows.filter(one => !('position' in one));
-  const shown = rows.filter(one => 'position' in one);
-  const draggable = waiting.length > 1;
+  const running = rows.filter(one => !waits(one));
+  const shown = rows.filter(waits);
+  const draggable = queue.length > 1;
+  const drop = (run: string, onto: string): void => {
+    const [moved, place] = [entry(run), entry(onto)];
+    if (waits(moved) && waits(place)) {
+      tell(moved, model.moveOnto(moved, place));
+    }
+  };
   return (
     <>
       {running.length > 0 && (
@@ -105,7 +106,7 @@ export function QueueRows({ trans, model, actions, target, queue }: IQueueProps)
             };
           })}
           press={(event, run) => cancelling(event, run) || pressed(event, movesOf(entry(run)))}
-          drop={(run, onto) => tell(entry(run), model.move(run, beforeOnDrop(waiting, run, onto)))}
+          drop={drop}
           {...shared}
         />
       )}
@@ -134,6 +135,10 @@ function pressed(event: KeyboardEvent, moves: IQueued['moves']): boolean {
   return place !== undefined;
 }
 
+function waits(entry: QueueEntry): entry is WaitingEntry {
+  return 'position' in entry;
+}
+
 function nameOf(entry: QueueEntry): string {
   return briefName(runName(entry), LONGEST_NAME);
 }
@@ -157,7 +162,7 @@ function rowOf(trans: Trans, entry: QueueEntry, detail: string, position?: numbe
 }
 
 /** What a run waits for: as its dispatcher says it, else what is known. */
-function waitsFor({ detail, state, held_by: held }: Queue['waiting'][number], trans: Trans): string {
+function waitsFor({ detail, state, held_by: held }: WaitingEntry, trans: Trans): string {
   if (detail !== '') {
     return detail;
   }

@@ -1,14 +1,22 @@
-import type { Compute, Gpu, Machine, Queue } from '../compute_documents';
+import type { Compute, Gpu, Machine, MovedQueue, Queue, WaitingEntry } from '../compute_documents';
 import type { ErrorDocument } from '../documents';
-import { type Connection, type Disposer, RequestError, runPath, type Source } from '../sources/source';
+import { type Connection, type Disposer, query, RequestError, runPath, type Source } from '../sources/source';
+import { Asking } from './asking';
 import {
+  foundTargets,
+  type IAskedQueue,
   type IComputeQuery,
   type IListedTarget,
   type IPage,
   type ITurned,
+  isBusy,
+  isNamed,
   pageOf,
-  pageOfTargets,
-  turnedBy
+  ROWS,
+  runningOf,
+  TARGETS,
+  turnedBy,
+  withRuns
 } from './compute_page';
 import { Observed } from './observed';
 import { Upkeep } from './upkeep';
@@ -42,8 +50,8 @@ export class ComputeModel extends Observed {
   /** Null until they were told. */
   computes: readonly Compute[] | null = null;
   machine: Machine | null = null;
-  /** Of the targets that have runs, by name. */
-  queues: ReadonlyMap<string, Queue> = new Map();
+  /** The targets of this page, each with a page of its runs: what was asked for last, until the next is here. */
+  targets: IPage<IListedTarget> = { rows: [], offset: 0, size: TARGETS, more: false };
 
   /** Why they cannot be told. */
   get error(): ErrorDocument | null {
@@ -54,11 +62,6 @@ export class ComputeModel extends Observed {
     return this._upkeep.connection;
   }
 
-  /** The targets of this page, each with a page of its runs. */
-  get targets(): IPage<IListedTarget> {
-    return pageOfTargets(this.computes ?? [], this.queues, this.query, this._turned);
-  }
-
   /** The GPUs of this page. */
   get gpus(): IPage<Gpu> {
     return pageOf(this.machine?.gpus ?? [], this._gpus, GPUS);
@@ -67,21 +70,18 @@ export class ComputeModel extends Observed {
   /** List other targets and runs, or in another order; from the first pages on. */
   ask(change: Partial<IComputeQuery>): void {
     this.query = { ...this.query, ...change };
-    this._turned = { targets: 0, runs: new Map() };
-    this._changed();
+    this._turn({ targets: 0, runs: new Map() });
   }
 
   /** Show the next page of targets, or that before. */
   turn(pages: 1 | -1): void {
-    this._turned = { targets: turnedBy(this.targets, pages), runs: new Map() };
-    this._changed();
+    this._turn({ targets: turnedBy(this.targets, pages), runs: new Map() });
   }
 
   /** Show the next page of a target's runs, or that before. */
   turnRuns(target: IListedTarget, pages: 1 | -1): void {
     const runs = new Map(this._turned.runs).set(target.compute.name, turnedBy(target.runs, pages));
-    this._turned = { ...this._turned, runs };
-    this._changed();
+    this._turn({ ...this._turned, runs });
   }
 
   /** Show the next page of GPUs, or that before. */
@@ -96,22 +96,19 @@ export class ComputeModel extends Observed {
   }
 
   /**
-   * Have a run go before another one that waits for the same target.
+   * Move a run that waits to another place in its queue, and return how the queue is then.
    *
-   * @param before - Id of the other; null for the end of the queue.
-   * @throws RequestError where one of them waits no more. The queue as it is now is known by then.
+   * @throws RequestError where it, or the one that it is to go before, waits no more. The queue as it is now is known
+   * by then.
    */
-  async move(run: string, before: string | null): Promise<void> {
-    await this._move(run, { before });
+  moveTo(entry: WaitingEntry, place: Place): Promise<IMoved> {
+    const { run, ahead, behind } = entry;
+    return this._move(run, place === 'front' ? { first: true } : { before: before(place, ahead, behind) });
   }
 
-  /**
-   * Have a run go before all others that wait for its target, whichever these are.
-   *
-   * @throws RequestError where it waits no more. The queue as it is now is known by then.
-   */
-  async moveToFront(run: string): Promise<void> {
-    await this._move(run, { first: true });
+  /** Have a run take the place of another one that waits for the same target; as {@link moveTo}. */
+  moveOnto({ run, position }: WaitingEntry, onto: WaitingEntry): Promise<IMoved> {
+    return this._move(run, { before: position < onto.position ? (onto.behind[0] ?? null) : onto.run });
   }
 
   /** Have a run end, be it waiting or at work. */
@@ -133,16 +130,22 @@ export class ComputeModel extends Observed {
     };
   }
 
-  private async _move(run: string, body: { before: string | null } | { first: true }): Promise<void> {
-    const path = runPath({ workspace: this.workspace, run }, '/move');
+  private async _move(run: string, body: { before: string | null } | { first: true }): Promise<IMoved> {
+    const path = runPath({ workspace: this.workspace, run }, `/move${query({ limit: 1 })}`);
     try {
-      const queue = await this.source.request<Queue>(path, { method: 'POST', body });
-      this.queues = new Map(this.queues).set(queue.compute, queue);
-      this._changed();
+      const moved = await this.source.request<MovedQueue>(path, { method: 'POST', body });
+      await this._pages.now();
+      return moved;
     } catch (error) {
       await this.reload();
       throw error;
     }
+  }
+
+  private _turn(turned: ITurned): void {
+    this._turned = turned;
+    this._changed();
+    void this._pages.now();
   }
 
   private async _load(): Promise<void> {
@@ -151,16 +154,57 @@ export class ComputeModel extends Observed {
       this.source.request<{ computes: Compute[] }>(computePath(this.workspace, null)),
       this.source.request<Machine>(at)
     ]);
-    const busy = computes.filter(({ nodes }) => nodes.busy + nodes.waiting > 0);
-    const queues = await Promise.all(busy.map(({ name }) => this._queue(name)));
+    await this._arrange(computes);
     this.computes = computes;
     this.machine = machine;
-    this.queues = new Map(queues.flatMap(queue => (queue === null ? [] : [[queue.compute, queue]])));
   }
 
-  private async _queue(name: string): Promise<Queue | null> {
+  /** Ask for the queues that are shown, or decide what is: however long they are, of each no more than a page. */
+  private async _arrange(computes: readonly Compute[]): Promise<void> {
+    let asked: ITurned;
+    do {
+      asked = this._turned;
+      const queues = new Map<string, IAskedQueue>();
+      const others = computes.filter(compute => isBusy(compute) && !isNamed(compute, this.query));
+      await this._ask(others, this.query.text.trim(), queues);
+      const page = pageOf(foundTargets(computes, queues, this.query), asked.targets, TARGETS);
+      await this._ask(
+        page.rows.filter(compute => isBusy(compute) && isNamed(compute, this.query)),
+        '',
+        queues
+      );
+      if (asked === this._turned) {
+        this._queues = queues;
+        this.targets = withRuns(page, queues, asked.runs);
+      }
+    } while (asked !== this._turned);
+  }
+
+  private async _ask(computes: readonly Compute[], text: string, queues: Map<string, IAskedQueue>): Promise<void> {
+    const answers = await Promise.all(computes.map(({ name }) => this._queue(name, text)));
+    for (const asked of answers) {
+      if (asked !== null) {
+        queues.set(asked.queue.compute, asked);
+      }
+    }
+  }
+
+  private async _queue(name: string, text: string): Promise<IAskedQueue | null> {
+    const ask = (offset: number): Promise<Queue> => {
+      const page = query({ text: text || undefined, limit: ROWS, offset });
+      return this.source.request<Queue>(computePath(this.workspace, name, `/queue${page}`));
+    };
+    const held = this._queues.get(name);
+    // those at work come first, and are told always
+    const before = held === undefined ? 0 : runningOf(held).length;
+    let offset = Math.max(0, (this._turned.runs.get(name) ?? 0) - before);
     try {
-      return await this.source.request<Queue>(computePath(this.workspace, name, '/queue'));
+      let queue = await ask(offset);
+      if (queue.waiting.length === 0 && offset > 0) {
+        offset = Math.max(0, queue.found - ROWS); // what was on this page is gone
+        queue = await ask(offset);
+      }
+      return { queue, text, offset };
     } catch (error) {
       if (error instanceof RequestError && error.code === 'compute_not_found') {
         return null; // deleted meanwhile
@@ -169,6 +213,18 @@ export class ComputeModel extends Observed {
     }
   }
 
+  private readonly _pages = new Asking(async () => {
+    if (this.computes === null) {
+      return; // they are asked for, and what is shown of them is decided then
+    }
+    try {
+      await this._arrange(this.computes);
+      this._changed();
+    } catch {
+      await this.reload(); // which says why
+    }
+  });
+  private _queues: ReadonlyMap<string, IAskedQueue> = new Map();
   private _turned: ITurned = { targets: 0, runs: new Map() };
   private _gpus = 0;
   private readonly _upkeep: Upkeep;
@@ -177,29 +233,18 @@ export class ComputeModel extends Observed {
 /** Where a run can be moved to in a queue. */
 export type Place = 'front' | 'up' | 'down' | 'end';
 
-/**
- * Return before which run another one goes when it is moved; undefined where it is there already.
- *
- * @param waiting - Ids of those that wait, in order.
- */
-export function beforeWhich(waiting: readonly string[], run: string, place: Place): string | null | undefined {
-  const at = waiting.indexOf(run);
-  const last = waiting.length - 1;
-  if (at === -1 || ((place === 'front' || place === 'up') && at === 0)) {
-    return undefined;
-  }
-  if ((place === 'end' || place === 'down') && at === last) {
-    return undefined;
-  }
-  return { front: waiting[0], up: waiting[at - 1], down: waiting[at + 2] ?? null, end: null }[place];
+/** Where a run is in its queue, once it was moved: null where it has begun since. */
+export type IMoved = Pick<MovedQueue, 'position' | 'length'>;
+
+/** Return where a run can be moved to. */
+export function placesOf({ ahead, behind }: WaitingEntry): Place[] {
+  return [
+    ...(ahead === null ? [] : (['front', 'up'] as const)),
+    ...(behind.length === 0 ? [] : (['down', 'end'] as const))
+  ];
 }
 
-/**
- * Return before which run another one goes that is dropped on a third: on one further back it takes that one's place, too.
- *
- * @param waiting - Ids of those that wait, in order.
- */
-export function beforeOnDrop(waiting: readonly string[], run: string, onto: string): string | null {
-  const at = waiting.indexOf(onto);
-  return (waiting.indexOf(run) < at ? waiting[at + 1] : waiting[at]) ?? null;
+/** Return before which run another one goes, between its neighbours; null for the end. */
+function before(place: Place, ahead: string | null, behind: readonly string[]): string | null {
+  return place === 'up' ? ahead : place === 'down' ? (behind[1] ?? null) : null;
 }

@@ -1,9 +1,9 @@
-import type { Compute, Queue, QueueEntry } from '../compute_documents';
+import type { Compute, Queue, QueueEntry, WaitingEntry } from '../compute_documents';
 
 /** Compute targets of a page. */
-const TARGETS = 5;
+export const TARGETS = 5;
 /** Rows of runs that the targets of a page share. With the lists beside it the whole page has less than 200 rows. */
-const ROWS = 40;
+export const ROWS = 40;
 
 /** Which compute targets are listed, and in which order. */
 export interface IComputeQuery {
@@ -24,12 +24,21 @@ export interface IPage<T> {
   more: boolean;
 }
 
+/** The queue of a compute target, as it was asked for. */
+export interface IAskedQueue {
+  queue: Queue;
+  /** What is in those of its runs that are asked for; "" for all. */
+  text: string;
+  /** How many of those that wait are before those that were told. */
+  offset: number;
+}
+
 /** A compute target, and some of its runs: those at work, then those that wait in the order in which they go. */
 export interface IListedTarget {
   compute: Compute;
   /** Null where it has no runs. */
   queue: Queue | null;
-  runs: IPage<Queue['running'][number] | Queue['waiting'][number]>;
+  runs: IPage<Queue['running'][number] | WaitingEntry>;
 }
 
 /** How far somebody has turned the pages: of the targets, and by name in the runs of each. */
@@ -38,39 +47,90 @@ export interface ITurned {
   runs: ReadonlyMap<string, number>;
 }
 
-/** Return the compute targets that are asked for, a page of them, each with a page of its runs that are. */
-export function pageOfTargets(
+/** Whether a compute target is asked for, with all of its runs; of others only the runs that are asked for. */
+export function isNamed({ name, kind }: Compute, { text }: IComputeQuery): boolean {
+  return contains(text, name, kind);
+}
+
+/** Whether a compute target has runs. */
+export function isBusy({ nodes }: Compute): boolean {
+  return nodes.busy + nodes.waiting > 0;
+}
+
+/**
+ * Return the compute targets that are asked for, in order.
+ *
+ * @param queues - By name, of those that are not asked for themselves.
+ */
+export function foundTargets(
   computes: readonly Compute[],
-  queues: ReadonlyMap<string, Queue>,
-  query: IComputeQuery,
-  turned: ITurned
-): IPage<IListedTarget> {
+  queues: ReadonlyMap<string, IAskedQueue>,
+  query: IComputeQuery
+): Compute[] {
   const found = computes.flatMap(compute => {
-    const queue = queues.get(compute.name) ?? null;
-    const all = queue === null ? [] : [...queue.running, ...queue.waiting];
-    const named = contains(query.text, compute.name, compute.kind);
-    const runs = named ? all : all.filter(entry => isAsked(entry, query.text));
-    return named || runs.length > 0 ? [{ compute, queue, runs }] : [];
+    const runs = isNamed(compute, query)
+      ? compute.nodes.busy + compute.nodes.waiting
+      : lengthOf(queues.get(compute.name));
+    return isNamed(compute, query) || runs > 0 ? [{ compute, runs }] : [];
   });
   if (query.order === 'name') {
     found.sort((one, other) => one.compute.name.localeCompare(other.compute.name));
   } else if (query.order === 'runs') {
-    found.sort((one, other) => other.runs.length - one.runs.length);
+    found.sort((one, other) => other.runs - one.runs);
   }
-  const page = pageOf(found, turned.targets, TARGETS);
-  const sizes = shares(page.rows.map(({ runs }) => runs.length));
-  const rows = page.rows.map((one, at) => {
-    const runs = pageOf(one.runs, turned.runs.get(one.compute.name) ?? 0, sizes[at] ?? 0);
-    return { ...one, runs };
+  return found.map(({ compute }) => compute);
+}
+
+/**
+ * Return a page of targets, each with a page of its runs.
+ *
+ * @param queues - By name, of those on the page that have runs.
+ * @param turned - By name, where the page of a target's runs begins.
+ */
+export function withRuns(
+  page: IPage<Compute>,
+  queues: ReadonlyMap<string, IAskedQueue>,
+  turned: ITurned['runs']
+): IPage<IListedTarget> {
+  const sizes = shares(page.rows.map(({ name }) => lengthOf(queues.get(name))));
+  const rows = page.rows.map((compute, at) => {
+    const asked = queues.get(compute.name);
+    const runs = pageOfRuns(asked, turned.get(compute.name) ?? 0, sizes[at] ?? 0);
+    return { compute, queue: asked?.queue ?? null, runs };
   });
   return { ...page, rows };
 }
 
+/** Return those of the runs at work on a target that are asked for. */
+export function runningOf({ queue, text }: IAskedQueue): Queue['running'] {
+  return queue.running.filter(entry => isAsked(entry, text));
+}
+
 /** Return the page of a list that begins at an offset; the last one where the list has become shorter. */
 export function pageOf<T>(all: readonly T[], offset: number, size: number): IPage<T> {
-  const last = size === 0 ? 0 : Math.max(0, Math.ceil(all.length / size) - 1) * size;
-  const begin = offset < all.length ? offset : last;
-  return { rows: all.slice(begin, begin + size), offset: begin, size, more: all.length > begin + size };
+  const page = placeOf(all.length, offset, size);
+  return { ...page, rows: all.slice(page.offset, page.offset + size) };
+}
+
+function placeOf(length: number, offset: number, size: number): Omit<IPage<never>, 'rows'> {
+  const last = size === 0 ? 0 : Math.max(0, Math.ceil(length / size) - 1) * size;
+  const begin = offset < length ? offset : last;
+  return { offset: begin, size, more: length > begin + size };
+}
+
+function pageOfRuns(asked: IAskedQueue | undefined, offset: number, size: number): IListedTarget['runs'] {
+  const page = placeOf(lengthOf(asked), offset, size);
+  if (asked === undefined) {
+    return { ...page, rows: [] };
+  }
+  const [begin, running] = [page.offset, runningOf(asked)];
+  const first = running.length + asked.offset;
+  const waiting = asked.queue.waiting.slice(Math.max(0, begin - first), Math.max(0, begin + size - first));
+  return { ...page, rows: [...running.slice(begin, begin + size), ...waiting] };
+}
+
+function lengthOf(asked: IAskedQueue | undefined): number {
+  return asked === undefined ? 0 : runningOf(asked).length + asked.queue.found;
 }
 
 /** Return where the next page begins, or the one before. */
