@@ -93,7 +93,7 @@ export const submit: JupyterFrontEndPlugin<void> = {
       return document !== null && kind.test(document.context.path) ? document : null;
     };
     const openDocument = async (document: Document, experiment?: string) =>
-      document !== null && (await saved(document.context as DocumentRegistry.Context, trans))
+      document !== null && (await saved(document.context as DocumentRegistry.Context, contents, trans))
         ? open(document.context.path, experiment)
         : null;
     /** Open what a path names, once it is saved where it is being edited. */
