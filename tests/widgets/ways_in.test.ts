@@ -50,9 +50,9 @@ class Edited {
     };
     const contents = {
       localPath: (path: string) => path.replace(/^RTC:/, ''),
-      get: async (...asked: unknown[]) => {
-        this.asked.push(asked);
-        return { content: this.disk };
+      get: async (path: string, options: Contents.IFetchOptions) => {
+        this.asked.push([path, options]);
+        return { content: options.content ? this.disk : null };
       }
     };
     return saved(
@@ -131,7 +131,7 @@ describe('a document that several people edit, which the server saves', () => {
     edited.disk = 'newer\r\nstill';
     await vi.advanceTimersByTimeAsync(1000);
     expect([done, said]).toEqual([true, [WAS_SAVED]]);
-    expect(edited.asked[0]).toEqual(['a/train.py', { type: 'file', format: 'text' }]);
+    expect(edited.asked[0]).toEqual(['a/train.py', { type: 'file', format: 'text', content: true }]);
   });
 
   it('needs no saving where the disk has it, whether or not it counts as changed', async () => {
@@ -166,7 +166,7 @@ describe('a document that several people edit, which the server saves', () => {
     edited.text = JSON.stringify({ cells: [cell], metadata: { trusted: true } });
     edited.disk = { cells: [{ ...cell, source: ['a = 1\n', 'b = 2'], outputs: [{}] }], nbformat: 4 };
     expect(await edited.saved()).toBe(true);
-    expect(edited.asked).toEqual([['a/train.py', { type: 'notebook' }]]);
+    expect(edited.asked).toEqual([['a/train.py', { type: 'notebook', content: true }]]);
     edited.disk = { cells: [{ ...cell, metadata: { tags: ['parameters'] } }] };
     const done = edited.saved(1000);
     await vi.advanceTimersByTimeAsync(2000);

@@ -38,10 +38,10 @@ export async function isOnDisk(context: DocumentRegistry.Context, contents: Cont
   // by its path on the server's own drive, and by no provider of contents: that of the editor answers for the editor
   const path = contents.localPath(context.path);
   if (context.contentsModel?.type === 'notebook') {
-    const { content } = await contents.get(path, { type: 'notebook' });
+    const { content } = await contents.get(path, { type: 'notebook', content: true });
     return essence(content as ICells) === essence(context.model.toJSON() as unknown as ICells);
   }
-  const { content } = await contents.get(path, { type: 'file', format: 'text' });
+  const { content } = await contents.get(path, { type: 'file', format: 'text', content: true });
   return withNewlines(content as string) === withNewlines(context.model.toString());
 }
 
