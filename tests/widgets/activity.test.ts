@@ -1,10 +1,11 @@
 import { nullTranslator } from '@jupyterlab/translation';
-import { beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ActiveRun, Activity } from '../../jupyter_ext/src/activity/activity';
 import { claim, forget, type IShared } from '../../jupyter_ext/src/activity/claims';
 import { endingOf, looksOf, SHOWN_FOR } from '../../jupyter_ext/src/activity/endings';
 import { Workspaces } from '../../jupyter_ext/src/workspaces';
 import type { RunRow } from '../../widgets/src/documents';
+import { RequestError } from '../../widgets/src/sources/source';
 import { FakeSource } from './sources';
 
 const W = '0123456789abcdef0123456789abcdef';
@@ -36,6 +37,10 @@ function run(id: string, state: RunRow['state'], more: Partial<ActiveRun> = {}):
 
 const settle = () => new Promise(resolve => setTimeout(resolve));
 
+afterEach(() => {
+  vi.useRealTimers();
+});
+
 describe('runs of a workspace that is gone for a moment', () => {
   it('are asked for once it is there again', async () => {
     const source = new FakeSource();
@@ -50,6 +55,59 @@ describe('runs of a workspace that is gone for a moment', () => {
     await settle();
     expect(activity.runs.map(one => one.id)).toEqual(['a']);
     stop();
+  });
+});
+
+describe('runs of a server that refuses to tell them at first', () => {
+  const busy = () => {
+    throw new RequestError('index_busy', 'other programs use the index');
+  };
+
+  it('are there as soon as it tells them, and those that come and end until then are told of', async () => {
+    vi.useFakeTimers();
+    const source = new FakeSource();
+    source.answers.set('/workspaces', { workspaces: [{ id: W, name: 'mine', default: true, runs: 2 }] });
+    source.answers.set(`/workspaces/${W}/runs`, busy);
+    source.answers.set(`/workspaces/${W}/runs?limit=1`, { runs: [run('aa', 'Completed')] });
+    const activity = new Activity(source, new Workspaces(source, null));
+    const ended: string[] = [];
+    activity.onEnded(one => ended.push(one.id));
+    const stop = activity.observe(() => undefined);
+    await vi.advanceTimersByTimeAsync(0);
+    source.tellList({});
+    await vi.advanceTimersByTimeAsync(0);
+    source.tellList({ changes: { changed_runs: [], runs: [run('aaa', 'Failed')], gone: [], reload: false } });
+    expect([activity.runs, ended]).toEqual([[], ['aaa']]);
+    await vi.advanceTimersByTimeAsync(999);
+    source.answers.set(`/workspaces/${W}/runs?state`, { runs: [run('a', 'Running')] });
+    await vi.advanceTimersByTimeAsync(1);
+    expect(activity.runs.map(one => one.id)).toEqual(['a']);
+    stop();
+  });
+
+  it('are asked for after pauses that grow, at once when the connection is back, and no more when nobody looks', async () => {
+    vi.useFakeTimers();
+    const source = new FakeSource();
+    source.answers.set('/workspaces', { workspaces: [{ id: W, name: 'mine', default: true, runs: 2 }] });
+    source.answers.set(`/workspaces/${W}/runs`, busy);
+    const activity = new Activity(source, new Workspaces(source, null));
+    const stop = activity.observe(() => undefined);
+    const asked = () => source.asked.filter(path => path.includes('/runs')).length;
+    await vi.advanceTimersByTimeAsync(0);
+    source.tellList({});
+    await vi.advanceTimersByTimeAsync(1000 + 2000 + 4000);
+    expect(asked()).toBe(4);
+    await vi.advanceTimersByTimeAsync(7000);
+    expect(asked()).toBe(4);
+    source.connection('connected');
+    await vi.advanceTimersByTimeAsync(0);
+    expect(asked()).toBe(5);
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(asked()).toBeGreaterThan(12); // the longest pause is a minute
+    const before = asked();
+    stop();
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(asked()).toBe(before);
   });
 });
 
@@ -148,7 +206,6 @@ describe('runs that have not ended', () => {
     const before = source.asked.length;
     await change(false);
     expect(source.asked).toHaveLength(before);
-    vi.useRealTimers();
   });
 
   it('are told of where they began and ended since, but not where an old one is tagged', async () => {
@@ -172,6 +229,58 @@ describe('runs that have not ended', () => {
     source.answers.set(`/workspaces/${W}/runs`, { runs: [run('a', 'Running')] });
     source.answers.set(`/workspaces/${W}/runs/aa`, run('aa', 'Canceled'));
     source.tellList({ changes: { changed_runs: [], runs: [], gone: [], reload: true } });
+    await settle();
+    expect([ids(), ended]).toEqual([['a'], ['aa Canceled']]);
+  });
+
+  const reload = () => source.tellList({ changes: { changed_runs: [], runs: [], gone: [], reload: true } });
+
+  it('are asked for again where that is refused', async () => {
+    vi.useFakeTimers();
+    source.answers.set(`/workspaces/${W}/runs`, () => {
+      throw new RequestError('index_busy', 'other programs use the index');
+    });
+    reload();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([ids(), ended]).toEqual([['aa', 'a'], []]);
+    source.answers.set(`/workspaces/${W}/runs`, { runs: [run('a', 'Running')] });
+    source.answers.set(`/workspaces/${W}/runs/aa`, run('aa', 'Canceled'));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([ids(), ended]).toEqual([['a'], ['aa Canceled']]);
+  });
+
+  it('are kept while what became of one cannot be told, and gone where it is no more', async () => {
+    vi.useFakeTimers();
+    const refuse = (code: string) => () => {
+      throw new RequestError(code, '');
+    };
+    source.answers.set(`/workspaces/${W}/runs`, { runs: [] });
+    source.answers.set(`/workspaces/${W}/runs/a`, refuse('run_not_found'));
+    source.answers.set(`/workspaces/${W}/runs/aa`, refuse('unreachable'));
+    reload();
+    await vi.advanceTimersByTimeAsync(0);
+    expect([ids(), ended]).toEqual([['aa'], []]);
+    source.answers.set(`/workspaces/${W}/runs/aa`, run('aa', 'Canceled'));
+    await vi.advanceTimersByTimeAsync(1000);
+    expect([ids(), ended]).toEqual([[], ['aa Canceled']]);
+  });
+
+  it('are told of when one of many ended where too much has changed to be told, but not when many did', async () => {
+    const many = Array.from({ length: 30 }, (_, at) => run(`b${at}`, 'Queued'));
+    await tell(...many);
+    const answer = (runs: ActiveRun[]) => {
+      source.answers.set(`/workspaces/${W}/runs`, { runs });
+      for (const { id } of many) {
+        source.answers.set(`/workspaces/${W}/runs/${id}`, run(id, 'Canceled'));
+      }
+    };
+    source.answers.set(`/workspaces/${W}/runs/aa`, run('aa', 'Canceled'));
+    answer([run('a', 'Running'), ...many]);
+    reload();
+    await settle();
+    expect([ids().length, ended]).toEqual([31, ['aa Canceled']]);
+    answer([run('a', 'Running')]);
+    reload();
     await settle();
     expect([ids(), ended]).toEqual([['a'], ['aa Canceled']]);
   });

@@ -1,7 +1,7 @@
 import { type ListMessage, type RunRow, TERMINAL } from '../../../widgets/src/documents';
 import { Asking } from '../../../widgets/src/model/asking';
 import { Observed } from '../../../widgets/src/model/observed';
-import { type Disposer, query, runPath, type Source } from '../../../widgets/src/sources/source';
+import { type Disposer, query, RequestError, runPath, type Source } from '../../../widgets/src/sources/source';
 import type { Workspaces } from '../workspaces';
 
 /** Runs of a workspace that are looked after: whoever has more of them waiting is not told of each. */
@@ -12,6 +12,9 @@ const AT_WORK = ['Running', 'Finalizing', 'CancelRequested'];
 const MOST_WORKSPACES = 20;
 /** Runs that are asked for one by one where news were too many to be told. */
 const MOST_ASKED = 20;
+/** Milliseconds until what was refused is asked for again, at first; each time twice as many. */
+const FIRST_PAUSE = 1000;
+const LONGEST_PAUSE = 60_000;
 
 /** A run that is not part of another one, and where it is. */
 export interface ActiveRun extends RunRow {
@@ -131,11 +134,15 @@ class FollowedWorkspace {
     // what is told of first comes before anything has changed
     let begun = false;
     this._stop = this.source.followList(this.id, {
-      onConnection: () => undefined,
+      onConnection: connection => {
+        if (connection === 'connected' && this._refusals > 0) {
+          void this._loading.now();
+        }
+      },
       onMessage: message => {
         if (!begun && message.error === undefined) {
           begun = true;
-          void this._load();
+          void this._loading.now();
         }
         void this._take(message);
       }
@@ -145,38 +152,52 @@ class FollowedWorkspace {
   end(): void {
     this._stop();
     this._counting.stop();
+    clearTimeout(this._retry);
     this._over = true;
   }
 
-  /** Ask which there are; none of these is told of as one that ends now. */
+  /** Ask which there are, and once more after a pause where that is refused: nobody else would. */
   private async _load(): Promise<void> {
-    const path = `/workspaces/${encodeURIComponent(this.id)}/runs`;
+    clearTimeout(this._retry);
     try {
-      const ask = (parameters: Parameters<typeof query>[0]): Promise<{ runs: ActiveRun[]; more?: boolean }> =>
-        this.source.request(`${path}${query(parameters)}`);
-      // In a long queue those at work are the oldest of the unfinished, and not among the first page of these.
-      const [newest, atWork, unfinished] = await Promise.all([
-        ask({ limit: 1 }),
-        ask({ state: AT_WORK, limit: MOST_RUNS }),
-        ask({ state: ['unfinished'], limit: MOST_RUNS })
-      ]);
-      this._since ??= newest.runs[0]?.created ?? '';
-      const found = [...unfinished.runs, ...atWork.runs];
-      for (const run of found) {
-        this._note(run);
-      }
-      for (const id of [...this.runs.keys()].filter(id => !found.some(run => run.id === id))) {
-        await this._ask(id);
-      }
-      if (unfinished.more) {
-        await this._count();
-      } else {
-        this._counted = null;
-      }
+      await this._read();
+      this._refusals = 0;
     } catch {
-      return; // who shows the workspace says why it cannot be seen
+      // who shows the workspace says why it cannot be seen
+      const pause = Math.min(FIRST_PAUSE * 2 ** this._refusals++, LONGEST_PAUSE);
+      if (!this._over) {
+        this._retry = setTimeout(() => void this._loading.now(), pause);
+      }
     }
     this._tell();
+  }
+
+  /** Take up all that have not ended; none of these is told of as one that ends now. */
+  private async _read(): Promise<void> {
+    const path = `/workspaces/${encodeURIComponent(this.id)}/runs`;
+    const ask = (parameters: Parameters<typeof query>[0]): Promise<{ runs: ActiveRun[]; more?: boolean }> =>
+      this.source.request(`${path}${query(parameters)}`);
+    if (this._since === null) {
+      // before all else: what follows may be refused, while runs begin and end
+      const newest = await ask({ limit: 1 });
+      this._since = newest.runs[0]?.created ?? '';
+    }
+    // In a long queue those at work are the oldest of the unfinished, and not among the first page of these.
+    const [atWork, unfinished] = await Promise.all([
+      ask({ state: AT_WORK, limit: MOST_RUNS }),
+      ask({ state: ['unfinished'], limit: MOST_RUNS })
+    ]);
+    const found = [...unfinished.runs, ...atWork.runs];
+    for (const run of found) {
+      this._note(run);
+    }
+    if (unfinished.more) {
+      await this._count();
+    } else {
+      this._counted = null;
+    }
+    const ids = new Set(found.map(run => run.id));
+    await this._askEach([...this.runs.keys()].filter(id => !ids.has(id)));
   }
 
   private async _take({ changes }: ListMessage): Promise<void> {
@@ -190,7 +211,7 @@ class FollowedWorkspace {
       this._note(run as ActiveRun);
     }
     if (changes.reload) {
-      await this._load();
+      await this._loading.now();
     } else if (this._counted !== null) {
       this._counting.soon();
     }
@@ -214,25 +235,40 @@ class FollowedWorkspace {
     try {
       await this._count();
     } catch {
-      return; // as it was: who shows the workspace says why it cannot be seen
+      await this._loading.now(); // which counts, and tries again
+      return;
     }
     const { running, waiting } = this.counts;
     if (running + waiting <= MOST_RUNS) {
-      await this._load();
+      await this._loading.now();
     }
     this._tell();
   }
 
-  /** Ask for a run whose end may have been missed. */
-  private async _ask(id: string): Promise<void> {
-    if (this.runs.size > MOST_ASKED) {
-      this.runs.delete(id);
-      return;
+  /**
+   * Ask for runs whose ends may have been missed; of many at once nobody is told.
+   *
+   * @throws RequestError where what became of some is not known yet: these are kept.
+   */
+  private async _askEach(missing: readonly string[]): Promise<void> {
+    let refused: unknown = null;
+    for (const id of missing) {
+      if (missing.length > MOST_ASKED) {
+        this.runs.delete(id);
+        continue;
+      }
+      try {
+        this._note(await this.source.request<ActiveRun>(runPath({ workspace: this.id, run: id })));
+      } catch (error) {
+        if (error instanceof RequestError && error.code === 'run_not_found') {
+          this.runs.delete(id);
+        } else {
+          refused = error;
+        }
+      }
     }
-    try {
-      this._note(await this.source.request<ActiveRun>(runPath({ workspace: this.id, run: id })));
-    } catch {
-      this.runs.delete(id);
+    if (refused !== null) {
+      throw refused;
     }
   }
 
@@ -268,6 +304,10 @@ class FollowedWorkspace {
   /** How many the server has counted; null where all are looked after. */
   private _counted: ICounts | null = null;
   private readonly _counting = new Asking(() => this._recount());
+  private readonly _loading = new Asking(() => this._load());
+  /** How often in a row it was refused. */
+  private _refusals = 0;
+  private _retry: ReturnType<typeof setTimeout> | undefined;
   /** When the newest run was submitted that there was at first; null until that is known. */
   private _since: string | null = null;
   private readonly _told = new Set<string>();
