@@ -1,10 +1,11 @@
-import { Dialog, showDialog, showErrorMessage } from '@jupyterlab/apputils';
+import { Dialog, showDialog } from '@jupyterlab/apputils';
 import type { IRunningSessions } from '@jupyterlab/running';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { type ISignal, Signal } from '@lumino/signaling';
 import { runName } from '../../../widgets/src/model/run_name';
 import { runPath } from '../../../widgets/src/sources/source';
 import { stateWord } from '../../../widgets/src/state_words';
+import { eachRun } from '../each_run';
 import { traindockIcon } from '../icons';
 import type { ITabs } from '../tokens';
 import type { ActiveRun, Activity } from './activity';
@@ -45,9 +46,7 @@ export class RunningRuns implements IRunningSessions.IManager {
   refreshRunning(): void {}
 
   shutdownAll(): void {
-    for (const run of this._own()) {
-      void this._cancel(run);
-    }
+    void this._cancel(this._own());
   }
 
   private _own(): ActiveRun[] {
@@ -79,18 +78,19 @@ export class RunningRuns implements IRunningSessions.IManager {
       defaultButton: 0
     });
     if (button.accept) {
-      await this._cancel(run);
+      await this._cancel([run]);
     }
   }
 
-  private async _cancel(run: ActiveRun): Promise<void> {
-    try {
-      await this.activity.source.request(runPath({ workspace: run.workspace, run: run.id }, '/cancel'), {
-        method: 'POST'
-      });
-    } catch (error) {
-      await showErrorMessage(this.trans.__('%1 cannot be stopped', runName(run)), error as Error);
-    }
+  private async _cancel(runs: readonly ActiveRun[]): Promise<void> {
+    const { trans } = this;
+    await eachRun(
+      runs,
+      trans._n('The run cannot be stopped', 'Some runs cannot be stopped', runs.length),
+      ({ workspace, id }) =>
+        this.activity.source.request(runPath({ workspace, run: id }, '/cancel'), { method: 'POST' }),
+      trans
+    );
   }
 
   private readonly _runningChanged = new Signal<this, void>(this);

@@ -1,11 +1,11 @@
 import { Clipboard, Dialog, Notification, showDialog, showErrorMessage } from '@jupyterlab/apputils';
-import { Widget } from '@lumino/widgets';
 import type { RunDocument, RunRow } from '../../../../widgets/src/documents';
 import { TERMINAL } from '../../../../widgets/src/documents';
 import { shortened } from '../../../../widgets/src/format';
 import { ASKED_AGAIN, Wish } from '../../../../widgets/src/model/wish';
 import { failureText } from '../../../../widgets/src/problems';
 import { query, runPath } from '../../../../widgets/src/sources/source';
+import { eachRun, LONGEST_NAME, MOST_NAMED, paragraphs, tell } from '../../each_run';
 import type { Insertion } from '../../insertion';
 import type { ITabs, ITraindock } from '../../tokens';
 import { gettingRuns } from './code';
@@ -13,13 +13,8 @@ import { registrationDialog } from './registration_dialog';
 import { nameOf } from './run_row';
 import { askForTags, type Tags } from './tags_dialog';
 
-/** Names that a question lists. */
-const MOST_NAMED = 8;
-const LONGEST_NAME = 80;
 /** Milliseconds for which it is said that something was done. */
 const SEEN_FOR = 8000;
-/** Requests that are under way at once. */
-const AT_ONCE = 4;
 
 /** What can be done with runs of a workspace. What cannot be done is said, with the reason. */
 export class RunActions {
@@ -220,45 +215,12 @@ export class RunActions {
     return button.accept;
   }
 
-  /** Do something with each, some at once, and say in the end with which it could not be done, and why. */
   private async _each(rows: readonly RunRow[], title: string, act: (row: RunRow) => Promise<unknown>): Promise<void> {
-    const failed: string[] = [];
-    const left = [...rows];
-    const work = async (): Promise<void> => {
-      for (let row = left.shift(); row !== undefined; row = left.shift()) {
-        try {
-          await act(row);
-        } catch (error) {
-          failed.push(`${shortened(nameOf(row), LONGEST_NAME)}: ${failureText(error, this.traindock.trans)}`);
-        }
-      }
-    };
-    await Promise.all(Array.from({ length: Math.min(AT_ONCE, rows.length) }, work));
-    this.changed();
-    if (failed.length > 0) {
-      const shown = failed.slice(0, MOST_NAMED);
-      await tell(title, [...shown, ...(failed.length > shown.length ? ['…'] : [])]);
-    }
+    await eachRun(rows, title, act, this.traindock.trans, this.changed);
   }
 
   /** Of resubmissions that were not answered, by their paths. */
   private readonly _wishes = new Map<string, Wish>();
-}
-
-async function tell(title: string, lines: readonly string[]): Promise<void> {
-  await showDialog({ title, body: paragraphs(lines), buttons: [Dialog.okButton()] });
-}
-
-/** Return what a dialog shows below its title: a text alone would have no lines. */
-function paragraphs(lines: readonly string[]): Widget {
-  const body = new Widget();
-  for (const line of lines) {
-    const paragraph = document.createElement('p');
-    paragraph.textContent = line;
-    body.node.append(paragraph);
-  }
-  body.addClass('jp-Traindock-Paragraphs');
-  return body;
 }
 
 /** Return lines that name runs, of many some. */
