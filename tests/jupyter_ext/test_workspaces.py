@@ -10,9 +10,11 @@ from typing import Any
 import pytest
 from tests.conftest import Submit, locked_index, make_workspace
 from tests.jupyter_ext.conftest import Ask, Fetch
+from tests.jupyter_ext.following import published
 
 from traindock import Experiment, Workspace
 from traindock._version import __version__
+from traindock.documents import timestamp
 from traindock.store import index_file
 from traindock.store.locations import Locations
 
@@ -183,11 +185,27 @@ class TestMaking:
 
 
 async def test_experiments_with_their_runs(ask: Ask, workspace: Workspace, submit: Submit) -> None:
-    submit("pass", experiment="first").wait_for_completion()
+    run = submit("pass", experiment="first")
+    run.wait_for_completion()
     Experiment(workspace, "second").archive()
 
     listed = await ask("workspaces", workspace.id, "experiments")
     everything = await ask("workspaces", workspace.id, "experiments", params={"archived": "true"})
 
-    assert [(one["name"], one["runs"]) for one in listed["experiments"]] == [("first", 1)]
-    assert [one["name"] for one in everything["experiments"]] == ["first", "second"]
+    first = {"name": "first", "runs": 1, "unfinished": 0, "newest": timestamp(run.record.created), "archived": False}
+    second = {"name": "second", "runs": 0, "unfinished": 0, "newest": None, "archived": True}
+    assert listed["experiments"] == [{**first, "tags": {}}]
+    assert everything["experiments"] == [{**first, "tags": {}}, {**second, "tags": {}}]
+
+
+async def test_experiments_tell_how_many_of_their_runs_go_on_and_when_the_newest_began(
+    ask: Ask, workspace: Workspace
+) -> None:
+    for name, created in (("first", 2e9), ("second", 3e9), ("second", 2e9)):
+        Experiment(workspace, name)
+        published(workspace, experiment=name, created=created, turn=created)
+
+    listed = (await ask("workspaces", workspace.id, "experiments"))["experiments"]
+
+    told = [(one["name"], one["runs"], one["unfinished"], one["newest"]) for one in listed]
+    assert told == [("first", 1, 1, timestamp(2e9)), ("second", 2, 2, timestamp(3e9))]

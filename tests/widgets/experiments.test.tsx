@@ -9,8 +9,15 @@ import { FakeSource } from './sources';
 
 vi.mock('@jupyterlab/ui-components', async () => (await import('./lab_parts')).uiComponents());
 
-const experiment = (name: string, runs: number, archived = false) => ({ name, runs, archived, tags: {} });
-const group = (value: string, unfinished: number, newest: string) => ({ value, runs: 1, unfinished, newest });
+const experiment = (name: string, runs: number, more: object = {}) => ({
+  name,
+  runs,
+  unfinished: 0,
+  newest: null,
+  archived: false,
+  tags: {},
+  ...more
+});
 
 describe('the experiments in the sidebar', () => {
   let source: FakeSource;
@@ -20,9 +27,8 @@ describe('the experiments in the sidebar', () => {
   const names = () => [...place.querySelectorAll<HTMLElement>('tr')].map(row => row.dataset.key);
   const rows = () => [...place.querySelectorAll('tr')].map(row => row.textContent);
 
-  async function show(experiments: unknown[], groups: unknown[] = []): Promise<void> {
+  async function show(experiments: unknown[]): Promise<void> {
     source.answers.set('/workspaces/w/experiments', { experiments });
-    source.answers.set('/workspaces/w/run-groups?', { groups, more: false });
     list = new ExperimentList(source, new Workspaces(source, null));
     await act(async () => {
       render(
@@ -60,17 +66,26 @@ describe('the experiments in the sidebar', () => {
   });
 
   it('have the one with the newest run first, or go by name, or by their runs', async () => {
-    await show(
-      [experiment('ants', 1), experiment('bees', 7), experiment('cats', 2)],
-      [group('cats', 2, '2026-01-02T00:00:00Z'), group('bees', 0, '2026-01-01T00:00:00Z')]
-    );
+    await show([
+      experiment('ants', 0),
+      experiment('bees', 7, { newest: '2026-01-01T00:00:00Z' }),
+      experiment('cats', 2, { unfinished: 2, newest: '2026-01-02T00:00:00Z' })
+    ]);
     expect(names()).toEqual(['cats', 'bees', 'ants']);
     expect(rows()[0]).toMatch(/^cats2 runsnewest .*2 unfinished$/);
-    expect(rows()[2]).toBe('ants1 runno runs of late');
+    expect(rows()[2]).toBe('ants0 runsno runs');
     await act(async () => list.ask({ order: 'name' }));
     expect(names()).toEqual(['ants', 'bees', 'cats']);
     await act(async () => list.ask({ order: 'runs' }));
     expect(names()).toEqual(['bees', 'cats', 'ants']);
+  });
+
+  it('have their numbers however many there are', async () => {
+    const newest = (at: number) => `2026-01-01T00:${String(Math.floor(at / 60)).padStart(2, '0')}:00Z`;
+    await show(Array.from({ length: 300 }, (_, at) => experiment(`e${at}`, 1, { unfinished: 1, newest: newest(at) })));
+    expect(names()[0]).toBe('e240');
+    await act(async () => list.ask({ text: 'e17' }));
+    expect(rows().every(text => text?.endsWith('1 unfinished'))).toBe(true);
   });
 
   it('have the runs of one listed, by a click or by keys', async () => {
@@ -108,7 +123,9 @@ describe('the experiments in the sidebar', () => {
 
   it('leave out what is archived, unless it is asked for', async () => {
     await show([experiment('bees', 2)]);
-    source.answers.set('/workspaces/w/experiments?archived=true', { experiments: [experiment('ants', 1, true)] });
+    source.answers.set('/workspaces/w/experiments?archived=true', {
+      experiments: [experiment('ants', 1, { archived: true })]
+    });
     await act(async () => list.ask({ archived: true }));
     await act(() => list.reload());
     expect(rows()[0]).toContain('archived');

@@ -14,6 +14,7 @@ from traindock import workspace_config, workspace_finding
 from traindock.documents import timestamp
 from traindock.errors import StoreException, TraindockError, WorkspaceException
 from traindock.experiment import Experiment
+from traindock.store.index import RunGroup, RunQuery
 from traindock.store.layout import WorkspaceLayout
 from traindock.store.locations import Locations
 from traindock.workspace import Workspace
@@ -132,14 +133,11 @@ class OpenedWorkspaces:
         return self.describe(made.id)
 
     def experiments(self, workspace_id: str, *, archived: bool) -> list[dict[str, Any]]:
-        """Describe the experiments of a workspace, by name, with how many runs each has."""
+        """Describe the experiments of a workspace, by name, with their runs in numbers."""
         workspace = self.get(workspace_id)
-        counts = workspace.index.experiments()
+        counts = {group.value: group for group in workspace.index.groups(RunQuery(), "experiment")}
         found = Experiment.list(workspace, view_type="All" if archived else "ActiveOnly")
-        return [
-            {"name": one.name, "runs": counts.get(one.name, 0), "archived": one.archived, "tags": one.tags}
-            for one in found
-        ]
+        return [_experiment(one, counts.get(one.name, RunGroup(one.name, 0, 0, None))) for one in found]
 
     def default_id(self) -> str | None:
         """Return the id of the workspace to show first; None where there is no such workspace."""
@@ -233,6 +231,17 @@ class OpenedWorkspaces:
             "created": timestamp(workspace.record.created),
             "runs": runs,
         }
+
+
+def _experiment(experiment: Experiment, counted: RunGroup) -> dict[str, Any]:
+    return {
+        "name": experiment.name,
+        "runs": counted.runs,
+        "unfinished": counted.unfinished,
+        "newest": timestamp(counted.newest),
+        "archived": experiment.archived,
+        "tags": experiment.tags,
+    }
 
 
 def _stamp(folder: Path) -> tuple[int, ...]:

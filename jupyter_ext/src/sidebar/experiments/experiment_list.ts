@@ -4,25 +4,18 @@ import { Upkeep } from '../../../../widgets/src/model/upkeep';
 import type { Connection, Disposer, Source } from '../../../../widgets/src/sources/source';
 import type { Workspaces } from '../../workspaces';
 import { ListSelection } from '../runs/list_selection';
-import { EVERYTHING, groupsPath, type RunGroup } from '../runs/run_query';
 
 /** Rows of a page. */
 const PAGE = 25;
-/** Experiments with the newest runs, of which numbers are told; more are told by name. */
-const MOST_COUNTED = 200;
 
-/** An experiment as the server tells it. */
-interface ExperimentDocument {
+/** An experiment, and its runs in numbers, as the server tells it. */
+export interface ExperimentRow {
   name: string;
   runs: number;
-  archived: boolean;
-}
-
-/** An experiment, and its runs in numbers. */
-export interface ExperimentRow extends ExperimentDocument {
   unfinished: number;
-  /** When the newest was submitted: ISO 8601, UTC. Null where that is not known, or there is none. */
+  /** When the newest was submitted: ISO 8601, UTC. Null where there is none. */
   newest: string | null;
+  archived: boolean;
 }
 
 /** Which experiments are listed, and in which order. */
@@ -147,20 +140,11 @@ export class ExperimentList extends Observed {
       return;
     }
     const { archived } = this.query;
-    const counted = groupsPath(workspace, { ...EVERYTHING, group: 'experiment' }, { limit: MOST_COUNTED, offset: 0 });
-    const [{ experiments }, { groups }] = await Promise.all([
-      this.source.request<{ experiments: ExperimentDocument[] }>(
-        `/workspaces/${encodeURIComponent(workspace)}/experiments${archived ? '?archived=true' : ''}`
-      ),
-      this.source.request<{ groups: RunGroup[] }>(counted)
-    ]);
+    const { experiments } = await this.source.request<{ experiments: ExperimentRow[] }>(
+      `/workspaces/${encodeURIComponent(workspace)}/experiments${archived ? '?archived=true' : ''}`
+    );
     if (workspace === this._workspace) {
-      const known = new Map(groups.map(group => [group.value, group]));
-      this._all = experiments.map(one => ({
-        ...one,
-        unfinished: known.get(one.name)?.unfinished ?? 0,
-        newest: known.get(one.name)?.newest ?? null
-      }));
+      this._all = experiments;
       this.told = true;
     }
   }

@@ -133,7 +133,7 @@ function Cells({ row, trans }: { row: ExperimentRow; trans: TranslationBundle })
       <td class="jp-Traindock-Number">{trans._n('%1 run', '%1 runs', row.runs, row.runs)}</td>
       <td class="jp-Traindock-RunFacts">
         {row.archived && `${trans.__('archived')} · `}
-        {row.newest === null ? trans.__('no runs of late') : trans.__('newest %1', clock(row.newest))}
+        {row.newest === null ? trans.__('no runs') : trans.__('newest %1', clock(row.newest))}
       </td>
       <td class="jp-Traindock-RunMetric">
         {row.unfinished > 0 && (
