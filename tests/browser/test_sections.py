@@ -45,8 +45,8 @@ def test_runs_are_filtered_by_state_and_grouped_by_their_parent(look_at: tuple[L
     sidebar.choose("State", "")
 
     sidebar.choose("Group by", "parent")
-    family = sidebar.groups.filter(has_text=f"parts of {parent.id}")
-    expect(family).to_have_text(re.compile(rf"parts of {parent.id} ?1$"))
+    family = sidebar.groups.filter(has_text=f"parts of families #{parent.number}")
+    expect(family).to_have_text(re.compile(rf"parts of families #{parent.number} ?1$"))
     family.click()
     expect(sidebar.rows).to_have_count(1)
     assert page.violations(SIDEBAR) == []

@@ -371,16 +371,19 @@ class TestListing:
         path = ("workspaces", workspace.id, "run-groups")
 
         by_parent = await ask(*path, params={"by": "parent", "limit": 1})
+        Run.get(workspace, sweep.id).display_name = "wide sweep"
+        by_named = await ask(*path, params={"by": "parent"})
         by_tag = await ask(*path, params={"by": "tag:net"})
         of_nothing = await ask(*path, params={"by": "state", "text": "nothing"})
 
-        newest = "2065-01-24T05:20:00.000000Z"
+        numbers = {"runs": 2, "unfinished": 2, "newest": "2065-01-24T05:20:00.000000Z"}
         assert by_parent == {
-            "groups": [{"value": sweep.id, "runs": 2, "unfinished": 2, "newest": newest}],
+            "groups": [{"value": sweep.id, "name": f"tests #{sweep.number}", **numbers}],
             "more": True,
             "trouble": None,
         }
-        assert [(group["value"], group["runs"]) for group in by_tag["groups"]] == [("vit", 1)]
+        assert [group["name"] for group in by_named["groups"]] == ["wide sweep", None]
+        assert [(group["value"], group["name"], group["runs"]) for group in by_tag["groups"]] == [("vit", None, 1)]
         assert of_nothing == {"groups": [], "more": False, "trouble": None}
         without = await ask("workspaces", workspace.id, "runs", params={"without_tag": "net", "children": "true"})
         assert len(without["runs"]) == 2

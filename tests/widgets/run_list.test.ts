@@ -231,7 +231,13 @@ describe('the list of runs', () => {
   });
 
   it('has at most five groups open, whose runs are all a step away', async () => {
-    const groups = Array.from({ length: 8 }, (_, at) => ({ value: `e${at}`, runs: 30, unfinished: 0, newest: null }));
+    const groups = Array.from({ length: 8 }, (_, at) => ({
+      value: `e${at}`,
+      name: null,
+      runs: 30,
+      unfinished: 0,
+      newest: null
+    }));
     source.answers.set(GROUPS, { groups, more: false });
     await show([], true);
     list.ask({ group: 'experiment' });

@@ -278,6 +278,35 @@ describe('the runs in the sidebar', () => {
     expect([document.activeElement === group(), group()?.getAttribute('aria-expanded')]).toEqual([true, 'false']);
   });
 
+  it('calls the groups of parts as their parents are called, and by ids where these are gone', async () => {
+    const numbers = { runs: 2, unfinished: 0, newest: null };
+    source.answers.set('/workspaces/w/run-groups?', {
+      groups: [
+        { value: 'bees_1', name: 'wide sweep', ...numbers },
+        { value: 'bees_2', name: null, ...numbers },
+        { value: null, name: null, ...numbers }
+      ],
+      more: false
+    });
+    await show([runRow('a')], true);
+    await act(async () => list.ask({ group: 'parent' }));
+    await act(() => list.reload());
+    const names = [...place.querySelectorAll<HTMLElement>('.jp-Traindock-Group > .jp-Traindock-RunName')];
+    expect(names.map(name => name.textContent)).toEqual([
+      'parts of wide sweep',
+      'parts of bees_2',
+      'part of no other run'
+    ]);
+    expect(names.map(name => name.title)).toEqual([
+      'parts of wide sweep\nbees_1',
+      'parts of bees_2',
+      'part of no other run'
+    ]);
+    const [sweep] = list.lines.flatMap(line => (line.kind === 'group' ? [line.group] : []));
+    await act(async () => list.enter(sweep as never));
+    expect(place.querySelector('.jp-Traindock-Chip')?.textContent).toContain('parts of wide sweep');
+  });
+
   it('looks for what is typed, and shows all again', async () => {
     await show([]);
     source.answers.set(RUNS, { runs: [], more: false });

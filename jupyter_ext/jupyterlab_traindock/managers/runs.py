@@ -71,8 +71,16 @@ class RunManager:
         # Members of a parent's group are children.
         children = asked["children"] or asked["parent"] is not None or by == "parent"
         found = workspace.index.groups(replace(_wanted(asked), top_level=not children), by)
+        parents = [one.value for one in found[:limit] if one.value is not None] if by == "parent" else []
+        names = {row.id: row.display_name or f"{row.experiment} #{row.number}" for row in workspace.index.rows(parents)}
         groups = [
-            {"value": one.value, "runs": one.runs, "unfinished": one.unfinished, "newest": timestamp(one.newest)}
+            {
+                "value": one.value,
+                "name": names.get(one.value or ""),
+                "runs": one.runs,
+                "unfinished": one.unfinished,
+                "newest": timestamp(one.newest),
+            }
             for one in found[:limit]
         ]
         return {"groups": groups, "more": len(found) > limit, "trouble": self._told(trouble)}

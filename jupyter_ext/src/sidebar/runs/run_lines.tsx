@@ -195,12 +195,12 @@ function GroupCells({
   by: string;
   trans: TranslationBundle;
 }) {
-  const name = belongingName({ by, value: group.value }, trans);
+  const name = shortened(belongingName({ by, ...group }, trans), LONGEST_NAME);
   return (
     <>
-      <td class="jp-Traindock-RunName" title={shortened(name, LONGEST_NAME)}>
+      <td class="jp-Traindock-RunName" title={group.name ? `${name}\n${group.value}` : name}>
         <Icon icon={open ? caretDownIcon : caretRightIcon} />
-        <span class="jp-Traindock-Name">{shortened(name, LONGEST_NAME)}</span>
+        <span class="jp-Traindock-Name">{name}</span>
       </td>
       <td class="jp-Traindock-Number" title={trans.__('The newest was submitted %1', clock(group.newest))}>
         {group.unfinished > 0 ? trans.__('%1 · %2 unfinished', group.runs, group.unfinished) : String(group.runs)}

@@ -167,9 +167,9 @@ export class RunList extends Observed {
   }
 
   /** List the runs of a group alone: it has more than are in sight. */
-  enter({ value }: RunGroup): void {
+  enter({ value, name }: RunGroup): void {
     const { group, within } = this.query;
-    this.ask({ group: '', within: [...within.filter(one => one.by !== group), { by: group, value }] });
+    this.ask({ group: '', within: [...within.filter(one => one.by !== group), { by: group, value, name }] });
   }
 
   /** Ask again for what is shown. */

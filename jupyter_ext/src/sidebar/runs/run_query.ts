@@ -1,7 +1,11 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { RunRow } from '../../../../widgets/src/documents';
+import { briefName } from '../../../../widgets/src/model/run_name';
 import { bestStatistic, metricOrder } from '../../../../widgets/src/model/runs_model';
 import { query } from '../../../../widgets/src/sources/source';
+
+/** Of a parent's name; in front of it is what it is to its runs. */
+const LONGEST_NAME = 150;
 
 /** A group that runs are of. */
 export interface Belonging {
@@ -9,6 +13,8 @@ export interface Belonging {
   by: string;
   /** Null for those without a parent, or without the tag. */
   value: string | null;
+  /** What the parent is called; null for other groups, and where that is not known. */
+  name?: string | null;
 }
 
 /** Which runs are listed, how they are ordered, and by what they are grouped. */
@@ -45,6 +51,8 @@ export const EVERYTHING: IRunQuery = {
 export interface RunGroup {
   /** Null for those without a parent, or without the tag. */
   value: string | null;
+  /** What the parent is called; null for other groups, and where it is gone. */
+  name: string | null;
   runs: number;
   unfinished: number;
   /** ISO 8601, UTC. */
@@ -135,13 +143,15 @@ function order({ order, reversed, metric }: IRunQuery, telling: string | undefin
 }
 
 /** Return what a group is called. */
-export function belongingName({ by, value }: Belonging, trans: TranslationBundle): string {
+export function belongingName({ by, value, name }: Belonging, trans: TranslationBundle): string {
   if (by.startsWith('tag:')) {
-    const name = by.slice('tag:'.length);
-    return value === null ? trans.__('without %1', name) : `${name}=${value}`;
+    const tag = by.slice('tag:'.length);
+    return value === null ? trans.__('without %1', tag) : `${tag}=${value}`;
   }
   if (by === 'parent') {
-    return value === null ? trans.__('part of no other run') : trans.__('parts of %1', value);
+    return value === null
+      ? trans.__('part of no other run')
+      : trans.__('parts of %1', briefName(name ?? value, LONGEST_NAME));
   }
   return value ?? trans.__('none');
 }
