@@ -12,6 +12,8 @@ from tests.browser.pages import Card
 from tests.browser.scripts import STEADY
 from tests.conftest import Submit, wait_for
 
+from traindock import ComputeTarget, LocalCompute, Workspace
+
 #: Notes what the page would show on the desktop, as a browser does whose user allows it, and is looking elsewhere.
 DESKTOP = """
     window.shownOnDesktop = [];
@@ -117,6 +119,29 @@ def test_running_runs_are_counted_shown_and_stopped(show: Show, lab: Lab, submit
     failed = submit("raise SystemExit(3)")
     expect(toasts(page, f"Failed: {failed.experiment.name} #{failed.number}")).to_be_visible(timeout=60_000)
     assert toasts(page, "going on").count() == 0
+
+
+def test_all_that_run_are_stopped_by_keys(
+    show: Show, lab: Lab, workspace: Workspace, submit: Submit, tmp_path: Path
+) -> None:
+    ComputeTarget.create(workspace, "pair", LocalCompute.provisioning_configuration(max_nodes=2))
+    lab.write("all.ipynb", markdown("# All"))
+    shown = show("all.ipynb")
+    page = shown.page
+    runs = [submit(STEADY, str(tmp_path / "never"), compute_target="pair") for _ in range(2)]
+    expect(counted(page)).to_have_text("2 running", timeout=60_000)
+    shown.wait_for_kernel()  # one that is ended while it begins holds up the end of Jupyter Server
+
+    page.get_by_title("Running Terminals and Kernels").click()
+    toolbar = page.get_by_role("toolbar", name="Runs toolbar")
+    toolbar.get_by_role("button", name="Stop All").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(".jp-Dialog")).to_contain_text("Stop 2 runs? What they have written is kept.")
+    page.keyboard.press("Enter")
+    for run in runs:
+        run.wait_for_completion(raise_on_error=False)
+    assert [run.get_status() for run in runs] == ["Canceled", "Canceled"]
+    expect(counted(page)).not_to_be_visible()
 
 
 def choose(page: Page, lab: Lab, plugin: str, name: str, label: str, *, on: bool) -> None:
