@@ -35,7 +35,8 @@ export class KernelSelection implements ISelection {
 
   set(names: readonly string[]): void {
     this._names = names;
-    this._send(this.kernels.current(), { method: 'update', state: { [this.trait]: [...names] }, buffer_paths: [] });
+    const state = { [this.trait]: [...names] };
+    this._awaited = this._send(this.kernels.current(), { method: 'update', state, buffer_paths: [] });
   }
 
   observe(listener: () => void): Disposer {
@@ -51,6 +52,7 @@ export class KernelSelection implements ISelection {
       kernel?.iopubMessage.disconnect(take);
       kernel = this.kernels.current();
       kernel?.iopubMessage.connect(take);
+      this._awaited = undefined;
       this._send(kernel, { method: 'request_state' });
     };
     const unfollow = this.kernels.observe(follow);
@@ -61,9 +63,13 @@ export class KernelSelection implements ISelection {
     };
   }
 
-  private _send(kernel: Kernel.IKernelConnection | null, data: KernelMessage.ICommMsgMsg['content']['data']): void {
+  /** Send the widget a message; return its id, or undefined where there is no kernel. */
+  private _send(
+    kernel: Kernel.IKernelConnection | null,
+    data: KernelMessage.ICommMsgMsg['content']['data']
+  ): string | undefined {
     if (kernel === null || kernel.isDisposed) {
-      return;
+      return undefined;
     }
     const message = KernelMessage.createMessage<KernelMessage.ICommMsgMsg<'shell'>>({
       msgType: 'comm_msg',
@@ -74,6 +80,7 @@ export class KernelSelection implements ISelection {
       content: { comm_id: this.widget, data }
     });
     kernel.sendShellMessage(message, false, true);
+    return message.header.msg_id;
   }
 
   /** Return what the widget says is chosen, if that is what a message is about. */
@@ -82,9 +89,29 @@ export class KernelSelection implements ISelection {
       return undefined;
     }
     const { method, state } = message.content.data as { method?: unknown; state?: Record<string, unknown> };
-    const names = method === 'update' ? state?.[this.trait] : undefined;
-    return Array.isArray(names) ? names.map(String) : undefined;
+    const names = state?.[this.trait];
+    const told = method === 'update' || (method === 'echo_update' && this._isOfAnother(message.parent_header));
+    return told && Array.isArray(names) ? names.map(String) : undefined;
   }
+
+  /**
+   * Whether an echo tells of a change that another page has made, the last one so far.
+   *
+   * The kernel echoes each page's change to all, in the order in which it takes them: what is echoed before this page's
+   * own was chosen before it.
+   */
+  private _isOfAnother(parent: { msg_id?: string }): boolean {
+    if (this._awaited === undefined) {
+      return true;
+    }
+    if (parent.msg_id === this._awaited) {
+      this._awaited = undefined;
+    }
+    return false;
+  }
+
+  /** Id of the message that told the kernel of this page's last choice, until that is echoed. */
+  private _awaited: string | undefined;
 
   private _names: readonly string[] = [];
 }

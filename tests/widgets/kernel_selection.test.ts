@@ -9,17 +9,26 @@ const WIDGET = 'f'.repeat(32);
 class FakeKernel {
   readonly iopubMessage = new Signal<this, unknown>(this);
   readonly sent: { comm_id: string; data: Record<string, unknown> }[] = [];
+  /** Ids of the messages that were sent. */
+  readonly ids: string[] = [];
   isDisposed = false;
   readonly username = 'ann';
   readonly clientId = 'page';
 
-  sendShellMessage({ content }: { content: FakeKernel['sent'][number] }): void {
+  sendShellMessage({ header, content }: { header: { msg_id: string }; content: FakeKernel['sent'][number] }): void {
     this.sent.push(content);
+    this.ids.push(header.msg_id);
   }
 
-  /** Say what a widget says. */
-  say(widget: string, data: unknown, msg_type = 'comm_msg'): void {
-    this.iopubMessage.emit({ header: { msg_type }, channel: 'iopub', content: { comm_id: widget, data } });
+  /** Say what a widget says, in answer to a message. */
+  say(widget: string, data: unknown, msg_type = 'comm_msg', answered = 'of another page'): void {
+    const parent_header = { msg_id: answered };
+    this.iopubMessage.emit({
+      header: { msg_type },
+      parent_header,
+      channel: 'iopub',
+      content: { comm_id: widget, data }
+    });
   }
 }
 
@@ -60,7 +69,7 @@ describe('what is chosen in a page and in a widget', () => {
     ['what another widget says', 'e'.repeat(32), update({ selected_files: ['b.pt'] }), 'comm_msg'],
     ['other traits', WIDGET, update({ selected_runs: ['b'] }), 'comm_msg'],
     ['what is no list', WIDGET, update({ selected_files: 'b.pt' }), 'comm_msg'],
-    ['news that are no update', WIDGET, { ...update({ selected_files: ['b.pt'] }), method: 'echo_update' }, 'comm_msg'],
+    ['news that are no update', WIDGET, { ...update({ selected_files: ['b.pt'] }), method: 'custom' }, 'comm_msg'],
     ['other messages', WIDGET, update({ selected_files: ['b.pt'] }), 'comm_open']
   ])('is left alone by %s', (_, widget, data, type) => {
     const seen: (readonly string[])[] = [];
@@ -68,6 +77,30 @@ describe('what is chosen in a page and in a widget', () => {
     selection.set(['a.pt']);
     kernel.say(widget, data, type);
     expect([seen, selection.get()]).toEqual([[], ['a.pt']]);
+  });
+
+  describe('where another page shows it, too', () => {
+    const echo = (names: string[]) => ({ method: 'echo_update', state: { selected_files: names } });
+
+    it('is what was picked there', () => {
+      const seen: (readonly string[])[] = [];
+      selection.observe(() => seen.push(selection.get()));
+      selection.set(['a.pt']);
+      kernel.say(WIDGET, echo(['a.pt']), 'comm_msg', kernel.ids.at(-1));
+      kernel.say(WIDGET, echo(['b.pt']));
+      expect([seen, selection.get()]).toEqual([[['b.pt']], ['b.pt']]);
+    });
+
+    it('is what was picked here where the kernel takes that after what was picked there', () => {
+      const seen: (readonly string[])[] = [];
+      selection.observe(() => seen.push(selection.get()));
+      selection.set(['a.pt']);
+      selection.set(['a.pt', 'c.pt']);
+      kernel.say(WIDGET, echo(['a.pt']), 'comm_msg', kernel.ids.at(-2));
+      kernel.say(WIDGET, echo(['b.pt']));
+      kernel.say(WIDGET, echo(['a.pt', 'c.pt']), 'comm_msg', kernel.ids.at(-1));
+      expect([seen, selection.get()]).toEqual([[], ['a.pt', 'c.pt']]);
+    });
   });
 
   it('is kept by the page where there is no kernel, or none any more', () => {
