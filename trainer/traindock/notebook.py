@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -23,10 +25,23 @@ class Cards(Protocol):
         """Show the card of a run in the output of the cell that is executed."""
 
     def is_shown(self, run: RunFacts) -> bool:
-        """Return whether this kernel has shown a card of the run."""
+        """Return whether the notebook has a card of the run, as far as this kernel knows."""
 
     def draw_end(self, run: RunFacts) -> None:
-        """Put the last picture of a run, which has ended, into the outputs in which this kernel has shown its card."""
+        """Put the last picture of a run, which has ended, into the outputs in which this kernel has shown its cards."""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """One execution of a cell.
+
+    Attributes:
+        cell: the same for all executions of the cell.
+        id: of this execution.
+    """
+
+    cell: str
+    id: str
 
 
 class Magics(Protocol):
@@ -69,6 +84,28 @@ def is_watched() -> bool:
     Programs such as nbconvert and papermill tell the kernel that nobody can answer ``input()``.
     """
     return bool(getattr(_kernel(), "_allow_stdin", False))
+
+
+def execution() -> Execution:
+    """Return which execution of which cell calls this.
+
+    Pages that do not name their cells have them told apart by their code. Programs execute each cell once.
+    """
+    request = _request()
+    header, metadata, content = (request.get(part, {}) for part in ("header", "metadata", "content"))
+    number = str(header.get("msg_id", ""))
+    cell = metadata.get("cellId") or (content.get("code") if is_watched() else None)
+    return Execution(str(cell or number), number)
+
+
+def _request() -> Mapping[str, Any]:
+    """Return the message that asked for what is executed; empty where there is none."""
+    kernel: Any = _kernel()
+    try:
+        request = kernel.get_parent()
+    except (AttributeError, LookupError):  # no kernel, or a thread that serves no message
+        return {}
+    return request if isinstance(request, Mapping) else {}
 
 
 def _kernel() -> object | None:

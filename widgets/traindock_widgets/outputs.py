@@ -78,6 +78,7 @@ class Outputs:
         self._shown_in: list[tuple[str, str | None]] = []
         self._ends = 0
         self._lock = threading.Lock()
+        self._freezing = threading.Lock()
 
     def show(self, widget_id: str | None, *, changes: bool) -> None:
         """Put the card into the output of the cell that is executed.
@@ -101,12 +102,14 @@ class Outputs:
             self._publish(output, widget_id, again=True)
 
     def freeze(self) -> None:
-        """Put the last picture into all outputs that were shown before."""
-        with self._lock:
-            self._ends += 1
-            shown_in, self._shown_in = self._shown_in, []
-        for output, widget_id in shown_in:
-            self._publish(output, widget_id, again=True)
+        """Put the last picture into all outputs that were shown before; returns when all of them have it."""
+        # A cell that waits for a run's end must not end itself while another thread draws what belongs to it.
+        with self._freezing:
+            with self._lock:
+                self._ends += 1
+                shown_in, self._shown_in = self._shown_in, []
+            for output, widget_id in shown_in:
+                self._publish(output, widget_id, again=True)
 
     def _publish(self, output: str, widget_id: str | None, *, again: bool) -> None:
         drawn = self._draw()
