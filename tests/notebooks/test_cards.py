@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from typing import Any
 
 import nbformat
 import pytest
+from jupyter_client.blocking import BlockingKernelClient
+from jupyter_client.manager import start_new_kernel
 from nbclient import NotebookClient
 
 pytestmark = pytest.mark.slow
@@ -98,3 +101,78 @@ def run_module(notebook: Path, module: str, *options: str) -> str:
     done = subprocess.run(command, cwd=notebook.parent, capture_output=True, text=True, timeout=200)
     assert done.returncode == 0, (done.stdout + done.stderr)[-3000:]
     return done.stdout
+
+
+WAITING = """
+from pathlib import Path
+from traindock import Experiment, ScriptRunConfig, Workspace
+
+Path("source").mkdir()
+Path("source", "train.py").write_text("input_file = open('GATE').read()")
+run = Experiment(Workspace.create("waiting", show_output=False), "cards").submit(
+    ScriptRunConfig("source", script="train.py")
+)
+"""
+
+
+class Cells:
+    """Cells of a page, executed in a kernel.
+
+    Args:
+        client: of the kernel.
+    """
+
+    def __init__(self, client: BlockingKernelClient) -> None:
+        self._client = client
+
+    def begin(self, cell: str, code: str) -> str:
+        """Begin to execute a cell; returns the id of the request."""
+        content = {"code": code, "silent": False, "store_history": True, "allow_stdin": True, "stop_on_error": False}
+        message = self._client.session.msg("execute_request", content, metadata={"cellId": cell})
+        self._client.shell_channel.send(message)
+        return str(message["header"]["msg_id"])
+
+    def told(self, request: str, kind: str) -> dict[str, Any]:
+        """Return the next message of a kind that an execution gives."""
+        while True:
+            message: dict[str, Any] = self._client.get_iopub_msg(timeout=60)
+            if message["parent_header"].get("msg_id") == request and message["msg_type"] == kind:
+                return message["content"]  # type: ignore[no-any-return]
+
+    def cards(self, request: str) -> int:
+        """Return how many cards an execution shows until its end."""
+        found = 0
+        while True:
+            message = self._client.get_iopub_msg(timeout=60)
+            if message["parent_header"].get("msg_id") != request:
+                continue
+            found += message["msg_type"] == "display_data"
+            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
+                return found
+
+
+def test_a_cell_whose_waiting_was_interrupted_shows_the_card_again_and_a_cell_below_shows_no_second_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("DATA", "CONFIG", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    manager, client = start_new_kernel(cwd=str(tmp_path))
+    cells = Cells(client)
+    try:
+        assert cells.cards(cells.begin("a", WAITING.replace("GATE", str(gate)))) == 0
+        first = cells.begin("b", "await run")
+        cells.told(first, "display_data")
+        manager.interrupt_kernel()
+        assert "goes on" in cells.told(first, "stream")["text"]
+        assert cells.cards(first) == 0
+
+        second = cells.begin("b", "await run")
+        cells.told(second, "display_data")
+        gate.write_text("go on")
+        assert cells.cards(second) == 0
+        assert cells.cards(cells.begin("c", "details = await run")) == 0
+    finally:
+        client.stop_channels()
+        manager.shutdown_kernel(now=True)

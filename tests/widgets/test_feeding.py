@@ -16,8 +16,8 @@ from tests.conftest import wait_for
 from tests.widgets.conftest import Page, told
 
 from jupyterlab_traindock.live import hub as hub_module
-from traindock import Workspace
-from traindock_widgets import RunDetails, feeding, observers
+from traindock import Run, Workspace
+from traindock_widgets import RunDetails, feeding, observers, retrying, shedding
 from traindock_widgets.run_digest import RunDigest
 
 Start = Callable[..., Any]
@@ -80,7 +80,7 @@ class TestAWorkspaceThatIsGoneForAMoment:
     def vanish(self, workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Callable[[RunDetails], None]:
         """Take the workspace away until a card has been told so."""
         monkeypatch.setattr(hub_module, "UPKEEP_SECONDS", 0.1)
-        monkeypatch.setattr(feeding, "_FIRST_RETRY", 0.05)
+        monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.05)
 
         def vanish(card: RunDetails) -> None:
             root = workspace.layout.root
@@ -127,6 +127,23 @@ class TestAWorkspaceThatIsGoneForAMoment:
         [loss] = card.get_widget_data()["metrics"]["series"]
         assert (loss["buckets"]["last"], card.metrics) == ([3.0, 1.0], {"loss": 1.0})
 
+    def test_has_runs_that_are_deleted_afterwards_said_to_be(
+        self, page: Page, start: Start, vanish: Callable[[RunDetails], None]
+    ) -> None:
+        run, other = start(), start()
+        ended, goes_on = RunDetails(run), RunDetails(other)
+        run.complete()
+        deletions = ended._kernel.deletions
+        wait_for(lambda: deletions._followed, "the list to be followed", 10)
+
+        vanish(goes_on)
+        wait_for(lambda: "error" not in goes_on.get_widget_data(), "the other card to be followed again", 10)
+        Run.get(run.workspace, run.id).delete()
+
+        wait_for(lambda: "error" in page.news(ended, run.id)[-1]["message"], "the card to be told", 10)
+        assert page.news(ended, run.id)[-1]["message"]["error"]["code"] == "run_not_found"
+        other.complete()
+
     def test_is_told_of_once(self, page: Page, start: Start, vanish: Callable[[RunDetails], None]) -> None:
         run = start()
         card = RunDetails(run)
@@ -143,7 +160,7 @@ def test_a_card_tells_of_a_workspace_that_cannot_be_read_and_goes_on_once_it_can
     page: Page, start: Start, workspace: Workspace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(hub_module, "UPKEEP_SECONDS", 0.1)
-    monkeypatch.setattr(feeding, "_FIRST_RETRY", 0.05)
+    monkeypatch.setattr(retrying, "FIRST_PAUSE", 0.05)
     card = RunDetails(start())
     wait_for(lambda: page.news(card, card.run_id), "the first news")
     file = workspace.layout.workspace_json
@@ -218,3 +235,60 @@ class TestAnObserverThatRaises:
         card.observe(fail, "selected_files")
         with pytest.raises(ZeroDivisionError):
             card.selected_files = ["outputs/a"]
+
+
+class TestOfManyRunsThatHaveEnded:
+    @pytest.fixture
+    def cards(self, page: Page, start: Start, monkeypatch: pytest.MonkeyPatch) -> list[RunDetails]:
+        """Cards of three runs that have ended, of which the kernel keeps the digests of two."""
+        monkeypatch.setattr(shedding, "MOST", 2)
+        monkeypatch.setattr(feeding, "_kept", shedding.Kept())
+        cards = []
+        for number in range(3):
+            run = start()
+            run.log("loss", number)
+            cards.append(RunDetails(run))
+            run.complete()
+            wait_for(
+                lambda run=run: "run" in page.states(cards[-1], "_digest")[-1][run.id].get("message", {}), "the end"
+            )
+        wait_for(lambda: page.states(cards[0], "_digest")[-1] == {}, "the digest of the oldest to be dropped")
+        return cards
+
+    def test_the_digests_of_the_newest_alone_are_kept(self, cards: list[RunDetails], page: Page) -> None:
+        assert [bool(card._digest) for card in cards] == [False, True, True]
+        assert cards[0].metrics == {"loss": 0}
+
+    def test_a_view_of_an_old_one_that_asks_is_told_all_of_it(self, cards: list[RunDetails], page: Page) -> None:
+        card = cards[0]
+        [before] = [one[card.run_id] for one in page.states(card, "_digest") if "run" in str(one)][-1:]
+        news = len(page.news(card, card.run_id))
+
+        page.ask(card, kind="follow", name=card.run_id)
+
+        after = page.states(card, "_digest")[-1][card.run_id]
+        assert (after["number"], len(page.news(card, card.run_id))) == (before["number"], news)
+        assert after["message"] == {name: before["message"][name] for name in after["message"]}
+        assert set(before["message"]) - set(after["message"]) <= {"trouble"}
+        assert [bool(one._digest) for one in cards] == [True, False, True], "another one was dropped in its place"
+
+    def test_what_an_old_one_shows_is_there_for_its_notebook(self, cards: list[RunDetails]) -> None:
+        assert cards[0].get_widget_data()["run"]["id"] == cards[0].run_id
+
+    def test_a_view_of_an_old_one_that_was_deleted_is_told_so(self, cards: list[RunDetails], page: Page) -> None:
+        card = cards[0]
+        Run.get(card._run.workspace, card.run_id).delete()
+
+        page.ask(card, kind="follow", name=card.run_id)
+
+        assert page.news(card, card.run_id)[-1]["message"]["error"]["code"] == "run_not_found"
+        assert page.states(card, "_digest")[-1][card.run_id]["message"]["error"]["code"] == "run_not_found"
+
+    def test_one_subscription_to_the_workspaces_list_is_enough(self, cards: list[RunDetails]) -> None:
+        followed = cards[0]._kernel.hub._by_follower
+        wait_for(lambda: len(followed) == 1, "the deletions alone to be followed")
+        [names] = [list(names) for names in followed.values()]
+        assert names == [cards[0].workspace_id]
+        for card in cards:
+            card.close()
+        wait_for(lambda: not followed, "nothing to be followed any more")

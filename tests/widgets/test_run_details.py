@@ -163,6 +163,34 @@ def test_a_run_that_is_deleted_in_the_moment_of_its_end_is_said_to_be(
 
 
 @pytest.mark.slow
+def test_a_run_that_is_deleted_before_its_card_hears_of_deletions_is_said_to_be(
+    page: Page, start: Start, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run, other = start(), start()
+    card, others = RunDetails(run), RunDetails(other)
+    deletions = card._kernel.deletions
+    for one in (run, other):
+        one.complete()
+    wait_for(lambda: {card, others} <= deletions._told_to.get(card.workspace_id, {}).keys(), "both ends", 10)
+    wait_for(lambda: card.workspace_id in deletions._followed, "the list to be followed", 10)
+    deletions.leave(card)
+    send, told_of_it = deletions.send, threading.Event()
+
+    def send_on(text: str) -> None:
+        send(text)
+        if run.id in json.loads(text).get("changes", {}).get("gone", ()):
+            told_of_it.set()
+
+    monkeypatch.setattr(deletions, "send", send_on)
+    Run.get(run.workspace, run.id).delete()
+    assert told_of_it.wait(10)
+
+    deletions.join(card)
+
+    assert page.news(card, run.id)[-1]["message"]["error"]["code"] == "run_not_found"
+
+
+@pytest.mark.slow
 def test_a_run_that_is_deleted_after_its_end_is_said_to_be_though_nobody_asks(page: Page, start: Start) -> None:
     run, other = start(), start()
     card, others = RunDetails(run), RunDetails(other)

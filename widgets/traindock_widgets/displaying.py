@@ -74,7 +74,7 @@ def card_of(run: RunFacts) -> RunDetails:
     """Return this kernel's card of a run: one widget feeds all outputs that show it."""
     from traindock_widgets.run_details import RunDetails
 
-    for card in reversed(_cards.get(_key(run), ())):
+    for card in reversed(_cards.get(_key(run), [])):
         if card.comm is not None:
             return card
     card = RunDetails(run)

@@ -12,7 +12,7 @@ from typing import Any, Final, Protocol
 import anywidget
 import traitlets
 
-from jupyterlab_traindock.errors import ApiError
+from jupyterlab_traindock.errors import ApiError, of_exception
 from jupyterlab_traindock.live.run_feed import short
 from traindock.documents import plain
 from traindock.errors import TraindockError
@@ -21,7 +21,9 @@ from traindock.states import State
 from traindock.workspace import Workspace
 from traindock_widgets import observers
 from traindock_widgets.following import Follower, kernel_side
+from traindock_widgets.retrying import Retries
 from traindock_widgets.run_digest import RunDigest
+from traindock_widgets.shedding import Kept, read_again
 
 #: Where the widgets' modules are, and the style sheet that all share.
 STATIC: Final = Path(__file__).parent / "static"
@@ -31,9 +33,6 @@ _MODULES: Final = {f"/modules/{name}": STATIC / f"{name}.js" for name in ("run",
 #: Seconds until what stands for all news is sent for the first time; the pause doubles up to the second.
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 15.0
-#: Seconds until what was refused is followed again for the first time; the pause doubles up to the second.
-_FIRST_RETRY: Final = 1.0
-_LONGEST_RETRY: Final = 15.0
 #: Codes of errors that no waiting mends: a run that is shown was there.
 _LASTING: Final = frozenset({"run_not_found", "invalid_request", "forbidden"})
 #: Names that views may have followed besides those that the widget follows by itself: a comparison, and a card.
@@ -43,10 +42,11 @@ _MOST_ASKED_FOR: Final = 12
 LIST: Final = ""
 #: Follows the id of a run in the name of its state and metrics alone.
 METRICS_ALONE: Final = "/metrics"
-#: Under this name, which no run has, is followed which runs are deleted once they have ended; views are not told of it.
-_DELETIONS: Final = "/deletions"
 _RUN_PATH: Final = re.compile(r"/workspaces/[^/]+/runs/([^/?]+)")
 _BRIEFLY: Final = {"logs": [], "resources": False}
+
+#: Of all widgets of this kernel.
+_kept = Kept()
 
 
 class Digest(Protocol):
@@ -84,6 +84,7 @@ class _Followed:
         cursor: where they end; None before there were any.
         refused: code of the error after which it is to be followed again; "" while it is followed.
         state: of a run, the one in which its document was told last; None before it was.
+        shed: whether the digest was dropped, of a run that has ended.
     """
 
     def __init__(self, digest: Digest) -> None:
@@ -92,6 +93,7 @@ class _Followed:
         self.cursor: str | None = None
         self.refused = ""
         self.state: str | None = None
+        self.shed = False
 
     def sent(self) -> dict[str, Any]:
         """Return what stands for all news, with the number of the last of them."""
@@ -130,7 +132,7 @@ class FedWidget(anywidget.AnyWidget):
         self._followed = {name: _Followed(self._new_digest(name)) for name in names}
         self._own = frozenset(self._followed)
         self._hears_of_deletions = False
-        self._retries: dict[str, tuple[float, threading.Timer]] = {}
+        self._retries = Retries(self._follow_again)
         self._closed = False
         super().__init__(workspace_id=workspace.id, _digest=self._all_sent(), **traits)
         self._kernel = kernel_side(workspace)
@@ -142,9 +144,10 @@ class FedWidget(anywidget.AnyWidget):
         if hasattr(self, "_follower"):
             with self._lock:
                 self._closed = True
-                for _, timer in self._retries.values():
-                    timer.cancel()
+            self._retries.close()
             self._kernel.hub.leave(self._follower)
+            self._kernel.deletions.leave(self)
+            _kept.forget(self)
         super().close()
 
     def notify_change(self, change: Any) -> None:
@@ -197,39 +200,33 @@ class FedWidget(anywidget.AnyWidget):
         if "error" in message:
             self._refused(name, message["error"]["code"], message)
             return
-        with self._lock:
-            self._retries.pop(name, None)
-        if name == _DELETIONS:
-            # The first message has no changes: what was deleted before it came is told by no other.
-            for run in message["changes"]["gone"] if "changes" in message else self._followed_runs():
-                self._tell_if_deleted(run)
-            return
+        self._retries.forget(name)
         message = self._completed(name, self._with_document(name, message))
         last = "run" in message
         if self._tell(name, message, last=last) and last:
             self._kernel.hub.leave(self._follower, name)
-            if not self._hears_of_deletions:
+            if not self._hears_of_deletions and not self._closed:
                 self._hears_of_deletions = True
-                self._follow(_DELETIONS)
+                self._kernel.deletions.join(self)
             self._ended(name)
+            self._keep(name)
 
     def _refused(self, name: str, code: str, message: dict[str, Any]) -> None:
         """Tell why nothing more comes of a name, and follow it again later where that can help."""
-        with self._lock:
-            followed = self._followed.get(name)
-            if code not in _LASTING and not self._closed:
-                pause = min(2 * self._retries[name][0], _LONGEST_RETRY) if name in self._retries else _FIRST_RETRY
-                timer = threading.Timer(pause, self._follow_again, (name,))
-                timer.daemon = True
-                self._retries[name] = (pause, timer)
-                timer.start()
+        followed = self._followed.get(name)
+        if code not in _LASTING:
+            self._retries.later(name)
         if followed is not None and followed.refused != code:
             self._tell(name, message, last=True)
 
     def _follow_again(self, name: str) -> None:
         with self._lock:
-            if not self._closed and (name in self._followed or name == _DELETIONS):
+            if self._closed or name not in self._followed:
+                return
+            if not self._followed[name].shed:
                 self._follow(name)
+                return
+        self._send_again(name)
 
     def _with_document(self, name: str, message: dict[str, Any]) -> dict[str, Any]:
         """Return news of a run with all that is known of it, where its state is another one than it was.
@@ -249,9 +246,6 @@ class FedWidget(anywidget.AnyWidget):
         followed.state = state
         return {**message, "document": short(plain(document))}
 
-    def _path_of(self, name: str) -> str:
-        return f"/workspaces/{self.workspace_id}/runs/{name.partition(METRICS_ALONE)[0]}"
-
     def _tell(self, name: str, message: dict[str, Any], *, last: bool) -> bool:
         """Tell the views the next news of a name; return whether it is followed."""
         with self._lock:
@@ -261,6 +255,7 @@ class FedWidget(anywidget.AnyWidget):
             followed.number += 1
             followed.cursor = message.get("cursor", followed.cursor)
             followed.refused = message["error"]["code"] if "error" in message else ""
+            followed.shed = followed.shed and followed.refused not in _LASTING
             followed.digest.add(message)
             self._telling = threading.get_ident()
             with self.hold_sync():
@@ -271,22 +266,18 @@ class FedWidget(anywidget.AnyWidget):
             self.send({"kind": "news", "name": name, "number": followed.number, "message": message})
         return True
 
-    def _followed_runs(self) -> set[str]:
+    def shown_runs(self) -> set[str]:
+        """Return ids of the runs that this widget has been told of."""
         with self._lock:
             return {name.partition(METRICS_ALONE)[0] for name in self._followed if name != LIST}
 
-    def _tell_if_deleted(self, run: str) -> None:
-        if not self._followed.keys() & {run, run + METRICS_ALONE}:
-            return
-        path = self._path_of(run)
-        try:
-            self._kernel.api.answer("GET", path, None, {})
-        except ApiError as error:
-            if error.code == "run_not_found":
-                self._tell_of_deletion(path, error)
+    def tell_of_deletion(self, run: str, error: ApiError) -> None:
+        """Tell views of a run that has been deleted since it ended: a run that has ended is followed no more."""
+        for name in (run, run + METRICS_ALONE):
+            self._tell(name, {"error": error.document()}, last=True)
 
     def _all_sent(self) -> dict[str, Any]:
-        return {name: followed.sent() for name, followed in self._followed.items()}
+        return {name: followed.sent() for name, followed in self._followed.items() if not followed.shed}
 
     def _due(self) -> bool:
         at, pause = self._sent
@@ -295,6 +286,55 @@ class FedWidget(anywidget.AnyWidget):
             return False
         self._sent = (now, min(2 * pause, _LONGEST_PAUSE))
         return True
+
+    # -- digests of runs that have ended ---------------------------------------------------------------------
+
+    def shed(self, name: str) -> None:
+        """Keep the digest of an ended run no longer: it is read again when somebody asks for it."""
+        with self._lock:
+            followed = self._followed.get(name)
+            if followed is not None and not followed.refused and not self._closed:
+                followed.shed, followed.digest = True, self._new_digest(name)
+                self._digest = self._all_sent()
+
+    def _keep(self, name: str) -> None:
+        if not self._closed:
+            _kept.keep(self, name)
+
+    def _read_again(self, name: str) -> None:
+        """Have the digest of an ended run again, if it was shed.
+
+        Raises:
+            ApiError: the workspace is gone or cannot be read.
+            TraindockError: the run was deleted, or its record is damaged.
+            OSError: its files cannot be read.
+        """
+        followed = self._followed.get(name)
+        if followed is None or not followed.shed:
+            return
+        managers, digest = self._kernel.managers, self._new_digest(name)
+        identity, brief, _ = name.partition(METRICS_ALONE)
+        run = Run.get(managers.workspaces.get(self.workspace_id), identity)
+        for message in read_again(run, managers.runs.described, _BRIEFLY if brief else {}):
+            digest.add(message)
+        with self._lock:
+            if followed.shed:
+                followed.shed, followed.digest = False, digest
+                # Views that were told an error since take it in place of that.
+                followed.number += 1 if followed.refused else 0
+                followed.refused = ""
+        self._keep(name)
+
+    def _send_again(self, name: str) -> None:
+        """Send what stands for all news of a name that is followed, or why there is none."""
+        try:
+            self._read_again(name)
+        except (ApiError, TraindockError, OSError) as error:
+            document = of_exception(error, self._kernel.managers.workspaces.places()).document()
+            self._refused(name, document["code"], {"error": document})
+            return
+        with self._lock:
+            self._digest = self._all_sent()
 
     # -- what views ask for, in the kernel's thread for messages ---------------------------------------------
 
@@ -308,14 +348,14 @@ class FedWidget(anywidget.AnyWidget):
 
     def _follow_for_view(self, name: str) -> None:
         """Send what stands for all news of a name, or begin to follow it."""
+        if name in self._followed:
+            self._send_again(name)
+            return
         with self._lock:
-            if name in self._followed:
-                self._digest = self._all_sent()
-                return
             asked_for = [one for one in self._followed if one not in self._own]
             for oldest in asked_for[: max(0, len(asked_for) + 1 - _MOST_ASKED_FOR)]:
                 del self._followed[oldest]
-                self._retries.pop(oldest, None)
+                self._retries.forget(oldest)
                 self._kernel.hub.leave(self._follower, oldest)
             self._followed[name] = _Followed(self._new_digest(name))
         self._follow(name)
@@ -325,7 +365,7 @@ class FedWidget(anywidget.AnyWidget):
         run, brief, _ = name.partition(METRICS_ALONE)
         followed = self._followed.get(name)
         cursor = None if followed is None else followed.cursor
-        if name in (LIST, _DELETIONS):
+        if name == LIST:
             hub.follow_list(self._follower, name, workspace, cursor)
         else:
             wanted = {**(_BRIEFLY if brief else {}), **({} if cursor is None else {"cursor": cursor})}
@@ -340,18 +380,14 @@ class FedWidget(anywidget.AnyWidget):
         except ApiError as error:
             self.send({**answer, "error": error.document()})
             if error.code == "run_not_found":
-                self._tell_of_deletion(str(content.get("path")), error)
+                named = _RUN_PATH.match(str(content.get("path")))
+                if named:
+                    self.tell_of_deletion(named[1], error)
             return
         if isinstance(found, bytes):
             self.send(answer, [found])
         else:
             self.send({**answer, "body": found})
-
-    def _tell_of_deletion(self, path: str, error: ApiError) -> None:
-        """Tell views of a run that has been deleted since it ended: a run that has ended is followed no more."""
-        named = _RUN_PATH.match(path)
-        for name in (named[1], named[1] + METRICS_ALONE) if named else ():
-            self._tell(name, {"error": error.document()}, last=True)
 
     def _answered(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None) -> Any:
         """Return the answer to what a view asks for.

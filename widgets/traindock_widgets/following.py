@@ -15,6 +15,7 @@ from jupyterlab_traindock.live.hub import Hub
 from jupyterlab_traindock.managers import Managers
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from traindock.workspace import Workspace
+from traindock_widgets.deletions import Deletions
 from traindock_widgets.kernel_api import KernelApi
 
 
@@ -26,11 +27,13 @@ class KernelSide:
         hub: follows runs.
         api: answers what views ask for.
         managers: does the work of both.
+        deletions: tells of runs that are deleted after their end.
     """
 
     hub: Hub
     api: KernelApi
     managers: Managers
+    deletions: Deletions
 
 
 def kernel_side(workspace: Workspace) -> KernelSide:
@@ -47,7 +50,8 @@ def _kernel_side(root: Path) -> KernelSide:
     managers = Managers(OpenedWorkspaces([root], str(root), Path.cwd()))
     # What fails in the thread is told to who follows. It never prints: that would land in whatever cell is the last.
     hub = Hub(managers.workspaces, managers.runs.described, failed=lambda error: None)
-    return KernelSide(hub, KernelApi(managers), managers)
+    api = KernelApi(managers)
+    return KernelSide(hub, api, managers, Deletions(hub, api))
 
 
 class Follower:

@@ -75,7 +75,12 @@ class RunDetails(FedWidget):
         return f"RunDetails({self.run_id})"
 
     def get_widget_data(self, widget_settings: Any = None) -> dict[str, Any]:
-        """Return what the card shows, as the server's websocket has it: ``state``, ``run``, ``metrics``, ``logs``."""
+        """Return what the card shows, as the server's websocket has it: ``state``, ``run``, ``metrics``, ``logs``.
+
+        Raises:
+            RunNotFoundException: the run was deleted, and what this kernel knew of it was dropped: it ended long ago.
+        """
+        self._read_again(self.run_id)
         with self._lock:
             return self._followed[self.run_id].digest.message()
 
@@ -89,6 +94,7 @@ class RunDetails(FedWidget):
     def _told(self, name: str, message: dict[str, Any]) -> None:
         if name == self.run_id:
             self._set(message.get("run") or message.get("state"))
+        if name == self.run_id and "metrics" in message:
             self.metrics = last_values(self._followed[name].digest)
 
     def _ended(self, name: str) -> None:
