@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -134,21 +135,24 @@ class Cells:
 
     def told(self, request: str, kind: str) -> dict[str, Any]:
         """Return the next message of a kind that an execution gives."""
-        while True:
-            message: dict[str, Any] = self._client.get_iopub_msg(timeout=60)
-            if message["parent_header"].get("msg_id") == request and message["msg_type"] == kind:
-                return message["content"]  # type: ignore[no-any-return]
+        return next(content for told, content in self._messages(request) if told == kind)
 
     def cards(self, request: str) -> int:
         """Return how many cards an execution shows until its end."""
         found = 0
+        for told, content in self._messages(request):
+            found += told == "display_data"
+            if told == "status" and content["execution_state"] == "idle":
+                break
+        return found
+
+    def _messages(self, request: str) -> Iterator[tuple[str, dict[str, Any]]]:
+        """Yield kind and content of what an execution gives, for a minute: news of the run come without end."""
+        deadline = time.monotonic() + 60
         while True:
-            message = self._client.get_iopub_msg(timeout=60)
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            found += message["msg_type"] == "display_data"
-            if message["msg_type"] == "status" and message["content"]["execution_state"] == "idle":
-                return found
+            message = self._client.get_iopub_msg(timeout=max(0, deadline - time.monotonic()))
+            if message["parent_header"].get("msg_id") == request:
+                yield message["msg_type"], message["content"]
 
 
 def test_a_cell_whose_waiting_was_interrupted_shows_the_card_again_and_a_cell_below_shows_no_second_one(
@@ -174,5 +178,6 @@ def test_a_cell_whose_waiting_was_interrupted_shows_the_card_again_and_a_cell_be
         assert cells.cards(second) == 0
         assert cells.cards(cells.begin("c", "details = await run")) == 0
     finally:
+        os.close(os.open(gate, os.O_RDWR))  # which ends the run, too, where the test has failed before
         client.stop_channels()
         manager.shutdown_kernel(now=True)
