@@ -7,7 +7,7 @@ import { build } from 'esbuild';
 /** Each widget in a page sends its module to it. */
 const MOST_BYTES = 150_000;
 
-const WIDGETS = ['run', 'registration', 'comparison', 'runs'];
+const WIDGETS = ['run', 'files', 'registration', 'comparison', 'runs'];
 
 const path = name => fileURLToPath(new URL(name, import.meta.url));
 const folder = path('./traindock_widgets/static/');

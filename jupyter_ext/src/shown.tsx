@@ -9,7 +9,8 @@ import type { ITrans } from '../../widgets/src/translation';
 import { RunCard } from '../../widgets/src/views/card';
 import { CompareCard } from '../../widgets/src/views/compare/compare_card';
 import type { IHost } from '../../widgets/src/views/header';
-import { RegistrationCard, registrationPanel } from '../../widgets/src/views/registration';
+import { partsHere } from '../../widgets/src/views/parts';
+import { RegistrationCard } from '../../widgets/src/views/registration';
 import { openedHere } from '../../widgets/src/views/runs/opened';
 import { RunsCard } from '../../widgets/src/views/runs/runs_card';
 import { type IKernels, KernelSelection } from './kernel_selection';
@@ -58,7 +59,7 @@ const KINDS: Record<string, (ids: Ids, widget: string | undefined) => IShown | u
             <RunCard
               model={new RunModel(page.source, { workspace, run })}
               host={picking(page, widget)}
-              registration={registrationPanel}
+              parts={partsHere}
             />
           )
         }

@@ -17,7 +17,7 @@ import { CompareCard } from '../../widgets/src/views/compare/compare_card';
 import type { IHost } from '../../widgets/src/views/header';
 import { useObserved, useRun } from '../../widgets/src/views/hooks';
 import { ModelCard } from '../../widgets/src/views/models/model_card';
-import { registrationPanel } from '../../widgets/src/views/registration';
+import { partsHere } from '../../widgets/src/views/parts';
 import { CommandIDs } from './commands';
 import { traindockIcon } from './icons';
 import { modelCode } from './python_code';
@@ -84,7 +84,7 @@ function RunTab({ model, host, onName }: { model: RunModel; host: IHost; onName(
   const { name } = model;
   const number = model.run?.number ?? null;
   useEffect(() => onName({ name, number }), [name, number]);
-  return <RunCard model={model} host={host} registration={registrationPanel} />;
+  return <RunCard model={model} host={host} parts={partsHere} />;
 }
 
 /** Return a page of this server in a frame. */

@@ -5,6 +5,7 @@ import { RunsModel } from '../../widgets/src/model/runs_model';
 import { RunCard } from '../../widgets/src/views/card';
 import { CompareCard } from '../../widgets/src/views/compare/compare_card';
 import { Curves } from '../../widgets/src/views/curves';
+import { partsHere } from '../../widgets/src/views/parts';
 import { RunsCard } from '../../widgets/src/views/runs/runs_card';
 import { fedWidget } from '../../widgets/src/widgets/fed_widget';
 import { FakeModel } from './sources';
@@ -53,7 +54,7 @@ describe('a widget that its kernel feeds', () => {
     const model = new FakeModel();
     const widget = fedWidget((_, source, workspace) =>
       kind === 'a run' ? (
-        <RunCard model={new RunModel(source, { workspace, run: 'r' })} registration={() => <p />} />
+        <RunCard model={new RunModel(source, { workspace, run: 'r' })} parts={partsHere} />
       ) : kind === 'a list' ? (
         <RunsCard
           model={new RunsModel(source, { workspace, experiment: 'bees' })}

@@ -7,7 +7,7 @@ import { RequestError } from '../../widgets/src/sources/source';
 import { RunCard } from '../../widgets/src/views/card';
 import { Guard } from '../../widgets/src/views/guard';
 import type { IHost } from '../../widgets/src/views/header';
-import { registrationPanel } from '../../widgets/src/views/registration';
+import { partsHere } from '../../widgets/src/views/parts';
 import { MODEL, RUN } from './documents';
 import { FakeSource } from './sources';
 
@@ -32,11 +32,7 @@ describe('the card of a run', () => {
     source.answers.set('/workspaces/w/runs/a', document);
     await act(async () => {
       render(
-        <RunCard
-          registration={registrationPanel}
-          model={new RunModel(source, { workspace: 'w', run: 'a' })}
-          host={host}
-        />,
+        <RunCard parts={partsHere} model={new RunModel(source, { workspace: 'w', run: 'a' })} host={host} />,
         place
       );
     });

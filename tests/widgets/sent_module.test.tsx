@@ -1,12 +1,13 @@
 import { render } from 'preact';
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { RunModel } from '../../widgets/src/model/run_model';
+import { RunModel } from '../../widgets/src/model/run_model';
 import { PageSelection } from '../../widgets/src/model/selection';
 import { KernelSource } from '../../widgets/src/sources/kernel_source';
 import type { IOpened } from '../../widgets/src/views/runs/opened';
 import type { IWidget } from '../../widgets/src/widgets/fed_widget';
-import { openedByModules, registrationByModule } from '../../widgets/src/widgets/sent_module';
+import filesWidget from '../../widgets/src/widgets/files';
+import { openedByModules, partsByModules } from '../../widgets/src/widgets/sent_module';
 import { FakeModel } from './sources';
 
 describe('what is opened in a list that a kernel feeds', () => {
@@ -80,13 +81,27 @@ describe('what is opened in a list that a kernel feeds', () => {
 
   it('is a part of a card where that registers its outputs, with what is picked there', async () => {
     const files = new PageSelection();
-    const panel = registrationByModule(model, new KernelSource(model), async () => ({ default: widget }));
-    await show(panel({ target: { workspace: 'w', run: 'one' } } as RunModel, { files }));
+    const { registration } = partsByModules(model, new KernelSource(model), async () => ({ default: widget }));
+    await show(registration({ target: { workspace: 'w', run: 'one' } } as RunModel, { files }));
     expect(model.questions[0]?.path).toBe('/modules/registration');
     await answer({}, text(''));
     await vi.waitFor(() => expect(drawn.length).toBe(1));
     expect(drawn[0]?.model.get('run_id')).toBe('one');
     expect(drawn[0]?.within?.files).toBe(files);
+  });
+
+  it('shows the files of a card with what that knows of its run, which nobody follows twice', async () => {
+    const source = new KernelSource(model);
+    const run = new RunModel(source, { workspace: 'w', run: 'one' });
+    const { files } = partsByModules(model, source, async () => ({ default: filesWidget }));
+    await show(files(run, {}));
+    expect(model.questions[0]?.path).toBe('/modules/files');
+    await answer({}, text(''));
+    await vi.waitFor(() => expect(place.textContent).toContain('Looking for files…'));
+    const asked = model.questions.find(one => one.path.includes('/files?'));
+    await answer({ ...asked, body: { files: [{ name: 'outputs/a.txt', size: 3 }], total: 1, more: false } });
+    await vi.waitFor(() => expect(place.textContent).toContain('outputs/a.txt'));
+    expect(model.sent.filter(message => (message as { kind: string }).kind === 'follow').length).toBe(1);
   });
 
   it('says why the kernel does not send it, and asks again when it is opened again', async () => {

@@ -65,7 +65,7 @@ class TestNews:
 
 
 class TestOpening:
-    @pytest.mark.parametrize("name", ["run", "comparison"])
+    @pytest.mark.parametrize("name", ["run", "comparison", "files"])
     def test_sends_the_module_of_what_is_opened(self, page: Page, experiment: Experiment, name: str) -> None:
         answer, (module,) = page.answer(Runs(experiment), f"/modules/{name}")
         assert "error" not in answer

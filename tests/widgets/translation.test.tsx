@@ -13,7 +13,8 @@ import { type ITrans, PLACE, Sentence, UNTRANSLATED } from '../../widgets/src/tr
 import { RunCard } from '../../widgets/src/views/card';
 import { CompareCard } from '../../widgets/src/views/compare/compare_card';
 import { ModelCard } from '../../widgets/src/views/models/model_card';
-import { RegistrationCard, registrationPanel } from '../../widgets/src/views/registration';
+import { partsHere } from '../../widgets/src/views/parts';
+import { RegistrationCard } from '../../widgets/src/views/registration';
 import { openedHere } from '../../widgets/src/views/runs/opened';
 import { RunsCard } from '../../widgets/src/views/runs/runs_card';
 import { MODEL, RUN } from './documents';
@@ -169,7 +170,7 @@ describe('in another language', () => {
       const told = run({ state, reason, history: [{ state: 'Preparing', time: RUN.created }] } as Partial<RunDocument>);
       await show(
         <RunCard
-          registration={registrationPanel}
+          parts={partsHere}
           model={new RunModel(source, { workspace: 'w', run: 'a' })}
           host={{ openFolder: () => undefined }}
         />
@@ -234,7 +235,7 @@ describe('in another language', () => {
   });
 
   it('says what is wrong in it', async () => {
-    await show(<RunCard registration={registrationPanel} model={new RunModel(source, { workspace: 'w', run: 'a' })} />);
+    await show(<RunCard parts={partsHere} model={new RunModel(source, { workspace: 'w', run: 'a' })} />);
     await act(async () =>
       source.tell('a', { error: { code: 'run_not_found', message: 'there is no run a', advice: '' } })
     );

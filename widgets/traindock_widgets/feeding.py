@@ -29,7 +29,7 @@ from traindock_widgets.shedding import Kept, read_again
 STATIC: Final = Path(__file__).parent / "static"
 #: Widgets that others open in theirs, which have their modules sent when they first do: with all of them in it, each
 #: widget's own module would be several times as long.
-_MODULES: Final = {f"/modules/{name}": STATIC / f"{name}.js" for name in ("run", "comparison", "registration")}
+_MODULES: Final = {f"/modules/{name}": STATIC / f"{name}.js" for name in ("run", "comparison", "files", "registration")}
 #: Seconds until what stands for all news is sent for the first time; the pause doubles up to the second.
 _FIRST_PAUSE: Final = 0.5
 _LONGEST_PAUSE: Final = 15.0

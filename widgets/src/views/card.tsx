@@ -6,7 +6,6 @@ import { type ITrans, useTrans } from '../translation';
 import { Curves } from './curves';
 import { Facts } from './facts';
 import { Failure } from './failure';
-import { Files } from './files';
 import { Frame } from './frame';
 import { Header, type IHost } from './header';
 import { useRun } from './hooks';
@@ -30,18 +29,25 @@ function tabWords(trans: ITrans): Record<Tab, string> {
   };
 }
 
-/** Draws the panel by which what a run left becomes a model. */
-export type RegistrationView = (model: RunModel, host: IHost) => VNode;
+/** Draws a part of a run's card. */
+export type PartView = (model: RunModel, host: IHost) => VNode;
+
+/** What of a card is seen only once somebody opens it. */
+export interface IParts {
+  files: PartView;
+  /** The panel by which what a run left becomes a model. */
+  registration: PartView;
+}
 
 interface ICard {
   model: RunModel;
   host?: IHost;
-  /** A kernel sends this part once somebody opens it: it is a tenth of all that a card is. */
-  registration: RegistrationView;
+  /** A kernel sends each of them when it is first opened: they are a seventh of all that a card is. */
+  parts: IParts;
 }
 
 /** A run, live: what it does, how far it is, its curves, output, files and facts. */
-export function RunCard({ model, host = {}, registration }: ICard) {
+export function RunCard({ model, host = {}, parts }: ICard) {
   const trans = useTrans();
   useRun(model);
   const [chosen, choose] = useState<Tab | null>(null);
@@ -77,7 +83,7 @@ export function RunCard({ model, host = {}, registration }: ICard) {
           model.state === null ? (
             <p class="td-empty">{trans.__('Asking for the run…')}</p>
           ) : (
-            panel(tab, { model, host, registration }, choose)
+            panel(tab, { model, host, parts }, choose)
           )
         }
       />
@@ -85,16 +91,16 @@ export function RunCard({ model, host = {}, registration }: ICard) {
   );
 }
 
-function panel(tab: Tab, { model, host, registration }: Required<ICard>, choose: (tab: Tab) => void) {
+function panel(tab: Tab, { model, host, parts }: Required<ICard>, choose: (tab: Tab) => void) {
   switch (tab) {
     case 'Curves':
       return <Curves model={model} />;
     case 'Log':
       return <Log model={model} host={host} />;
     case 'Files':
-      return <Files model={model} />;
+      return parts.files(model, host);
     case 'Model':
-      return registration(model, host);
+      return parts.registration(model, host);
     case 'Details':
       return <Facts model={model} host={host} openModel={() => choose('Model')} />;
   }

@@ -18,7 +18,7 @@ import type { ISelection } from '../model/selection';
 import { Wish } from '../model/wish';
 import { modelPath, query, runPath } from '../sources/source';
 import { type ITrans, PLACE, Sentence, useTrans } from '../translation';
-import type { RegistrationView } from './card';
+import type { PartView } from './card';
 import { Frame } from './frame';
 import type { IHost } from './header';
 import { useAction, useLoaded, useName, useRun, useSettled, useTimesShown } from './hooks';
@@ -64,7 +64,7 @@ export function RegistrationCard({
 }
 
 /** As a part of a run's card. */
-export const registrationPanel: RegistrationView = (model, host) => <Registration model={model} host={host} />;
+export const registrationPanel: PartView = (model, host) => <Registration model={model} host={host} />;
 
 /** Makes outputs of a run a model's next version, and shows the versions that there are with who moved their aliases. */
 export function Registration({ model, host }: { model: RunModel; host: IHost }) {

@@ -3,14 +3,14 @@ import { PageSelection } from '../model/selection';
 import type { IWidgetModel } from '../sources/kernel_source';
 import type { Source } from '../sources/source';
 import { useTrans } from '../translation';
-import type { RegistrationView } from '../views/card';
+import type { IParts } from '../views/card';
 import type { IHost } from '../views/header';
 import { useLoaded } from '../views/hooks';
 import type { IOpened } from '../views/runs/opened';
 import type { IWidget } from './fed_widget';
 
 /** The widgets' modules that a kernel sends when they are first needed. */
-type Name = 'run' | 'comparison' | 'registration';
+type Name = 'run' | 'comparison' | 'files' | 'registration';
 
 /** Turns the text of a module into it. */
 export type Import = (text: ArrayBuffer) => Promise<{ default: IWidget }>;
@@ -39,14 +39,13 @@ export function openedByModules(model: IWidgetModel, source: Source, toModule: I
   };
 }
 
-/** Show the panel that registers a model by the module of its own widget, sent when it is first opened. */
-export function registrationByModule(
-  model: IWidgetModel,
-  source: Source,
-  toModule: Import = importText
-): RegistrationView {
+/** Show the parts of a card by modules of their own, each sent when it is first opened. */
+export function partsByModules(model: IWidgetModel, source: Source, toModule: Import = importText): IParts {
   const sent = sentBy(model, source, toModule);
-  return (run, host) => sent('registration', { run_id: run.target.run }, host);
+  return {
+    files: (run, host) => sent('files', { run }, host),
+    registration: (run, host) => sent('registration', { run_id: run.target.run }, host)
+  };
 }
 
 function sentBy(model: IWidgetModel, source: Source, toModule: Import) {

@@ -5,7 +5,7 @@ import type { Source } from '../../sources/source';
 import { RunCard } from '../card';
 import { CompareCard } from '../compare/compare_card';
 import type { IHost } from '../header';
-import { registrationPanel } from '../registration';
+import { partsHere } from '../parts';
 
 /** How a list of runs shows those that are opened in it. */
 export interface IOpened {
@@ -25,5 +25,5 @@ export function openedHere(source: Source, workspace: string): IOpened {
 
 function OpenedRun({ source, workspace, run, host }: { source: Source; workspace: string; run: string; host: IHost }) {
   const model = useMemo(() => new RunModel(source, { workspace, run }), [source, workspace, run]);
-  return <RunCard model={model} host={host} registration={registrationPanel} />;
+  return <RunCard model={model} host={host} parts={partsHere} />;
 }
