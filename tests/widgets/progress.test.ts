@@ -16,7 +16,7 @@ function metrics(values: Record<string, number[]>, steps: number[] | null = null
   return new Map(
     Object.entries(values).map(([name, logged]) => {
       const series = new Series(name);
-      series.add({ name, times: logged.map((_, at) => at), values: logged, steps });
+      series.add({ name, times: logged.map((_, at) => at * 100), values: logged, steps });
       return [name, series];
     })
   );
@@ -77,7 +77,7 @@ describe('progress', () => {
   });
 
   it('is that of the epochs where they are told, with the bar as a part of one', () => {
-    const lines = ['Epoch 3/10', ' 50%|##   | 5/10 [00:01<00:01, 5it/s]'];
+    const lines = ['Epoch 1/10', 'Epoch 2/10', 'Epoch 3/10', ' 50%|##   | 5/10 [00:01<00:01, 5it/s]'];
     expect(progressOf(lines, {}, undefined, 50)).toEqual({
       label: 'Epoch 3 of 10',
       fraction: 0.25,
@@ -104,7 +104,7 @@ describe('progress', () => {
     expect(byMetrics(metrics({ epoch: [0.5, 2.5] }), { epochs: 4 })).toEqual({
       label: 'Epoch 2.5 of 4',
       fraction: 0.625,
-      remaining: 60
+      remaining: 75
     });
     expect(byMetrics(metrics({ epoch: [0.5, 1, 1.5, 2] }), { epochs: 4 })?.fraction).toBe(0.5);
     expect(byMetrics(metrics({ epoch: [1, 2] }), { epochs: 4 })?.fraction).toBe(0.25);
@@ -113,10 +113,10 @@ describe('progress', () => {
   it.each(['step', 'global_step', 'train/global_step'])(
     'is that of a metric %s, of as many as were asked for',
     name => {
-      expect(byMetrics(metrics({ [name]: [100, 1250] }), { steps: 5000 })).toEqual({
+      expect(byMetrics(metrics({ [name]: [250, 1250] }), { steps: 5000 })).toEqual({
         label: 'Step 1,250 of 5,000',
         fraction: 0.25,
-        remaining: 300
+        remaining: 375
       });
     }
   );

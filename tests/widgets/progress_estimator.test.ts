@@ -8,6 +8,8 @@ interface IHappening {
   at: number;
   line?: string;
   logs?: Record<string, number>;
+  /** The step that it logs with. */
+  step?: number;
 }
 
 /** A run as a card shows it, second by second, to somebody who looks from a time on. */
@@ -27,7 +29,7 @@ class Watched {
     for (let now = begin; now <= end; now++) {
       let isNews = now === begin;
       for (; next < this.script.length && (this.script[next] as IHappening).at <= now; next++) {
-        const { at, line, logs = {} } = this.script[next] as IHappening;
+        const { at, line, logs = {}, step } = this.script[next] as IHappening;
         isNews = true;
         if (line !== undefined) {
           lines.push(line);
@@ -35,7 +37,7 @@ class Watched {
         for (const [name, value] of Object.entries(logs)) {
           const known = series.get(name) ?? new Series(name);
           series.set(name, known);
-          known.add({ name, times: [START + at], values: [value], steps: null });
+          known.add({ name, times: [START + at], values: [value], steps: step === undefined ? null : [step] });
         }
       }
       if (isNews) {
@@ -181,5 +183,69 @@ describe('the progress of a run that logs its epoch', () => {
       [1, 4, 7].map(part => ({ at: begin(epoch) + part, logs: { epoch: at } }))
     );
     expect(doneAt(new Watched(script, wanted).from(0, END), begin(3) + 5)).toBe(2);
+  });
+});
+
+describe('the time that remains to a run that an earlier one has begun', () => {
+  /** What is said to remain at a time; null where nothing is. */
+  const remainingAt = (script: readonly IHappening[], at: number, args: readonly string[] = [], from = 0) =>
+    new Watched(script, args).from(from, at)[at - from]?.shown?.remaining ?? null;
+  const times = (every: number, end: number) =>
+    Array.from({ length: Math.floor(end / every) }, (_, at) => (at + 1) * every);
+
+  it('is that of the steps which are left, however many there were before', () => {
+    const script = times(5, 100).map(at => ({ at, logs: { loss: 1, max_steps: 100_000 }, step: 50_000 + 10 * at }));
+    expect(remainingAt(script, 5)).toBeNull();
+    expect(remainingAt(script, 100)).toBeCloseTo(4900, 3);
+    const counted = script.map(({ at, step }) => ({ at, logs: { global_step: step, max_steps: 100_000 } }));
+    expect(remainingAt(counted, 100)).toBeCloseTo(4900, 3);
+  });
+
+  it('has no time in it that the first step waited for data', () => {
+    const script = times(1, 60).map(at => ({ at: 600 + at, logs: { loss: 1, max_steps: 10_000 }, step: 10 * at }));
+    expect(remainingAt(script, 660)).toBeCloseTo(940, 3);
+  });
+
+  it('is told by the metric that was logged more than once, where another has come further', () => {
+    const script = times(1, 60).map(at => ({ at, logs: { loss: 1, max_steps: 1000 }, step: 5 * at }));
+    expect(remainingAt([...script, { at: 60, logs: { eval_loss: 1 }, step: 301 }], 60)).toBeCloseTo(140, 3);
+  });
+
+  it('is told by printed steps from the second on that somebody has seen', () => {
+    const script = times(10, 200).map(at => ({ at, line: `step ${5000 + at}/6000 loss 0.1` }));
+    expect(remainingAt(script, 15)).toBeNull();
+    expect(remainingAt(script, 100)).toBeCloseTo(900, 3);
+    expect([remainingAt(script, 105, [], 95), remainingAt(script, 120, [], 95)]).toEqual([null, 880]);
+    const again = script.map(({ at }) => ({ at, line: `step ${at % 100}/6000` }));
+    expect([remainingAt(again, 101), remainingAt(again, 120)]).toEqual([null, 5980]);
+  });
+
+  it('is that of parts of epochs', () => {
+    const script = [1, 2, 3, 4].map(part => ({ at: 30 * part, logs: { epoch: 10 + part / 4 } }));
+    expect(remainingAt(script, 30, ['--epochs', '20'])).toBeNull();
+    expect(remainingAt(script, 120, ['--epochs', '20'])).toBeCloseTo(9 * 120, 3);
+  });
+
+  it('is not known before the second epoch that is printed, or that a bar counts', () => {
+    const printed = [30, 31, 32].map((epoch, at) => ({ at: 5 + 100 * at, line: `Epoch ${epoch}/90` }));
+    expect(remainingAt(printed, 50)).toBeNull();
+    expect(remainingAt(printed, 105)).toBeCloseTo(60 * 100, 3);
+    const drawn = [30, 31, 32].map((done, at) => ({
+      at: 5 + 100 * at,
+      line: `Epochs:  33%|## | ${done}/90 [0:1<0:1]`
+    }));
+    expect(remainingAt(drawn, 50)).toBeNull();
+    expect(remainingAt(drawn, 105)).toBeCloseTo(59 * 100, 3);
+  });
+
+  it('is told to somebody who looks later by two epochs that come then', () => {
+    const script = [30, 31, 32, 33].map((epoch, at) => ({ at: 5 + 100 * at, line: `Epoch ${epoch}/90` }));
+    expect([remainingAt(script, 150, [], 50), remainingAt(script, 205, [], 50)]).toEqual([null, 5900]);
+  });
+
+  it('is that of epochs that are logged with each batch', () => {
+    const script = times(5, 250).map(at => ({ at, logs: { epoch: 30 + Math.floor(at / 100) } }));
+    const remaining = remainingAt(script, 200, ['--epochs', '90']) as number;
+    expect(Math.abs(remaining - 5900)).toBeLessThan(300);
   });
 });

@@ -10,16 +10,20 @@ export interface IPace {
   last: IMoment;
 }
 
+/** The begin of a script that does all units itself. */
+export const BEGIN: IMoment = { done: 0, at: 0 };
+
 /**
  * Return how quickly units are done, or undefined while that cannot be told.
  *
- * What comes before the first unit, such as imports, is no part of the others, so that two moments tell more than one.
+ * What comes before the first unit, such as imports, is no part of the others, and neither are units that an earlier run
+ * has done, where this one goes on with its checkpoint.
  *
- * @param first - The first time that is known; its `done` may be 0.
+ * @param first - The first time that is known.
  * @param last - The last one.
  */
 export function paceOf(first: IMoment, last: IMoment): IPace | undefined {
-  const [units, seconds] = last.done > first.done ? [last.done - first.done, last.at - first.at] : [last.done, last.at];
+  const [units, seconds] = [last.done - first.done, last.at - first.at];
   return units > 0 && seconds > 0 ? { seconds: seconds / units, last } : undefined;
 }
 

@@ -1,4 +1,5 @@
 import type { IAnnounced, ILoggedTimes } from './epoch_custom';
+import type { IMoment } from './pace';
 import type { Series } from './series';
 
 /** How far a run is. */
@@ -37,6 +38,8 @@ export interface ILogged {
   times?: ILoggedTimes[];
   /** The step that it has come to, of how many. */
   steps?: ICount;
+  /** The first steps and the last ones of which it is known when they were done; none while that is one time alone. */
+  stepped?: readonly IMoment[];
 }
 
 // tqdm: "Training:  45%|####5     | 45/100 [00:12<00:15,  3.60it/s]"
@@ -161,9 +164,10 @@ const TOTAL_METRIC = /(?:^|\/)(?:max|total)_steps$/i;
  */
 export function loggedBy(metrics: ReadonlyMap<string, Series>, wanted: number | undefined, start = 0): ILogged {
   const all = [...metrics.values()];
-  const latest = (name: RegExp): number | undefined => all.find(series => name.test(series.name))?.latest;
-  const total = wanted ?? latest(TOTAL_METRIC);
-  const done = latest(STEP_METRIC) ?? greatest(all.map(series => series.steps.at(-1) ?? Number.NaN));
+  const total = wanted ?? all.find(series => TOTAL_METRIC.test(series.name))?.latest;
+  const counter = all.find(series => STEP_METRIC.test(series.name));
+  const spans = counter ? [spanOf(counter.last, counter, start)] : all.map(one => spanOf(one.steps, one, start));
+  const done = greatest(spans.map(([, last]) => last.done));
   const epochs = metrics.get('epoch');
   return {
     epoch: epochs?.latest,
@@ -174,8 +178,20 @@ export function loggedBy(metrics: ReadonlyMap<string, Series>, wanted: number | 
       first: (times[0] as number) - start,
       last: (times[times.length - 1] as number) - start
     })),
-    steps: done !== undefined && total !== undefined && done >= 0 && done <= total ? { done, total } : undefined
+    steps: done !== undefined && total !== undefined && done >= 0 && done <= total ? { done, total } : undefined,
+    stepped: spans
+      .filter(([first, last]) => last.done > first.done)
+      .reduce<readonly IMoment[]>((most, one) => (one[1].done > (most[1]?.done ?? 0) ? one : most), [])
   };
+}
+
+/** Return when the first and the last of what a column of a metric counts was done. */
+function spanOf(column: readonly number[], { times }: Series, start: number): [first: IMoment, last: IMoment] {
+  const at = (index: number): IMoment => ({
+    done: column.at(index) ?? Number.NaN,
+    at: (times.at(index) as number) - start
+  });
+  return [at(0), at(-1)];
 }
 
 function announcedBy({ last, times, count }: Series, start: number): ILogged['epochs'] {

@@ -1,7 +1,7 @@
 import { type ITrans, UNTRANSLATED } from '../translation';
 import { type Custom, customOf, type IAnnounced, isEarly } from './epoch_custom';
-import { type IMoment, type IPace, paceOf, remainingOf } from './pace';
-import { type IBar, type ICount, type ILogged, type ITold, type Progress, toldBy } from './progress';
+import { BEGIN, type IMoment, type IPace, paceOf, remainingOf } from './pace';
+import { epochOf, type IBar, type ICount, type ILogged, type ITold, type Progress, toldBy } from './progress';
 
 /** What of a run's progress was last told, with when each part of it was. */
 interface IState {
@@ -25,6 +25,11 @@ interface IUnit {
   wasBegun: boolean;
 }
 
+/** What lines count, and when it came to be so many while somebody looked on: for the first time, and for the last. */
+interface ISeen extends ICount {
+  moments: IMoment[];
+}
+
 /** Steps may come many at once: so much of all is counted on before the next ones are told of. */
 const COUNTED_ON = 0.05;
 
@@ -46,6 +51,9 @@ export class ProgressEstimator {
    */
   take(lines: readonly string[], logged: ILogged, wanted: number | undefined, now: number | null): void {
     const told = toldBy(lines);
+    if (told.epoch !== undefined) {
+      this._isWhole ??= (lines.map(epochOf).find(Boolean) as ICount).done <= 1;
+    }
     this._state =
       this._byLines(told, logged, wanted, now) ??
       this._byMetric(told, logged, wanted, now) ??
@@ -76,7 +84,10 @@ export class ProgressEstimator {
 
   private _byLines(told: ITold, logged: ILogged, wanted: number | undefined, now: number | null): IState | undefined {
     if (told.counted !== undefined) {
-      return this._counted('Epoch', told.counted, told.counted.done, told, now);
+      const { counted } = told;
+      const seen = this._come(counted, now);
+      this._isWhole ??= counted.done <= 1;
+      return this._counted('Epoch', counted, counted.done, told, now, seen, this._isWhole ? BEGIN : undefined);
     }
     const { epoch, line = '' } = told;
     if (epoch === undefined) {
@@ -86,10 +97,21 @@ export class ProgressEstimator {
     const base = this._announced[0]?.epoch === 0 || wanted === epoch.total + 1 ? 0 : 1;
     const total = wanted === epoch.total + 1 && base === 0 ? wanted : epoch.total;
     const ordinal = { done: epoch.done - base + 1, total };
-    const custom = told.stepInLine ? 'before' : customOf(line, ordinal, this._announced, logged.times ?? []);
+    const custom = told.stepInLine
+      ? 'before'
+      : customOf(line, ordinal, this._missed !== undefined ? [] : this._announced, logged.times ?? []);
     const done = Math.min(total, doneBy(custom ?? 'before', ordinal.done));
     const own = this._announced.map(one => ({ done: doneBy(custom ?? 'before', one.epoch - base + 1), at: one.at }));
-    return this._counted('Epoch', { done: epoch.done, total }, done, told, now, loggedMoments(logged, done) ?? own);
+    const moments = loggedMoments(logged, done) ?? own;
+    return this._counted(
+      'Epoch',
+      { done: epoch.done, total },
+      done,
+      told,
+      now,
+      moments,
+      this._isWhole ? BEGIN : undefined
+    );
   }
 
   private _byMetric(told: ITold, logged: ILogged, wanted: number | undefined, now: number | null): IState | undefined {
@@ -98,30 +120,33 @@ export class ProgressEstimator {
       return undefined;
     }
     const count = { done: epoch, total: wanted };
-    if (parts) {
-      return this._counted('Epoch', count, epoch, {}, now);
+    if (parts && epochs !== undefined) {
+      const moments = [epochs.first, epochs.last].map(({ epoch: done, at }) => ({ done, at }));
+      return this._counted('Epoch', count, epoch, {}, now, moments);
     }
     const base = epochs?.first.epoch === 0 ? 0 : 1;
     const isRepeated = epochs !== undefined && epochs.count > epochs.last.epoch - epochs.first.epoch + 1;
     const custom = isRepeated || isEarly(epochs ? [epochs.first, epochs.last] : []) ? 'before' : 'after';
     const of = (one: IAnnounced): IMoment => ({ done: doneBy(custom, one.epoch - base + 1), at: one.at });
     // Repeated ones come at any time within an epoch.
-    const moments =
-      isRepeated || epochs === undefined || epochs.count < 2 ? undefined : [of(epochs.first), of(epochs.last)];
-    const state = this._counted('Epoch', count, doneBy(custom, epoch - base + 1), told, now, moments);
+    const moments = isRepeated || epochs === undefined || epochs.count < 2 ? [] : [of(epochs.first), of(epochs.last)];
+    const begin = epochs === undefined || epochs.first.epoch <= 1 ? BEGIN : of(epochs.first);
+    const state = this._counted('Epoch', count, doneBy(custom, epoch - base + 1), told, now, moments, begin);
     // whether a single value came before its epoch's work is not known, and so not how long that takes
     return epochs?.count === 1 ? { ...state, pace: undefined } : state;
   }
 
   private _bySteps(told: ITold, logged: ILogged, now: number | null): IState | undefined {
     const steps = logged.steps ?? told.step;
-    return steps && this._counted('Step', steps, steps.done, {}, now);
+    const moments = logged.steps ? logged.stepped : told.step && this._come(told.step, now);
+    return steps && this._counted('Step', steps, steps.done, {}, now, moments);
   }
 
   /**
    * Return what is so far, `done` being whole units, and what is drawn or counted within one its part.
    *
    * @param moments - When which units were done, as far as that is known.
+   * @param begin - Since when units are done, where that is known: where but one moment is known, that tells how quickly.
    */
   private _counted(
     name: IState['name'],
@@ -129,7 +154,8 @@ export class ProgressEstimator {
     whole: number,
     { step, bar }: ITold,
     now: number | null,
-    moments: readonly IMoment[] = []
+    moments: readonly IMoment[] = [],
+    begin?: IMoment
   ): IState {
     const part = step === undefined ? (bar?.fraction ?? 0) : step.done / step.total;
     // Bars of training and of validation follow each other in an epoch: it goes never back.
@@ -145,30 +171,40 @@ export class ProgressEstimator {
         wasBegun: isSame ? (this._unit as IUnit).wasBegun : !this._looked
       };
     }
-    const [first, last] = [moments[0], moments[moments.length - 1]];
-    const known = first && last && last.done === whole ? paceOf(first, last) : undefined;
-    return { name, count, done, pace: known ?? this._paceSoFar(done, most) };
+    const [first, last] = [moments.length > 1 ? moments[0] : begin, moments[moments.length - 1]];
+    const known = first && last && paceOf(first, last);
+    return { name, count, done, pace: known ?? (begin && this._paceSoFar(begin, done, most)) };
   }
 
-  /** Return the pace from the begin of the script on, where it is not known how long what came before the first unit took. */
-  private _paceSoFar(done: number, part: number): IPace | undefined {
+  /** Return the pace from a begin on, where it is not known how long what came before the first unit took. */
+  private _paceSoFar(begin: IMoment, done: number, part: number): IPace | undefined {
     const { name, at, wasBegun } = this._unit as IUnit;
     if (at === null) {
       return undefined;
     }
     // Of an epoch that was begun before anybody looked, and draws nothing, half may be over.
     const half = name === 'Epoch' && wasBegun && part === 0 && done > 0 && Number.isInteger(done) ? 0.5 : 0;
-    const moment = { done: done + half, at };
-    return paceOf(moment, moment);
+    return paceOf(begin, { done: done + half, at });
+  }
+
+  /** Return when the first and the last of what lines count came; what was there when somebody began to look did so before. */
+  private _come({ done, total }: ICount, now: number | null): readonly IMoment[] {
+    const before = this._seen?.total === total && this._seen.done <= done ? this._seen : undefined;
+    const moments = before?.moments ?? [];
+    if (now !== null && this._looked && before?.done !== done) {
+      moments.splice(1, 1, { done, at: now });
+    }
+    this._seen = { done, total, moments };
+    return moments;
   }
 
   private _announce(epoch: number, now: number | null): void {
     const last = this._announced[this._announced.length - 1];
     // What was there when somebody began to look came at an unknown time.
     if (!this._looked) {
-      this._missed = true;
+      this._missed = epoch;
     }
-    if (this._missed || now === null || last?.epoch === epoch) {
+    if (this._missed === epoch || now === null || last?.epoch === epoch) {
       return;
     }
     this._announced.push({ epoch, at: now });
@@ -186,8 +222,12 @@ export class ProgressEstimator {
   private _bar: IBar | undefined;
   private _isInner = false;
   private _looked = false;
-  private _missed = false;
-  /** The first two epochs that were told of, and the last one. */
+  /** The epoch that was told of when somebody began to look. */
+  private _missed: number | undefined;
+  /** Whether the first epoch that was told of is the first of all: an earlier run may have done others. */
+  private _isWhole: boolean | undefined;
+  private _seen: ISeen | undefined;
+  /** The first two epochs that were told of while somebody looked on, and the last one. */
   private readonly _announced: IAnnounced[] = [];
   private _unit: IUnit | undefined;
 }
