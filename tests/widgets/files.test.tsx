@@ -2,6 +2,7 @@ import { render } from 'preact';
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RunModel } from '../../widgets/src/model/run_model';
+import { RequestError } from '../../widgets/src/sources/source';
 import { cells, Files } from '../../widgets/src/views/files';
 import { useRun } from '../../widgets/src/views/hooks';
 import { FakeSource } from './sources';
@@ -37,10 +38,12 @@ describe('the files of a run', () => {
     source = new FakeSource();
     const files = [
       { name: 'outputs/a.png', size: 10 },
-      { name: 'outputs/huge.png', size: 30_000_000 }
+      { name: 'outputs/huge.png', size: 30_000_000 },
+      { name: 'outputs/none.txt', size: 0 },
+      { name: 'outputs/emptied.txt', size: 9 }
     ];
     source.answers.set('/workspaces/w/runs/r', {});
-    source.answers.set('/workspaces/w/runs/r/files', { files, total: 2, more: false });
+    source.answers.set('/workspaces/w/runs/r/files', { files, total: 4, more: false });
     source.answers.set('/workspaces/w/runs/r/files/content', new Uint8Array([1]));
     place = document.createElement('div');
     await act(async () => {
@@ -68,6 +71,22 @@ describe('the files of a run', () => {
     await open('outputs/huge.png');
     expect(place.textContent).toContain('outputs/huge.png has 30 MB: too much to be shown here.');
     expect(source.asked.filter(path => path.includes('/content'))).toEqual([]);
+  });
+
+  it.each(['none', 'emptied'])('say of one that has nothing in it that it is empty: %s', async name => {
+    source.answers.set('/workspaces/w/runs/r/files/content', () => {
+      throw new RequestError('range_not_satisfiable', "Range is 'bytes=0-199999', and the file has 0 bytes");
+    });
+    await open(`outputs/${name}.txt`);
+    await vi.waitFor(() => expect(place.textContent).toContain('The file is empty.'));
+  });
+
+  it('say why one cannot be read', async () => {
+    source.answers.set('/workspaces/w/runs/r/files/content', () => {
+      throw new RequestError('file_not_found', 'There is no such file.');
+    });
+    await open('outputs/emptied.txt');
+    await vi.waitFor(() => expect(place.textContent).toContain('There is no such file.'));
   });
 });
 

@@ -2,7 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import type { RunFile } from '../documents';
 import { bytes, shortened } from '../format';
 import type { RunModel } from '../model/run_model';
-import { query, runPath } from '../sources/source';
+import { query, RequestError, runPath } from '../sources/source';
 import { PLACE, Sentence, useTrans } from '../translation';
 import { contentPath, Download, piecesOf } from './download';
 import { useLoaded } from './hooks';
@@ -139,8 +139,11 @@ function Content({ model, file }: { model: RunModel; file: RunFile }) {
   const kind = kindOf(name);
   const path = contentPath(model, name);
   const { value, error } = useLoaded(async signal => {
+    if (size === 0) {
+      return [];
+    }
     if (kind !== 'image') {
-      return [await model.source.bytes(path, { signal, headers: { Range: `bytes=0-${MOST_PREVIEWED - 1}` } })];
+      return beginning(model.source.bytes(path, { signal, headers: { Range: `bytes=0-${MOST_PREVIEWED - 1}` } }));
     }
     // a kernel sends no large one at once
     return model.source.address(path) === null
@@ -149,6 +152,9 @@ function Content({ model, file }: { model: RunModel; file: RunFile }) {
   }, `${name} ${size} ${file.modified}`);
   if (value === undefined) {
     return <p class="td-empty">{error || trans.__('Reading %1…', name)}</p>;
+  }
+  if (value.length === 0) {
+    return <p class="td-empty">{trans.__('The file is empty.')}</p>;
   }
   if (kind === 'image') {
     return <Picture data={value} name={name} />;
@@ -173,6 +179,18 @@ function Content({ model, file }: { model: RunModel; file: RunFile }) {
       )}
     </>
   );
+}
+
+/** Return the beginning of a file, which has none where it was emptied since its size was told. */
+async function beginning(asked: Promise<ArrayBuffer>): Promise<ArrayBuffer[]> {
+  try {
+    return [await asked];
+  } catch (error) {
+    if (error instanceof RequestError && error.code === 'range_not_satisfiable') {
+      return [];
+    }
+    throw error;
+  }
 }
 
 function Picture({ data, name }: { data: ArrayBuffer[]; name: string }) {
