@@ -31,19 +31,13 @@ describe('an answer of a kernel', () => {
     return outcome;
   }
 
-  it('is waited for however long a cell takes, where it is about what will be done in the end', async () => {
-    const outcome = asked('POST');
+  it.each(['GET', 'POST'] as const)('to a %s is waited for however long a cell takes', async method => {
+    const outcome = asked(method);
     await vi.advanceTimersByTimeAsync(5 * HOUR);
     expect(outcome.state).toBe('waits');
     model.answer({ id: model.questions[0]?.id, body: {} });
     await vi.advanceTimersByTimeAsync(0);
     expect(outcome.state).toBe('done');
-  });
-
-  it('is no longer waited for after a while, where it changes nothing', async () => {
-    const outcome = asked('GET');
-    await vi.advanceTimersByTimeAsync(HOUR);
-    expect(outcome.state).toBe('The kernel does not answer.');
   });
 
   it.each(['comm:close', 'comm_live_update', 'destroy'] as const)('is not waited for after %s', async event => {

@@ -51,6 +51,7 @@ describe('what is opened in a list that a kernel feeds', () => {
   });
 
   afterEach(() => {
+    vi.useRealTimers();
     render(null, place);
   });
 
@@ -102,6 +103,17 @@ describe('what is opened in a list that a kernel feeds', () => {
     await answer({ ...asked, body: { files: [{ name: 'outputs/a.txt', size: 3 }], total: 1, more: false } });
     await vi.waitFor(() => expect(place.textContent).toContain('outputs/a.txt'));
     expect(model.sent.filter(message => (message as { kind: string }).kind === 'follow').length).toBe(1);
+  });
+
+  it('is drawn after a cell of an hour, without being opened again', async () => {
+    vi.useFakeTimers();
+    await show(opened.run('one', {}));
+    await act(async () => {
+      await vi.advanceTimersByTimeAsync(3_600_000);
+    });
+    expect(place.textContent).toContain('it comes when its cell ends');
+    await answer({}, text('the module'));
+    await vi.waitFor(() => expect(place.textContent).toBe('drawn'));
   });
 
   it('says why the kernel does not send it, and asks again when it is opened again', async () => {

@@ -42,14 +42,6 @@ interface IFollowed {
 /** What changes in the workspace has this name, which no run has. */
 const LIST = '';
 
-/**
- * Milliseconds after which what a kernel has not told is no longer waited for.
- *
- * What is to change something is waited for as long as there is a kernel: it is done once the cell ends, however long that
- * takes, and whoever believed that it failed would ask for it twice.
- */
-const PATIENCE = 600_000;
-
 const SILENT: ErrorDocument = {
   code: 'kernel_unreachable',
   message: 'The kernel does not answer.',
@@ -127,15 +119,11 @@ export class KernelSource implements Source {
     };
   }
 
+  /** Ask, and wait as long as there is a kernel: it answers once its cell ends, however long that takes. */
   private _ask(path: string, options: IRequestOptions): Promise<{ body: unknown; buffers: DataView[] }> {
     const id = `${this._own}${++this._count}`;
     return new Promise((resolve, reject) => {
-      const refuse = (): void => {
-        this._settle({ kind: 'answer', id, error: SILENT }, []);
-      };
-      const timer = (options.method ?? 'GET') === 'GET' ? setTimeout(refuse, PATIENCE) : undefined;
       this._waiting.set(id, (message, buffers) => {
-        clearTimeout(timer);
         if (message.error !== undefined) {
           reject(new RequestError(message.error.code, message.error.message, message.error.advice));
         } else {
