@@ -241,6 +241,26 @@ describe('what a page knows of a run', () => {
     expect([...model.series.values(), ...model.resources.values()].map(series => series.last)).toEqual([[2], [2]]);
   });
 
+  it('is of bounded size where hundreds of metrics have thousands of points each', async () => {
+    const { source, model } = await followed('run_not_found');
+    const curve = (number: number, count: number) => ({
+      name: `metric ${number}`,
+      times: Array.from({ length: count }, (_, at) => at),
+      values: Array.from({ length: count }, (_, at) => at),
+      steps: null
+    });
+    source.tell({ state, metrics: { series: [curve(0, 4000)], records: [], records_left_out: 0 } });
+    expect(model.series.get('metric 0')?.last.length).toBe(4000);
+    source.tell({
+      state,
+      metrics: { series: Array.from({ length: 499 }, (_, at) => curve(at + 1, 5000)), records: [], records_left_out: 0 }
+    });
+    const kept = [...model.series.values()].map(({ last }) => last.length);
+    expect(Math.max(...kept)).toBeLessThan(600);
+    expect(Math.min(...kept)).toBeGreaterThan(200);
+    expect([...model.series.values()].map(({ count }) => count)).toEqual([4000, ...Array(499).fill(5000)]);
+  });
+
   it('is of bounded size, and the newest, where values that are no curves come without end', async () => {
     const { source, model } = await followed('unreachable');
     const records = Array.from({ length: 300 }, (_, at) => ({ name: 'row', value: at }) as never);

@@ -65,6 +65,7 @@ describe('a series', () => {
     }
     expect(loss.last.length).toBeLessThanOrEqual(4096);
     expect(loss.count).toBe(100_000);
+    expect([loss.times[0], loss.indices[0]]).toEqual([0, 0]);
     expect(Math.max(...loss.max)).toBe(1e6);
     expect(loss.x('index').at(-1)).toBe(99_999);
     expect([...loss.times]).toEqual([...loss.times].sort((one, other) => one - other));
@@ -77,14 +78,14 @@ describe('a series', () => {
       [21, -8],
       [100, 'NaN'],
       [201, 'NaN'],
-      [300, 'NaN'],
-      [301, 'NaN']
+      [299, 'NaN'],
+      [300, 'NaN']
     ]);
     odd.forEach((value, at) => {
       values[at] = value;
     });
     const loss = points('loss', values);
-    expect(loss.last.length).toBe(2500);
+    expect(loss.last.length).toBe(2501);
     expect(loss.min.filter(one => one < 1)).toEqual([-7, -8]);
     expect(loss.min.filter(Number.isNaN)).toHaveLength(1);
     expect(loss.notNumbers).toBe(4);

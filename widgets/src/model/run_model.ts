@@ -19,7 +19,7 @@ import { Observed } from './observed';
 import { epochsWanted, loggedBy, type Progress, stepsWanted } from './progress';
 import { ProgressEstimator } from './progress_estimator';
 import { numberedName } from './run_name';
-import { Series } from './series';
+import { mostOf, Series } from './series';
 import { ServerClock } from './server_clock';
 
 export const OUTPUT_LOG = 'logs/stdout.txt';
@@ -285,5 +285,8 @@ function addTo(known: Map<string, Series>, news: readonly SeriesDocument[]): voi
       known.set(document.name, series);
     }
     series.add(document);
+  }
+  for (const series of known.values()) {
+    series.keep(mostOf(known.size));
   }
 }

@@ -3,8 +3,14 @@ import { type BucketColumns, numberOf, type PointsDocument, type SeriesDocument 
 /** What x is on a chart. */
 export type Axis = 'step' | 'time' | 'index';
 
-/** Buckets that a series is kept in at most; beyond that, each two are merged. */
+/** Buckets that a series is kept in at most, and all of a run together; beyond that, each two are merged. */
 const MOST = 4096;
+const MOST_TOGETHER = 64 * MOST;
+
+/** Return the buckets that each of so many series of a run is kept in at most: hundreds have no room for thousands each. */
+export function mostOf(count: number): number {
+  return Math.max(2, Math.min(MOST, Math.floor(MOST_TOGETHER / count)));
+}
 
 /**
  * One metric as a page keeps it: buckets of one or more points, of bounded number, from which no spike is lost.
@@ -69,7 +75,12 @@ export class Series {
     } else {
       this._addPoints(document);
     }
-    if (this.last.length > MOST) {
+    this.keep(MOST);
+  }
+
+  /** Merge neighbours until no more than `most` buckets are left, of two at least. */
+  keep(most: number): void {
+    while (this.last.length > most) {
       this._halve();
     }
   }
@@ -124,11 +135,11 @@ export class Series {
     this.highest = greater(this.highest, most);
   }
 
-  /** Merge each two neighbours. */
+  /** Merge each two neighbours after the first bucket, which tells when all began, and with what. */
   private _halve(): void {
     const length = this.last.length;
-    let to = 0;
-    for (let from = 0; from < length; from += 2, to++) {
+    let to = 1;
+    for (let from = 1; from < length; from += 2, to++) {
       const end = Math.min(from + 1, length - 1);
       for (const column of [this.times, this.steps, this.indices, this.last]) {
         column[to] = column[end] as number;
