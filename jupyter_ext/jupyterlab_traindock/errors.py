@@ -43,7 +43,7 @@ _ADVICE: Final[Mapping[str, str]] = {
     "run_not_found": "List the runs of the workspace: GET /workspaces/{workspace}/runs.",
     "run_not_signed": "Only its own user can change a run or launch it again: submit it yourself.",
     "run_not_ended": "Ask for its end, POST …/runs/{run}/cancel, and delete it once its state is a final one.",
-    "run_not_waiting": "Nothing was changed. Look at the queue as it is now: GET …/computes/{compute}/queue.",
+    "run_not_waiting": "Look at the queue as it is now: GET …/computes/{compute}/queue.",
     "run_has_children": "Say with_children=true to delete them with it.",
     "model_not_found": "List the models of the workspace: GET /workspaces/{workspace}/models.",
     "model_alias": "Look at the aliases of the model, GET …/models/{model}/aliases, then decide.",

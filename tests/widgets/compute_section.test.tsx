@@ -231,13 +231,28 @@ describe('the section of compute targets', () => {
 
   it('shows what happened, and the queue as it is now, where somebody else was quicker', async () => {
     await show();
-    source.refusal = new RequestError('run_not_waiting', 'run b waits no more', 'Look at the queue.', 409);
+    const why = 'run c cannot go before b: it has ended (Canceled). Nothing was changed.';
+    source.refusal = new RequestError('run_not_waiting', why, 'Look at the queue: GET …/queue.', 409);
     source.queue = queueOf('d', 'c');
     main(1).focus();
     await press('ArrowUp');
     await untilOrder('d', 'c');
-    expect(page.textContent).toContain('run b waits no more. Look at the queue. The queue is shown as it is now.');
+    expect(page.textContent).toContain(
+      'run “run c” cannot go before “run b”: it has ended (Canceled). Nothing was changed. The queue is shown as it is now.'
+    );
     await vi.waitFor(() => expect(document.activeElement).toBe(main(1)));
+  });
+
+  it('does not say that the queue is shown as it is now where nobody could be asked', async () => {
+    await show();
+    source.refusal = new RequestError('unreachable', 'The server does not answer.', 'Is it still running?');
+    source.answers.set(`${AT}/computes`, () => {
+      throw source.refusal;
+    });
+    main(1).focus();
+    await press('ArrowUp');
+    const told = () => page.querySelector('.jp-Traindock-Trouble[role=status]')?.textContent;
+    await vi.waitFor(() => expect(told()).toBe('The Jupyter server does not answer. Is it still running?'));
   });
 
   it('opens and cancels runs, at work or waiting', async () => {

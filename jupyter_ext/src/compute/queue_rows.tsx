@@ -6,6 +6,7 @@ import { type ComputeModel, type IMoved, type Place, placesOf } from '../../../w
 import type { IListedTarget } from '../../../widgets/src/model/compute_page';
 import { briefName, runName } from '../../../widgets/src/model/run_name';
 import { failureText } from '../../../widgets/src/problems';
+import { RequestError } from '../../../widgets/src/sources/source';
 import { stateWord } from '../../../widgets/src/state_words';
 import { Icon } from '../sidebar/icon';
 import type { IPlace } from '../sidebar/menus';
@@ -43,7 +44,8 @@ export function QueueRows({ trans, model, actions, target, queue }: IQueueProps)
         ),
       error => {
         setRefused(true);
-        say(trans.__('%1 The queue is shown as it is now.', failureText(error, trans)));
+        const why = refusalText(error, entries, trans);
+        say(model.error === null ? trans.__('%1 The queue is shown as it is now.', why) : why);
       }
     );
   };
@@ -170,6 +172,13 @@ function waitsFor({ detail, state, held_by: held }: WaitingEntry, trans: Trans):
     return trans.__('waits for %1', held.map(({ run, user }) => run ?? user ?? '?').join(', '));
   }
   return stateWord(state, trans);
+}
+
+/** Return why a run was not moved: where it cannot be any more, without the advice to look at the queue, which is shown. */
+function refusalText(error: unknown, entries: ReadonlyMap<string, QueueEntry>, trans: Trans): string {
+  return error instanceof RequestError && error.code === 'run_not_waiting'
+    ? named(error.message, entries)
+    : failureText(error, trans);
 }
 
 /** Return a sentence with the names of runs in place of their ids, as far as they are of this queue. */
