@@ -111,6 +111,12 @@ describe('the card of a model', () => {
     openSource: (_, run, path) => opened.push(`${path} of ${run}`)
   };
 
+  it('takes no version that was registered from files for one of a run that is looked at', async () => {
+    await show();
+    expect(page.querySelector('table')?.textContent).toContain('files');
+    expect(page.textContent).not.toContain('(this run)');
+  });
+
   it('shows the newest version, and another one when it is chosen', async () => {
     await show();
     expect(page.querySelector('.td-version-details')?.getAttribute('aria-label')).toBe('Version 2');

@@ -47,7 +47,7 @@ export function SideBySide({ workspace, ownRun, host, known, chosen, choose }: I
               {columns.map(column => (
                 <th key={column.key} scope="col" class="td-number">
                   <Name version={column.version} chosen={chosen} choose={choose} />
-                  {column.version !== null && column.run === ownRun && (
+                  {column.version !== null && ownRun !== null && column.run === ownRun && (
                     <span class="td-muted"> {trans.__('(this run)')}</span>
                   )}
                 </th>
