@@ -9,11 +9,12 @@ from itertools import product
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 from tests.browser.conftest import look_back
 from tests.browser.labs import Lab, code
 from tests.browser.pages import Card, LabPage
 from tests.browser.scripts import NASTY
+from tests.browser.sidebars import tab_to
 from tests.conftest import Submit, wait_for
 
 from traindock import ComputeTarget, Model, Run, Workspace
@@ -143,6 +144,46 @@ class TestModels:
         assert Model(workspace, model, alias="production").version == 1
         card.get_by_text("Who moved aliases").click()
         expect(card).to_contain_text("rolled production back from version 2 to 1")
+
+    def test_an_alias_is_moved_rolled_back_and_removed_by_mouse_and_by_keys(
+        self, sidebar: LabPage, model: str, workspace: Workspace
+    ):
+        card = open_model(sidebar, model)
+        press = sidebar.page.keyboard.press
+        aliases, told = card.get_by_role("list", name="Aliases"), card.get_by_role("status")
+        form = card.get_by_role("form", name="Move an alias")
+        name, version, move = form.get_by_label("Alias"), form.get_by_label("to version"), form.get_by_role("button")
+
+        version.select_option("3")
+        move.click()
+        expect(told.filter(has_text="production is version 3 now.")).to_be_visible()
+        expect(aliases).to_contain_text("production is version 3")
+        card.get_by_role("button", name="Remove production", exact=True).click()
+        card.get_by_role("button", name="Remove it").click()
+        expect(aliases).to_contain_text("No alias stands for a version yet.")
+        assert not any(one.aliases for one in Model.list(workspace, model))
+
+        name.focus()
+        press("ControlOrMeta+a")
+        sidebar.page.keyboard.type("staging")
+        for wanted in ("3", "2"):
+            tab_to(sidebar.page, version)
+            press(wanted)
+            tab_to(sidebar.page, move)
+            press("Enter")
+            expect(aliases).to_contain_text(f"staging is version {wanted}")
+        tab_to(sidebar.page, card.get_by_role("button", name="Roll staging back to version 3"))
+        press("Enter")
+        expect(aliases).to_contain_text("staging is version 3")
+        assert Model(workspace, model, alias="staging").version == 3
+        tab_to(sidebar.page, card.get_by_role("button", name="Remove staging", exact=True))
+        press("Enter")
+        expect(card.get_by_role("button", name="Keep it")).to_be_focused()
+        press("Shift+Tab")
+        expect(card.get_by_role("button", name="Remove it")).to_be_focused()
+        press("Enter")
+        expect(aliases).to_contain_text("No alias stands for a version yet.")
+        assert not any(one.aliases for one in Model.list(workspace, model))
 
     def test_an_alias_is_set_by_the_menu_and_asked_for_again_where_it_cannot_be(
         self, sidebar: LabPage, model: str, workspace: Workspace
@@ -291,6 +332,32 @@ def expect_order(page: LabPage, target: str, names: str) -> None:
     expect(queue_of(page, target)).to_have_text([re.compile(f"run {name}") for name in names])
 
 
+def queued(page: LabPage, target: str, name: str) -> Locator:
+    """Return the line of a run that waits, by which it is opened and moved."""
+    return queue_of(page, target).get_by_role("button", name=re.compile(rf"^\d+ run {name}"))
+
+
+@pytest.fixture
+def second_page(
+    browser: Browser, lab_as_installed: Lab, request: pytest.FixtureRequest, tmp_path: Path
+) -> Iterator[LabPage]:
+    """The page of somebody else, with the sidebar beside a notebook: another browser, which shares nothing."""
+    lab_as_installed.write("theirs.ipynb", code(""))
+    context = browser.new_context(viewport={"width": 1200, "height": 1800})
+    page = LabPage(context, lab_as_installed).open("theirs.ipynb")
+    execute(page, "traindock:show-sidebar")
+    yield page
+    faults = look_back(request, tmp_path / "theirs", page)
+    context.close()
+    assert not faults, "\n".join(faults)
+
+
+def wait_for_request(page: LabPage, on_its_way: list[Route]) -> None:
+    """Wait until a page has asked for something that is held up."""
+    while not on_its_way:
+        page.page.wait_for_timeout(20)
+
+
 class TestCompute:
     def test_runs_begin_in_the_order_into_which_they_were_moved_by_mouse_and_by_keys(
         self, sidebar: LabPage, target: str, submit: Submit, tmp_path: Path, workspace: Workspace
@@ -321,7 +388,25 @@ class TestCompute:
         expect(section.get_by_role("status")).to_have_text("run c is number 1 of 3 in the queue now.")
         find.fill("")
         expect_order(sidebar, target, "cdb")
-        assert waiting.finish() == "acdb"
+        queued(sidebar, target, "b").hover()
+        section.get_by_role("button", name="Move run b up").click()
+        expect_order(sidebar, target, "cbd")
+        queued(sidebar, target, "c").hover()
+        section.get_by_role("button", name="Move run c down").click()
+        expect_order(sidebar, target, "bcd")
+        for name, entry, order in (
+            ("b", "Move Down", "cbd"),
+            ("c", "Move to the End", "bdc"),
+            ("c", "Move to the Front", "cbd"),
+        ):
+            queued(sidebar, target, name).click(button="right")
+            choose_in_menu(sidebar.page, entry)
+            expect_order(sidebar, target, order)
+        queued(sidebar, target, "b").click(button="right")
+        choose_in_menu(sidebar.page, "Stop…")
+        sidebar.page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+        expect_order(sidebar, target, "cd")
+        assert waiting.finish() == "acd"
         expect(section).not_to_contain_text("run a")
 
     def test_whoever_moves_a_run_that_has_been_cancelled_is_told_and_sees_the_queue_as_it_is(
@@ -349,6 +434,46 @@ class TestCompute:
         sidebar.page.get_by_role("dialog").get_by_role("button", name="Stop").click()
         expect_order(sidebar, target, "c")
         assert waiting.runs["a"].get_status() == "Running"
+
+    def test_of_two_who_move_one_queue_the_second_is_told_what_became_of_it(
+        self, sidebar: LabPage, second_page: LabPage, target: str, submit: Submit, tmp_path: Path
+    ):
+        make_by_form(sidebar, target)
+        waiting = Waiting(submit, target, tmp_path)
+        pages = (sidebar, second_page)
+        for page in pages:
+            expect_order(page, target, "bcd")
+        second_page.expected.append("409")
+        told = second_page.page.get_by_role("region", name=f"Compute target {target}").get_by_role("status")
+        on_its_way: list[Route] = []
+        second_page.page.route(re.compile("/move"), lambda route: on_its_way.append(route))
+
+        # the second one has d go before c, while the first one moves c
+        queued(second_page, target, "d").press("Alt+ArrowUp")
+        wait_for_request(second_page, on_its_way)
+        queued(sidebar, target, "c").press("Alt+Home")
+        for page in pages:
+            expect_order(page, target, "cbd")
+        on_its_way.pop().continue_()
+        expect(told).to_have_text("run d is number 1 of 3 in the queue now.")
+        for page in pages:
+            expect_order(page, target, "dcb")
+
+        # and b before c, while the first one stops c
+        queued(second_page, target, "b").press("Alt+ArrowUp")
+        wait_for_request(second_page, on_its_way)
+        queued(sidebar, target, "c").press("Delete")
+        sidebar.page.get_by_role("dialog").get_by_role("button", name="Stop").click()
+        for page in pages:
+            expect_order(page, target, "db")
+        on_its_way.pop().continue_()
+        expect(told).to_have_text(
+            "run “run b” cannot go before “run c”: it has ended (Canceled). Nothing was changed. "
+            "The queue is shown as it is now."
+        )
+        for page in pages:
+            expect_order(page, target, "db")
+        assert waiting.finish() == "adb"
 
     def test_a_target_is_changed_and_deleted_and_what_becomes_of_its_runs_is_said_before(
         self, sidebar: LabPage, target: str, submit: Submit, tmp_path: Path, workspace: Workspace

@@ -10,7 +10,7 @@ from playwright.sync_api import FloatRect, Locator, Page, expect
 from tests.browser.conftest import Show
 from tests.browser.labs import Lab, markdown
 from tests.browser.pages import LabPage
-from tests.browser.sidebars import Sidebar
+from tests.browser.sidebars import Keys, Sidebar
 from tests.conftest import end_everything_in, make_workspace
 from tests.trainer.store.publishing import WHOLE_LIFE, publisher
 
@@ -54,10 +54,14 @@ def test_a_runs_folder_is_shown_in_the_file_browser(look_at: Open, made: Callabl
     (run.path / "outputs").mkdir(exist_ok=True)
     (run.path / "outputs" / "weights.pt").touch()
     page, sidebar = look_at(workspace)
-    sidebar.menu("exp #1", "Show Folder in File Browser")
     browser = page.page.locator("#filebrowser")
-    expect(browser.get_by_text("outputs", exact=True)).to_be_visible()
-    expect(browser.locator(".jp-BreadCrumbs-item").last).to_have_attribute("title", f"insects/runs/{run.id}")
+    for choose in (sidebar.menu, Keys(sidebar).choose):
+        choose("exp #1", "Show Folder in File Browser")
+        expect(browser.get_by_text("outputs", exact=True)).to_be_visible()
+        expect(browser.locator(".jp-BreadCrumbs-item").last).to_have_attribute("title", f"insects/runs/{run.id}")
+        browser.locator(".jp-BreadCrumbs-home").click()
+        expect(browser.get_by_text("outputs", exact=True)).to_have_count(0)
+        page.choose("View", "Traindock")
 
 
 def test_where_jupyter_hides_a_runs_folder_it_is_said_with_what_to_do(look_at: Open, made: Callable[[str], Workspace]):

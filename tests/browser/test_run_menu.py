@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, expect
+from playwright.sync_api import expect
 from tests.browser.conftest import Show
 from tests.browser.labs import Lab, code
-from tests.browser.pages import COMING_UP, LabPage
+from tests.browser.pages import COMING_UP
 from tests.browser.scripts import STEADY
-from tests.browser.sidebars import Sidebar
+from tests.browser.sidebars import Keys, Sidebar
 from tests.conftest import Submit, wait_for
 
 from traindock import Workspace
@@ -24,51 +23,6 @@ SHORT = """
     Run.get_context().log("accuracy", 0.9)
     Path("outputs/model.pt").write_text("weights")
 """
-
-#: More steps than any menu has entries.
-MANY = 40
-
-
-class Keys:
-    """A person without a mouse, who is at the sidebar's list of runs."""
-
-    def __init__(self, page: LabPage, sidebar: Sidebar) -> None:
-        self._page, self._sidebar = page.page, sidebar
-        self.press = page.page.keyboard.press
-        self.type = page.page.keyboard.type
-
-    def go_to(self, run: str) -> None:
-        """Go to a run, from the filter above the list."""
-        self._sidebar.locator.get_by_label("Filter runs by name").focus()
-        row = self._sidebar.row(run)
-        row.wait_for()
-        self._until("Tab", lambda: self._focused(".jp-Traindock-Run"), "a run of the list")
-        self.press("Home")
-        self._until("ArrowDown", lambda: row.evaluate("row => row === document.activeElement"), run)
-
-    def choose(self, run: str, entry: str | re.Pattern[str]) -> None:
-        """Choose an entry of the menu of a run."""
-        self.go_to(run)
-        self.press("Shift+F10")
-        active = self._page.locator(".lm-Menu-item.lm-mod-active .lm-Menu-itemLabel")
-        self._page.locator(".lm-Menu").wait_for()
-        self.press("ArrowDown")
-        self._until("ArrowDown", lambda: re.fullmatch(entry, active.inner_text()), f"{entry} of the menu")
-        self.press("Enter")
-
-    def tab_to(self, target: Locator) -> None:
-        """Go on to a field or a button."""
-        self._until("Tab", lambda: target.evaluate("one => one.contains(document.activeElement)"), str(target))
-
-    def _focused(self, selector: str) -> object:
-        return self._page.evaluate("selector => document.activeElement?.matches(selector)", selector)
-
-    def _until(self, key: str, reached: Callable[[], object], what: str) -> None:
-        for _ in range(MANY):
-            if reached():
-                return
-            self.press(key)
-        pytest.fail(f"{key} does not lead to {what}")
 
 
 @pytest.mark.timeout(600)
@@ -86,7 +40,7 @@ def test_each_entry_of_the_menu_of_a_run_is_chosen_by_keys(
     sidebar.filter("by-keys")
     expect(sidebar.row("by-keys #2")).to_contain_text("Running")
     dialog = page.page.get_by_role("dialog")
-    keys = Keys(page, sidebar)
+    keys = Keys(sidebar)
 
     keys.choose("by-keys #2", "Stop…")
     keys.tab_to(dialog.get_by_role("button", name="Stop"))

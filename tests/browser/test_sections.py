@@ -6,11 +6,11 @@ import re
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import expect
 from tests.browser.conftest import Show
 from tests.browser.labs import Lab, code, markdown
 from tests.browser.pages import LabPage
-from tests.browser.sidebars import SIDEBAR, Sidebar
+from tests.browser.sidebars import SIDEBAR, Sidebar, choose, tab_to
 from tests.conftest import Submit, wait_for
 
 from traindock import Model, Workspace
@@ -123,6 +123,19 @@ def test_a_compute_target_is_made_changed_and_deleted_by_keys(look_at: tuple[Lab
 
     target.get_by_role("button", name="Actions of by-keys").focus()
     press("Enter")
+    choose(page.page, "Change…")
+    form = page.page.get_by_role("article", name="Compute target by-keys")
+    expect(form.get_by_role("textbox", name="Max nodes")).to_have_value("2")
+    tab_to(page.page, form.get_by_role("textbox", name="Max nodes"))
+    press("ControlOrMeta+a")
+    write("3")
+    press("Enter")
+    expect(target).to_contain_text("0 of 3 nodes busy")
+    expect(form).to_have_count(0)
+    assert workspace.compute_targets["by-keys"].settings["max_nodes"] == 3
+
+    target.get_by_role("button", name="Actions of by-keys").focus()
+    press("Enter")
     choose(page.page, "Delete…")
     dialog = page.page.get_by_role("dialog")
     expect(dialog).to_contain_text("by-keys")
@@ -164,24 +177,3 @@ def test_a_shortcut_and_the_menus_open_the_form_of_a_script_and_of_a_notebook(sh
     page.get_by_role("menuitem", name="Run", exact=True).click()
     page.locator(".lm-Menu").get_by_text("Train This Script…", exact=True).click()
     expect(forms).to_contain_text("train.py")
-
-
-def tab_to(page: Page, target: Locator, most: int = 60) -> None:
-    """Go on to a field or a button by the Tab key."""
-    for _ in range(most):
-        if target.evaluate("one => one.contains(document.activeElement)"):
-            return
-        page.keyboard.press("Tab")
-    pytest.fail(f"Tab does not lead to {target}")
-
-
-def choose(page: Page, entry: str, most: int = 20) -> None:
-    """Choose an entry of the menu that is open by the arrow keys."""
-    active = page.locator(".lm-Menu-item.lm-mod-active .lm-Menu-itemLabel")
-    page.locator(".lm-Menu").wait_for()
-    for _ in range(most):
-        page.keyboard.press("ArrowDown")
-        if active.inner_text() == entry:
-            page.keyboard.press("Enter")
-            return
-    pytest.fail(f"the arrows do not lead to {entry}")

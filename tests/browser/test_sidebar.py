@@ -402,7 +402,7 @@ def test_very_many_runs_are_a_page_of_few(
 
 
 def test_notebook_7_has_it_beside_a_notebook_and_as_a_tab_of_its_files(
-    show: Show, lab: Lab, three: tuple[str, dict[str, Run]], workspace: Workspace
+    show: Show, lab: Lab, three: tuple[str, dict[str, Run]], workspace: Workspace, submit: Submit, tmp_path: Path
 ):
     lab.write("beside.ipynb", markdown("# Insects"))
     page = show("beside.ipynb", app="notebooks")
@@ -414,6 +414,20 @@ def test_notebook_7_has_it_beside_a_notebook_and_as_a_tab_of_its_files(
     sidebar.filter(three[0])
     sidebar.row("ants").dblclick()
     page.card.wait_for_state("Completed")
+    sidebar.select("ants", "bees")
+    sidebar.menu("ants", "Compare 2 Runs")
+    expect(page.card.locator).to_have_attribute("aria-label", "Comparison of 2 runs")
+    sidebar.locator.get_by_role("button", name="Select none").click()
+
+    submit(STEADY, tmp_path / "end", experiment="beside-one")
+    sidebar.filter("beside-one")
+    expect(sidebar.row("beside-one #1")).to_contain_text("Running")
+    sidebar.menu("beside-one #1", "Stop…")
+    sidebar.answer("Stop")
+    expect(sidebar.row("beside-one #1")).to_contain_text("Canceled")
+    (tmp_path / "end").touch()
+    sidebar.menu("beside-one #1", "Resubmit")
+    expect(sidebar.row("beside-one #2")).to_contain_text("Completed")
 
     page.page.goto(f"{lab.server.url}tree")
     page.page.get_by_role("tab", name="Traindock").click()

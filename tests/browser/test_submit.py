@@ -355,6 +355,21 @@ def test_a_notebook_is_executed_in_a_run_and_kept_with_it(
     assert kept["cells"][0]["outputs"][0]["text"] in ("changed\n", ["changed\n"])
 
 
+def test_a_notebook_that_nobody_has_saved_or_named_is_saved_and_executed(
+    opened: LabPage, page: Page, workspace: Workspace, project: Path
+) -> None:
+    execute(page, "notebook:create-new", kernelName="python3", cwd=project.name)
+    notebook = page.locator(".jp-NotebookPanel:visible")
+    expect(page.get_by_role("tab", name="Untitled.ipynb")).to_be_visible()
+    notebook.locator(".jp-CodeCell .cm-content").click()
+    page.keyboard.type("print('never saved')")
+    notebook.get_by_role("button", name="Train this notebook").click()
+    expect(page.get_by_text("Untitled.ipynb was saved")).to_be_visible()
+    run = submit_and_wait(page, workspace)
+    kept = json.loads((run.path / "outputs" / "Untitled.ipynb").read_text())
+    assert kept["cells"][0]["outputs"][0]["text"] in ("never saved\n", ["never saved\n"])
+
+
 def test_notebook_7_submits_notebooks_scripts_and_files(
     show: Show, lab: Lab, project: Path, workspace: Workspace
 ) -> None:

@@ -11,7 +11,7 @@ from tests.browser.conftest import Show
 from tests.browser.labs import Lab, code, markdown
 from tests.browser.pages import COMING_UP
 from tests.browser.scripts import submitting
-from tests.browser.sidebars import Sidebar
+from tests.browser.sidebars import Keys, Sidebar
 from tests.conftest import Submit
 
 from jupyterlab_traindock.managers import tensorboards
@@ -88,6 +88,5 @@ def test_runs_that_are_selected_in_the_sidebar_are_side_by_side_in_one_and_where
     page.page.get_by_role("tab", name="TensorBoard: 2 runs").locator(".lm-TabBar-tabCloseIcon").click()
 
     page.expected.append("404")
-    sidebar.row("silent").click()
-    sidebar.menu("silent", "Open in TensorBoard")
+    Keys(sidebar).choose("silent", "Open in TensorBoard")
     expect(frame.locator("body")).to_contain_text(f"run {runs['silent'].id} has no TensorBoard event files so far")
