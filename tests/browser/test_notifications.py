@@ -10,6 +10,7 @@ from tests.browser.conftest import Show
 from tests.browser.labs import Lab, markdown
 from tests.browser.pages import Card
 from tests.browser.scripts import STEADY
+from tests.browser.sidebars import tab_to
 from tests.conftest import Submit, wait_for
 
 from traindock import ComputeTarget, LocalCompute, Workspace
@@ -107,9 +108,12 @@ def test_running_runs_are_counted_shown_and_stopped(show: Show, lab: Lab, submit
     item.get_by_title("Stop").click()
     dialog = page.locator(".jp-Dialog")
     dialog.get_by_role("button", name="Cancel").click()
-    item.hover()
-    item.get_by_title("Stop").click()
-    dialog.get_by_role("button", name="Stop").click()
+    expect(dialog).to_have_count(0)
+    item.focus()  # as the arrow keys do
+    tab_to(page, item.get_by_title("Stop"))
+    page.keyboard.press("Space")  # JupyterLab's tree keeps Enter for itself
+    tab_to(page, dialog.get_by_role("button", name="Stop"))
+    page.keyboard.press("Enter")
     run.wait_for_completion(raise_on_error=False)
     assert run.get_status() == "Canceled"
     expect(item).to_have_count(0)
@@ -117,8 +121,13 @@ def test_running_runs_are_counted_shown_and_stopped(show: Show, lab: Lab, submit
 
     choose(page, lab, "notifications", "onEnd", "When a run ends", on=True)
     failed = submit("raise SystemExit(3)")
-    expect(toasts(page, f"Failed: {failed.experiment.name} #{failed.number}")).to_be_visible(timeout=60_000)
+    toast = toasts(page, f"Failed: {failed.experiment.name} #{failed.number}")
+    expect(toast).to_be_visible(timeout=60_000)
     assert toasts(page, "going on").count() == 0
+    toast.get_by_role("button", name="Open").press("Enter")
+    card = page.locator(".td-card:visible").filter(has=page.locator(".td-state"))
+    expect(card).to_contain_text(f"{failed.experiment.name} #{failed.number}")
+    Card(card).wait_for_state("Failed")
 
 
 def test_all_that_run_are_stopped_by_keys(

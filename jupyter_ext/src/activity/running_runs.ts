@@ -56,6 +56,7 @@ export class RunningRuns implements IRunningSessions.IManager {
   private _item(run: ActiveRun): IRunningSessions.IRunningItem {
     const name = runName(run);
     return {
+      className: 'jp-Traindock-RunningRun',
       icon: () => traindockIcon,
       label: () => name,
       labelTitle: () => `${run.id}\n${run.experiment} · ${run.compute_target}\n${run.detail}`,
