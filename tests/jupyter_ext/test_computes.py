@@ -296,7 +296,8 @@ class TestQueue:
             error = await moved(run, before, expect=409)
             assert error["code"] == "run_not_waiting"
             assert error["message"].endswith("Nothing was changed.")
-            assert "/queue" in error["advice"] and "changed" not in error["advice"]
+            assert "/queue" in error["advice"]
+            assert "changed" not in error["advice"]
         assert (await moved(a, a, expect=422))["code"] == "user_error"
         assert (await moved("gone_1_00000000", a, expect=404))["code"] == "run_not_found"
         for body in (
