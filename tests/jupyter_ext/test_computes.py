@@ -76,7 +76,7 @@ def publish(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Publish:
     monkeypatch.setattr(start.Upkeep, "look", lambda _: None)
     numbers = itertools.count(1)
 
-    def publish(name: str, *states: State) -> str:
+    def publish(name: str, *states: State, target: str = "local") -> str:
         number = next(numbers)
         folder = run_records.publish(
             workspace.layout,
@@ -88,7 +88,7 @@ def publish(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Publish:
             turn=run_records.take_turn(workspace.layout),
             user="me",
             parent=None,
-            spec={"snapshot": "", "compute_target": "local", "environment": {}, "interpreter": ""},
+            spec={"snapshot": "", "compute_target": target, "environment": {}, "interpreter": ""},
             display_name=name,
         )
         for state in states:
@@ -337,6 +337,25 @@ class TestQueue:
         moved = await ask(*path(workspace, "runs", d, "move"), method="POST", json={"before": b}, params={"limit": "1"})
         fits("MovedQueue", moved)
         assert (moved["position"], [one["run"] for one in moved["waiting"]]) == (2, [a])
+
+    async def test_one_that_is_launched_or_was_asked_to_end_waits_no_more(
+        self, ask: Ask, workspace: Workspace, publish: Publish
+    ) -> None:
+        ComputeTarget.create(workspace, "single", LocalCompute.provisioning_configuration(max_nodes=1))
+        launched, canceled, a, b = [
+            publish(name, *GOING, target="single") for name in ("launched", "canceled", "a", "b")
+        ]
+        workspace.run_folder(launched).append({"type": "admitted", "value": True})
+        Run.get(workspace, canceled).cancel()
+
+        queue = await ask(*path(workspace, "computes", "single", "queue"))
+
+        assert [entry["run"] for entry in queue["running"]] == [launched, canceled]
+        assert [(entry["run"], entry["ahead"]) for entry in queue["waiting"]] == [(a, None), (b, a)]
+        assert [[held["run"] for held in entry["held_by"]] for entry in queue["waiting"]] == [[launched], [launched]]
+        ahead = queue["waiting"][1]["ahead"]
+        moved = await ask(*path(workspace, "runs", b, "move"), method="POST", json={"before": ahead})
+        assert [entry["run"] for entry in moved["waiting"]] == [b, a]
 
     def test_each_record_is_read_once_and_again_when_its_run_was_moved(
         self, workspace: Workspace, publish: Publish, monkeypatch: pytest.MonkeyPatch

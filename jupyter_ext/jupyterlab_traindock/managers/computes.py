@@ -149,12 +149,13 @@ class ComputeManager:
         look_after(workspace)
         going = _going(workspace, name)
         places = self._places.of(workspace, name, going)
-        running = [row for row in going if row.started is not None]
-        waiting = sorted((row for row in going if row.started is None), key=lambda row: places[row.id].order)
+        running = [row for row in going if not places[row.id].waits]
+        waiting = sorted((row for row in going if places[row.id].waits), key=lambda row: places[row.id].order)
+        holders = [row for row in running if row.started is not None or places[row.id].admitted]
         most = _max_nodes(name, record)
-        free = most - len(running) if most is not None else 0
+        free = most - len(holders) if most is not None else 0
         held_nodes = (
-            [] if free > 0 else [{"what": "node", "device": None, "run": row.id, "user": row.user} for row in running]
+            [] if free > 0 else [{"what": "node", "device": None, "run": row.id, "user": row.user} for row in holders]
         )
         held_gpus = [
             {"what": "gpu", "device": lease["device"], "run": lease["holder"]["run"], "user": lease["holder"]["user"]}

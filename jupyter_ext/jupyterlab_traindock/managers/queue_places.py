@@ -21,12 +21,16 @@ class QueuePlace:
     """Where a run stands in the queue of its target, and what it asks for.
 
     Attributes:
-        order: to sort by; those that are being launched come first.
+        waits: whether it can be moved; one that is being launched, or was asked to end, waits no more.
+        admitted: whether it has got its nodes.
+        order: to sort those by that wait.
         gpus: how many on each node.
         nodes: how many.
     """
 
-    order: tuple[bool, tuple[Order, str]]
+    waits: bool
+    admitted: bool
+    order: tuple[Order, str]
     gpus: int
     nodes: int
 
@@ -72,8 +76,14 @@ def _read(workspace: Workspace, row: RunRow) -> QueuePlace:
     try:
         record = workspace.run_folder(row.id).load()
     except TraindockError:  # deleted since, or damaged
-        return QueuePlace((True, (row.created, row.id)), gpus=0, nodes=1)
-    return QueuePlace((not record.admitted, run_queue.rank(record)), record.spec.gpus, record.spec.node_count)
+        return QueuePlace(waits=False, admitted=False, order=(row.created, row.id), gpus=0, nodes=1)
+    return QueuePlace(
+        waits=run_queue.waits(record),
+        admitted=record.admitted,
+        order=run_queue.rank(record),
+        gpus=record.spec.gpus,
+        nodes=record.spec.node_count,
+    )
 
 
 def _stamp(events: str) -> _Stamp | None:
