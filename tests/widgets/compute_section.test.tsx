@@ -35,6 +35,8 @@ class Queued extends FakeSource {
   machine: Machine = MACHINE;
   queue: Queue = queueOf('b', 'c', 'd');
   refusal: RequestError | null = null;
+  /** The run that begins just as it is moved. */
+  launched = '';
   readonly moved: string[] = [];
 
   constructor() {
@@ -56,6 +58,10 @@ class Queued extends FakeSource {
       throw this.refusal;
     }
     const rest = this.queue.waiting.map(one => one.run).filter(one => one !== run);
+    if (run === this.launched) {
+      this.queue = queueOf(...rest);
+      return { ...pageOfQueue(this.queue, path), position: null } as T;
+    }
     rest.splice(first ? 0 : before === null ? rest.length : rest.indexOf(before), 0, run);
     this.queue = queueOf(...rest);
     return { ...pageOfQueue(this.queue, path), position: rest.indexOf(run) + 1 } as T;
@@ -192,6 +198,15 @@ describe('the section of compute targets', () => {
     await press('End');
     await untilOrder('b', 'c', 'd');
     expect(source.moved).toEqual(['d before c', 'd to the front', 'd before null']);
+  });
+
+  it('says that a run has begun that has left the queue as it was moved', async () => {
+    await show();
+    source.launched = 'c';
+    main(1).focus();
+    await press('ArrowUp');
+    await untilOrder('b', 'd');
+    await vi.waitFor(() => expect(page.querySelector('[role=status]')?.textContent).toBe('run c has begun.'));
   });
 
   it('asks nothing of the server for a move that is none', async () => {
