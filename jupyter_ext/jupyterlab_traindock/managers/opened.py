@@ -137,7 +137,7 @@ class OpenedWorkspaces:
         workspace = self.get(workspace_id)
         counts = {group.value: group for group in workspace.index.groups(RunQuery(), "experiment")}
         found = Experiment.list(workspace, view_type="All" if archived else "ActiveOnly")
-        return [_experiment(one, counts.get(one.name, RunGroup(one.name, 0, 0, None))) for one in found]
+        return [_experiment(one, counts.get(one.name)) for one in found]
 
     def default_id(self) -> str | None:
         """Return the id of the workspace to show first; None where there is no such workspace."""
@@ -233,12 +233,12 @@ class OpenedWorkspaces:
         }
 
 
-def _experiment(experiment: Experiment, counted: RunGroup) -> dict[str, Any]:
+def _experiment(experiment: Experiment, counted: RunGroup | None) -> dict[str, Any]:
     return {
         "name": experiment.name,
-        "runs": counted.runs,
-        "unfinished": counted.unfinished,
-        "newest": timestamp(counted.newest),
+        "runs": counted.runs if counted else 0,
+        "unfinished": counted.unfinished if counted else 0,
+        "newest": timestamp(counted.newest) if counted else None,
         "archived": experiment.archived,
         "tags": experiment.tags,
     }
