@@ -1,8 +1,24 @@
+import { render } from 'preact';
 import { act } from 'preact/test-utils';
 import { describe, expect, it, vi } from 'vitest';
 import { NewRunModel } from '../../jupyter_ext/src/submit/new_run';
+import { NewRunForm } from '../../jupyter_ext/src/submit/new_run_form';
 import { RequestError } from '../../widgets/src/sources/source';
-import { faultOf, field, isPlanned, node, opened, planned, press, settle, text, type } from './form_page';
+import {
+  button,
+  faultOf,
+  field,
+  host,
+  isPlanned,
+  node,
+  opened,
+  planned,
+  press,
+  settle,
+  text,
+  trans,
+  type
+} from './form_page';
 import { page, sent, show, usePage } from './shown_form';
 import { LOCAL, newRunPage, PLAN, SCRIPT, W } from './submitting';
 
@@ -44,6 +60,18 @@ describe('the form of a script', () => {
     expect(opened).toEqual([{ workspace: W, run: 'project_1_a' }]);
     expect(text()).toContain('Submitted as project_1_a');
     expect([field('option data').value, field('name').value]).toEqual(['images', '']);
+  });
+
+  it('says as what it was submitted in a sentence that other languages may turn around', async () => {
+    const model = await show();
+    await type('option data', 'images');
+    await press('Submit');
+    const __ = (words: string, ...values: string[]): string =>
+      words === 'Submitted as %1' ? `${values[0]} wurde gesendet` : trans.__(words, ...values);
+    const turned = Object.assign(Object.create(trans), { __ });
+    await act(async () => render(<NewRunForm model={model} trans={turned} host={host} />, node));
+    expect(text()).toContain('project_1_a wurde gesendet');
+    expect(button('project_1_a').className).toBe('td-link');
   });
 
   it('sends nothing while something is to be mended, and goes there', async () => {

@@ -16,7 +16,7 @@ export function bytes(size: number | null | undefined): string {
   return `${unit === 0 ? value : value.toFixed(value < 10 ? 1 : 0)} ${UNITS[unit]}`;
 }
 
-/** `1,234,567`. */
+/** `1,234,567`, in each language: beside metrics, which have a point as code and logs do, `1.234` would be read as one. */
 export function grouped(value: number): string {
   return value.toLocaleString('en');
 }

@@ -2,6 +2,7 @@ import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
 import type { RunTarget } from '../../../widgets/src/sources/source';
+import { PLACE, Sentence } from '../../../widgets/src/translation';
 import type { FormModel } from './model';
 import { Notices } from './notices';
 
@@ -101,14 +102,15 @@ export function FormFrame({ model, trans, host, title, about, children, plan, pl
           )}
           {model.submitted !== null && model.refusal === null && model.faults.size === 0 && (
             <span class="td-good">
-              {trans.__('Submitted as ')}
-              <button
-                type="button"
-                class="td-link"
-                onClick={() => model.submitted !== null && host.openRun(model.submitted)}
-              >
-                {model.submitted.run}
-              </button>
+              <Sentence text={trans.__('Submitted as %1', PLACE)}>
+                <button
+                  type="button"
+                  class="td-link"
+                  onClick={() => model.submitted !== null && host.openRun(model.submitted)}
+                >
+                  {model.submitted.run}
+                </button>
+              </Sentence>
             </span>
           )}
         </span>

@@ -1,7 +1,7 @@
 import { PathExt } from '@jupyterlab/coreutils';
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { Fragment } from 'preact';
-import { bytes, capital, duration, memory, shortened } from '../../../widgets/src/format';
+import { bytes, capital, duration, grouped, memory, shortened } from '../../../widgets/src/format';
 import { type Fact, Section } from '../../../widgets/src/views/section';
 import type { PlanDocument } from './documents';
 import { maskedWords } from './secrets';
@@ -64,9 +64,7 @@ function Files({ source, trans }: { source: PlanDocument['source']; trans: Trans
   return (
     <div>
       <h4>{trans.__('What is sent')}</h4>
-      <p>
-        {trans._n('%2 file, %3', '%2 files, %3', source.count, source.count.toLocaleString('en'), bytes(source.bytes))}
-      </p>
+      <p>{trans._n('%2 file, %3', '%2 files, %3', source.count, grouped(source.count), bytes(source.bytes))}</p>
       {source.warnings.map(warning => (
         <p key={warning} class="td-notice">
           {warning}
@@ -75,10 +73,10 @@ function Files({ source, trans }: { source: PlanDocument['source']; trans: Trans
       {list(0, FEW_FILES)}
       {files.length > FEW_FILES && (
         <details>
-          <summary>{trans.__('%1 more', (source.count - FEW_FILES).toLocaleString('en'))}</summary>
+          <summary>{trans.__('%1 more', grouped(source.count - FEW_FILES))}</summary>
           {list(FEW_FILES)}
           {source.count > files.length && (
-            <p class="td-muted">{trans.__('and %1 more', (source.count - files.length).toLocaleString('en'))}</p>
+            <p class="td-muted">{trans.__('and %1 more', grouped(source.count - files.length))}</p>
           )}
         </details>
       )}
