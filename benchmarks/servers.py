@@ -25,6 +25,7 @@ class JupyterServer:
         app: which of Jupyter's applications it is: "server", or "lab".
         options: more for its command line.
         environment: its environment variables, if not those of this process.
+        python: the interpreter that has Jupyter; this one if None.
 
     Attributes:
         url: where it answers, with a slash at its end.
@@ -38,6 +39,7 @@ class JupyterServer:
         app: str = "server",
         options: Sequence[str] = ("--port=0",),
         environment: Mapping[str, str] = os.environ,
+        python: Path | None = None,
     ) -> None:
         folder.mkdir(exist_ok=True)
         for left in folder.glob("jpserver-*"):  # of one that was killed
@@ -45,7 +47,7 @@ class JupyterServer:
         self._log = folder / "server.log"
         own = {"JUPYTER_RUNTIME_DIR": str(folder), "JUPYTER_TOKEN": TOKEN, "PYTHONFAULTHANDLER": "1"}
         variables = {**environment, **own}
-        command = [sys.executable, "-m", "jupyter", app, "--no-browser", "--allow-root", *options]
+        command = [str(python or sys.executable), "-m", "jupyter", app, "--no-browser", "--allow-root", *options]
         on = f"--ServerApp.jpserver_extensions=jupyterlab_traindock={extension}"
         command += [f"--ServerApp.root_dir={folder}", on]
         with self._log.open("ab") as log:

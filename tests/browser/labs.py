@@ -7,7 +7,7 @@ import os
 import re
 import socket
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,17 +30,29 @@ class Lab:
         extension: whether the server has Traindock's extension.
         labextension: whether pages have that of Traindock.
         default: folder of the workspace that pages show first; the server's choice if None.
+        python: the interpreter that has JupyterLab; this one if None.
+        options: more for its command line.
     """
 
     def __init__(
-        self, folder: Path, *, extension: bool = True, labextension: bool = True, default: Path | None = None
+        self,
+        folder: Path,
+        *,
+        extension: bool = True,
+        labextension: bool = True,
+        default: Path | None = None,
+        python: Path | None = None,
+        options: Sequence[str] = (),
     ) -> None:
         folder.mkdir()
-        self._default = [] if default is None else [f"--TraindockApp.default_workspace={default}"]
+        self._options = [*options, *([] if default is None else [f"--TraindockApp.default_workspace={default}"])]
+        self._python = python
         self.folder = folder
         self._extension = extension
         self._port = _free_port()
         self._environment = dict(os.environ)
+        if python is not None:  # where "jupyter lab" looks for its program
+            self._environment["PATH"] = f"{python.parent}{os.pathsep}{os.environ['PATH']}"
         # Nothing asks for news at home, and no window about them covers what is looked at.
         disabled = {"@jupyterlab/apputils-extension:announcements": True, CARDS: not labextension}
         settings = {"jupyter_lab_config.json": {"LabApp": {"expose_app_in_browser": True}}}
@@ -57,9 +69,13 @@ class Lab:
     def start(self) -> None:
         """Start it, at the address that it always had."""
         options = [f"--port={self._port}", "--ServerApp.port_retries=0", f"--ServerApp.base_url={BASE_URL}"]
-        options += self._default
         self.server = JupyterServer(
-            self.folder, app="lab", extension=self._extension, options=options, environment=self._environment
+            self.folder,
+            app="lab",
+            extension=self._extension,
+            options=[*options, *self._options],
+            environment=self._environment,
+            python=self._python,
         )
         try:
             if self._extension:  # Jupyter goes on without an extension that cannot be imported
