@@ -164,6 +164,7 @@ def test_without_the_labextension_the_kernel_sends_the_views_of_what_is_opened_i
         "button", name=f"{failed_run.experiment.name} #{failed_run.number}", exact=True
     ).click()
     page.second_card.wait_for_state("Failed")
+    expect(page.second_card.tab("Files")).to_contain_text("logs/stdout.txt")
     for run in (hostile_run, failed_run):
         page.card.locator.get_by_label(f"Tick {run.experiment.name} #{run.number}", exact=True).check()
     page.card.button("Compare 2 runs").click()
