@@ -107,7 +107,7 @@ def test_five_hundred_metrics_are_shown_a_few_at_a_time(show: Show, lab: Lab, su
     page.card.locator.get_by_role("searchbox", name="Filter metrics").fill("metric 499")
     expect(charts).to_have_count(1)
     expect(charts.get_by_role("img")).to_have_attribute(
-        "aria-label", "Chart of metric 499: metric 499 4,999 after 5,000 points"
+        "aria-label", "Chart of metric 499: metric 499 4999 after 5,000 points"
     )
     assert grown < 50
     assert longest < 2_000
