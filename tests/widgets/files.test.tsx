@@ -81,6 +81,21 @@ describe('the files of a run', () => {
     await vi.waitFor(() => expect(place.textContent).toContain('The file is empty.'));
   });
 
+  it('are asked for again by a click where nobody answered', async () => {
+    const files = source.answers.get('/workspaces/w/runs/r/files');
+    source.answers.set('/workspaces/w/runs/r/files', () => {
+      throw new RequestError('refused', 'The server is starting.');
+    });
+    render(null, place);
+    await act(async () => {
+      render(<View model={new RunModel(source, { workspace: 'w', run: 'r' })} />, place);
+    });
+    await vi.waitFor(() => expect(place.textContent).toContain('The server is starting.'));
+    source.answers.set('/workspaces/w/runs/r/files', files);
+    await open('Look again');
+    await vi.waitFor(() => expect(place.textContent).toContain('outputs/a.png'));
+  });
+
   it('say why one cannot be read', async () => {
     source.answers.set('/workspaces/w/runs/r/files/content', () => {
       throw new RequestError('file_not_found', 'There is no such file.');

@@ -1,11 +1,19 @@
 import { render } from 'preact';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import type { Alias, AliasMove, ModelVersion, RegistrationDocument, RunMessage } from '../../widgets/src/documents';
+import type {
+  Alias,
+  AliasMove,
+  ListMessage,
+  ModelVersion,
+  RegistrationDocument,
+  RunMessage
+} from '../../widgets/src/documents';
 import { RunModel } from '../../widgets/src/model/run_model';
 import { PageSelection } from '../../widgets/src/model/selection';
 import {
   type FollowedRun,
   type IRequestOptions,
+  type ListListener,
   type Reach,
   RequestError,
   type RunListener,
@@ -30,6 +38,8 @@ class Registry implements Source {
   moves: AliasMove[] = [];
   gone = new Set<string>();
   refusal: RequestError | null = null;
+  /** Why nothing is told. */
+  unanswered: RequestError | null = null;
   readonly asked: string[] = [];
   readonly sent: { method: string; path: string; body: unknown }[] = [];
 
@@ -39,7 +49,11 @@ class Registry implements Source {
     this.tell = message => listener.onMessage(message);
     return () => undefined;
   };
-  followList = () => () => undefined;
+  tellList: (message: ListMessage) => void = () => undefined;
+  followList = (_: string, listener: ListListener) => {
+    this.tellList = message => listener.onMessage(message);
+    return () => undefined;
+  };
   bytes = () => Promise.reject(new Error('not asked for'));
   address = () => null;
 
@@ -60,6 +74,9 @@ class Registry implements Source {
       return (path.endsWith('/models') ? this._register(body as RegistrationDocument) : {}) as T;
     }
     this.asked.push(path);
+    if (this.unanswered !== null) {
+      throw this.unanswered;
+    }
     return this._answer(decodeURIComponent(path)) as T;
   }
 
@@ -308,6 +325,33 @@ describe('the registration panel', () => {
     await untilText('Registered from this run already: pt-dnn:1');
     vi.unstubAllGlobals();
     vi.restoreAllMocks();
+  });
+
+  it('shows what an alias stands for since it was moved in another page', async () => {
+    registry.add(RUN);
+    registry.add(RUN);
+    const production = { alias: 'production', version: 1, previous: null, since: '2026-01-01T00:00:00Z', by: 'ann' };
+    registry.aliases = [production];
+    show();
+    await untilText('since ');
+    expect(page.querySelector('.td-aliases')?.textContent).toContain('by ann');
+    registry.aliases = [{ ...production, version: 2, by: 'bob' }];
+    registry.tellList({ changes: { changed_runs: [], runs: [], gone: [], models: ['pt-dnn'] } as never });
+    await until(() => expect(page.querySelector('.td-aliases')?.textContent).toContain('by bob'));
+  });
+
+  it('asks again by a click for what nobody answered', async () => {
+    registry.add(RUN);
+    registry.unanswered = new RequestError('unreachable', 'The Jupyter server does not answer.');
+    show();
+    await until(() => expect(page.textContent?.match(/does not answer/g)).toHaveLength(2));
+    registry.unanswered = null;
+    for (const again of page.querySelectorAll<HTMLElement>('.td-empty button')) {
+      again.click();
+    }
+    await untilText('3 of 3');
+    await until(() => expect(labelled<HTMLInputElement>('Name').value).toBe('pt-dnn'));
+    await until(() => expect(page.textContent).not.toContain('does not answer'));
   });
 
   it('registers what is chosen, with tags and an alias', async () => {

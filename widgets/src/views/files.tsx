@@ -6,6 +6,7 @@ import { query, RequestError, runPath } from '../sources/source';
 import { PLACE, Sentence, useTrans } from '../translation';
 import { contentPath, Download, piecesOf } from './download';
 import { useLoaded } from './hooks';
+import { Pending } from './pending';
 
 /** Bytes of a file that a preview reads at most. */
 const MOST_PREVIEWED = 200_000;
@@ -31,13 +32,14 @@ export function Files({ model }: { model: RunModel }) {
   const [offset, setOffset] = useState(0);
   const [chosen, choose] = useState<string | null>(null);
   const key = `${model.target.run} ${offset} ${model.ended}`;
-  const { value, error, again } = useLoaded(
+  const loaded = useLoaded(
     signal =>
       model.source.request<IFilesAnswer>(runPath(model.target, `/files${query({ limit: PAGE, offset })}`), { signal }),
     key
   );
+  const { value, again } = loaded;
   if (value === undefined) {
-    return <p class="td-empty">{error || trans.__('Looking for files…')}</p>;
+    return <Pending loaded={loaded} words={trans.__('Looking for files…')} />;
   }
   const shown = value.files.find(file => file.name === chosen);
   return (
@@ -138,7 +140,7 @@ function Content({ model, file }: { model: RunModel; file: RunFile }) {
   const { name, size } = file;
   const kind = kindOf(name);
   const path = contentPath(model, name);
-  const { value, error } = useLoaded(async signal => {
+  const loaded = useLoaded(async signal => {
     if (size === 0) {
       return [];
     }
@@ -150,8 +152,9 @@ function Content({ model, file }: { model: RunModel; file: RunFile }) {
       ? piecesOf(model, name, signal)
       : [await model.source.bytes(path, { signal })];
   }, `${name} ${size} ${file.modified}`);
+  const { value } = loaded;
   if (value === undefined) {
-    return <p class="td-empty">{error || trans.__('Reading %1…', name)}</p>;
+    return <Pending loaded={loaded} words={trans.__('Reading %1…', name)} />;
   }
   if (value.length === 0) {
     return <p class="td-empty">{trans.__('The file is empty.')}</p>;

@@ -10,10 +10,10 @@ export function useRun(model: RunModel): void {
   useObserved(model);
 }
 
-/** Draw again after each change of something, and follow it as long as this is shown. */
-export function useObserved(model: Observed): void {
+/** Draw again after each change of something, if there is something, and follow it as long as this is shown. */
+export function useObserved(model: Observed | undefined): void {
   const [, draw] = useReducer((count: number) => count + 1, 0);
-  useEffect(() => model.observe(() => draw(undefined)), [model]);
+  useEffect(() => model?.observe(() => draw(undefined)), [model]);
 }
 
 /** Milliseconds between two drawings of several runs. */

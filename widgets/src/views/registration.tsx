@@ -23,6 +23,7 @@ import { Frame } from './frame';
 import type { IHost } from './header';
 import { useAction, useLoaded, useName, useRun, useSettled, useTimesShown } from './hooks';
 import { Outcome } from './outcome';
+import { Pending } from './pending';
 import { Tags } from './tags';
 import { Versions } from './versions';
 
@@ -108,7 +109,7 @@ export function Registration({ model, host }: { model: RunModel; host: IHost }) 
             changed(undefined);
           }}
         />
-        {known.error && <p class="td-notice">{known.error}</p>}
+        {known.error && <Pending loaded={known} words="" />}
       </div>
       {isModelName(settled) && (
         <Versions
@@ -185,7 +186,7 @@ function Form({ model, selection, name, known, shown, onName, onMade }: IFormPro
     `${target.run} ${model.ended} ${shown}`
   );
   if (outputs.value === undefined) {
-    return <p class="td-empty">{outputs.error || trans.__('Looking for files…')}</p>;
+    return <Pending loaded={outputs} words={trans.__('Looking for files…')} />;
   }
   const { files, total, more } = outputs.value;
   if (total === 0) {

@@ -1,15 +1,17 @@
-import { useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { shortened } from '../format';
+import { ModelNews } from '../model/model_news';
 import type { RunModel } from '../model/run_model';
 import { modelPath } from '../sources/source';
 import { useTrans } from '../translation';
 import type { IHost } from './header';
-import { useAction, useLoaded } from './hooks';
+import { useAction, useLoaded, useObserved } from './hooks';
 import { Aliases } from './models/aliases';
 import { History } from './models/history';
 import { load, SIDE_BY_SIDE } from './models/known';
 import { SideBySide } from './models/side_by_side';
 import { Outcome } from './outcome';
+import { Pending } from './pending';
 
 interface IVersionsProps {
   model: RunModel;
@@ -27,12 +29,15 @@ export function Versions({ model, host, name, revision, onChanged }: IVersionsPr
   const { source, target } = model;
   const [offset, setOffset] = useState(0);
   const action = useAction(source);
-  const { value, error, again } = useLoaded(
+  const news = useMemo(() => new ModelNews(source, target.workspace, name), [source, target.workspace, name]);
+  useObserved(source.reach === 'now' ? news : undefined); // a card's kernel tells of its run alone
+  const loaded = useLoaded(
     signal => load(source, target.workspace, name, target.run, offset, signal),
-    `${target.workspace} ${name} ${offset} ${revision} ${model.ended}`
+    `${target.workspace} ${name} ${offset} ${revision} ${news.revision} ${model.ended}`
   );
+  const { value, error, again } = loaded;
   if (value === undefined) {
-    return <p class="td-empty">{error || trans.__('Looking for %1…', shortened(name, 80))}</p>;
+    return <Pending loaded={loaded} words={trans.__('Looking for %1…', shortened(name, 80))} />;
   }
   if (value === null) {
     return (
