@@ -124,10 +124,11 @@ describe('the card that compares runs', () => {
   it('says that a run was deleted, and goes on with the others', async () => {
     await tell({ a: known('first', '1'), b: known('second', '2') });
     const error = { code: 'run_not_found', message: "there is no run 'c'", advice: '' };
-    await tell({ b: { error }, c: { error } });
+    const other = { code: 'foreign', message: 'it is not signed', advice: 'Submit it again.' };
+    await tell({ b: { error }, c: { error: other } });
     const notices = [...place.querySelectorAll('.td-notice')].map(one => one.textContent);
     expect(notices[0]).toBe('second was deleted, or its workspace is gone. This is what was known of it before.');
-    expect(notices[1]).toBe("c: there is no run 'c'");
+    expect(notices[1]).toBe('c: it is not signed. Submit it again.');
     expect(place.querySelector('.td-compared')?.textContent).toContain('seconddeleted');
     await tell({ a: known('renamed', '1') });
     expect(words()).toContain('renamed');

@@ -2,7 +2,7 @@ import { render } from 'preact';
 import { act } from 'preact/test-utils';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { RunModel } from '../../widgets/src/model/run_model';
-import type { IRequestOptions } from '../../widgets/src/sources/source';
+import { type IRequestOptions, RequestError } from '../../widgets/src/sources/source';
 import { Download } from '../../widgets/src/views/download';
 import { FakeSource } from './sources';
 
@@ -103,10 +103,12 @@ describe('a file of a run', () => {
 
   it('that the kernel refuses says why, and can be asked for again', async () => {
     const asked = kernelHas(new Uint8Array(7));
-    asked.mockRejectedValueOnce(new Error('there is no such file'));
+    asked.mockRejectedValueOnce(new RequestError('file_not_found', 'there is no such file', 'Look again.'));
     await show(7);
     await press();
-    await vi.waitFor(() => expect(place.querySelector('[role=alert]')?.textContent).toBe(' there is no such file'));
+    await vi.waitFor(() =>
+      expect(place.querySelector('[role=alert]')?.textContent).toBe(' there is no such file. Look again.')
+    );
     await press();
     await vi.waitFor(() => expect(saved).toHaveLength(1));
     expect(place.querySelector('[role=alert]')).toBeNull();

@@ -2,6 +2,7 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { bytes } from '../format';
 import type { RunModel } from '../model/run_model';
+import { failureText } from '../problems';
 import { query, runPath } from '../sources/source';
 import { useTrans } from '../translation';
 
@@ -65,7 +66,7 @@ function FromKernel({ model, name, size, label, children }: IDownloadProps) {
       save(new Blob(pieces), lastOf(name));
     } catch (refused) {
       if (!abort.signal.aborted) {
-        setError(refused instanceof Error ? refused.message : String(refused));
+        setError(failureText(refused, trans));
       }
     }
     setFetched(null);

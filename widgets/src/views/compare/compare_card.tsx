@@ -3,7 +3,7 @@ import { duration, shortened } from '../../format';
 import { environments, names, results } from '../../model/comparison';
 import { lossesOf } from '../../model/losses';
 import { RunModel } from '../../model/run_model';
-import { brokenText } from '../../problems';
+import { brokenText, problemOf } from '../../problems';
 import type { Source } from '../../sources/source';
 import { stateWord } from '../../state_words';
 import { type ITrans, useTrans } from '../../translation';
@@ -130,7 +130,7 @@ function Notices({ runs, labels }: { runs: readonly RunModel[]; labels: readonly
         run.error === null ? null : (
           <p key={run.target.run} class="td-notice" role="status">
             {run.state === null
-              ? `${labels[at]}: ${run.error.message}`
+              ? `${labels[at]}: ${problemOf(run.error, trans)}`
               : trans.__('%1 was deleted, or its workspace is gone. This is what was known of it before.', labels[at])}
           </p>
         )
