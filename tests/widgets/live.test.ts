@@ -226,8 +226,9 @@ describe('the connection of a page', () => {
     expect(socket(0).sent.filter(one => one.subscribe === '1')).toHaveLength(1);
   });
 
-  it('asks no more for a run that has ended', () => {
-    live.follow(target, follower());
+  it('asks once for a run that has ended, which may have been deleted meanwhile, and then no more', () => {
+    const ended = follower();
+    live.follow(target, ended);
     const other = follower();
     live.follow({ workspace: 'w', run: 'other' }, other);
     socket(0).up();
@@ -235,7 +236,27 @@ describe('the connection of a page', () => {
     socket(0).down();
     vi.advanceTimersByTime(300);
     socket(1).up();
-    expect(socket(1).sent.map(one => one.subscribe)).toEqual(['2']);
+    expect(socket(1).sent.map(one => [one.subscribe, one.to?.cursor])).toEqual([
+      ['1', 'end'],
+      ['2', null]
+    ]);
+    const error = { code: 'run_not_found', message: 'It was deleted.', advice: '' };
+    socket(1).tell({ name: '1', error });
+    expect(ended.messages.at(-1)?.error).toEqual(error);
+    vi.advanceTimersByTime(60_000);
+    socket(1).down();
+    vi.advanceTimersByTime(300);
+    socket(2).up();
+    expect(socket(2).sent.map(one => one.subscribe)).toEqual(['2']);
+  });
+
+  it('is not tried again for a run that has ended', () => {
+    live.follow(target, follower());
+    socket(0).up();
+    socket(0).tell({ name: '1', cursor: 'end', run: { id: 'r' } as never });
+    socket(0).down();
+    vi.advanceTimersByTime(60_000);
+    expect(FakeSocket.all).toHaveLength(1);
   });
 
   it('is closed with the last run that is followed, and not tried again', () => {

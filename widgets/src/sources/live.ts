@@ -19,7 +19,10 @@ interface IFollowed {
   subject: Subject;
   listener: Listener<LiveMessage>;
   cursor: string | null;
+  /** Whether nothing more of it is waited for. */
   done: boolean;
+  /** Whether nothing can be told of it any more; a run that has ended may still be deleted. */
+  lost: boolean;
   /** How often it was refused since it was last told of: it is asked for again later. */
   refusals: number;
   timer?: ReturnType<typeof setTimeout>;
@@ -44,7 +47,7 @@ export class LiveConnection {
   /** Follow a run from its beginning, or what changes in a workspace from now on. */
   follow(subject: Subject, listener: Listener<LiveMessage>): Disposer {
     const name = `${++this._count}`;
-    this._followed.set(name, { subject, listener, cursor: null, done: false, refusals: 0 });
+    this._followed.set(name, { subject, listener, cursor: null, done: false, lost: false, refusals: 0 });
     if (this._socket?.readyState === WebSocket.OPEN) {
       listener.onConnection('connected');
       this._subscribe(name);
@@ -137,8 +140,9 @@ export class LiveConnection {
     const code = message.error?.code ?? '';
     const passing = PASSING.has(code);
     // A run that was never there may only not be seen yet, on a disk that several hosts share.
-    followed.done = LASTING.has(code) || (code === 'run_not_found' && followed.cursor !== null);
-    if (!followed.done) {
+    followed.lost = LASTING.has(code) || (code === 'run_not_found' && followed.cursor !== null);
+    followed.done ||= followed.lost;
+    if (!followed.lost) {
       const wait = passing ? LONGEST_WAIT : Math.min(FIRST_WAIT * 2 ** followed.refusals, LONGEST_WAIT);
       followed.refusals++;
       clearTimeout(followed.timer);
@@ -155,7 +159,7 @@ export class LiveConnection {
 
   private _subscribe(name: string): void {
     const followed = this._followed.get(name);
-    if (followed !== undefined && !followed.done) {
+    if (followed !== undefined && !followed.lost) {
       this._send({ subscribe: name, to: { ...followed.subject, cursor: followed.cursor } });
     }
   }
