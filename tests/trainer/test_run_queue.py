@@ -16,7 +16,6 @@ import pytest
 from tests.conftest import Submit, dispatcher_of, locked_index, wait_for
 
 from traindock import (
-    Experiment,
     Run,
     RunNotSignedException,
     RunNotWaitingException,
@@ -42,8 +41,9 @@ _WAITING = (State.PREPARING, State.QUEUED)
 def publish(workspace: Workspace, monkeypatch: pytest.MonkeyPatch) -> Publish:
     """Publish a run that waits, without a dispatcher."""
     monkeypatch.setattr(start, "ensure", lambda *_: None)
+    shared = workspace
 
-    def publish(run_id: str, *states: State, target: str = "local", **facts: Any) -> Run:
+    def publish(run_id: str, *states: State, target: str = "local", workspace: Workspace = shared, **facts: Any) -> Run:
         spec = {"snapshot": "", "compute_target": target, "environment": {}, "interpreter": ""}
         folder = run_records.publish(
             workspace.layout,
@@ -249,10 +249,8 @@ class TestRefused:
         with pytest.raises(UserErrorException, match="5 is no run of workspace"):
             run.move_before(5)  # type: ignore[arg-type]
         other = Workspace.create("other", path=tmp_path / "other", show_output=False)
-        with (
-            Experiment(other, "tests").start_logging(outputs=None, snapshot_directory=None) as theirs,
-            pytest.raises(UserErrorException, match="is no run of workspace"),
-        ):
+        theirs = publish("theirs", workspace=other)
+        with pytest.raises(UserErrorException, match="is no run of workspace"):
             run.move_before(theirs)
 
 

@@ -237,6 +237,13 @@ class TestAnObserverThatRaises:
             card.selected_files = ["outputs/a"]
 
 
+def told_last(page: Page, card: RunDetails, run: Run) -> dict[str, Any]:
+    """What the last digest that a page was sent says of a run; empty where there was none."""
+    states = page.states(card, "_digest")
+    message: dict[str, Any] = states[-1].get(run.id, {}).get("message", {}) if states else {}
+    return message
+
+
 class TestOfManyRunsThatHaveEnded:
     @pytest.fixture
     def cards(self, page: Page, start: Start, monkeypatch: pytest.MonkeyPatch) -> list[RunDetails]:
@@ -249,9 +256,7 @@ class TestOfManyRunsThatHaveEnded:
             run.log("loss", number)
             cards.append(RunDetails(run))
             run.complete()
-            wait_for(
-                lambda run=run: "run" in page.states(cards[-1], "_digest")[-1][run.id].get("message", {}), "the end"
-            )
+            wait_for(lambda run=run: "run" in told_last(page, cards[-1], run), "the end")
         wait_for(lambda: page.states(cards[0], "_digest")[-1] == {}, "the digest of the oldest to be dropped")
         return cards
 

@@ -83,7 +83,7 @@ def test_a_backend_that_breaks_a_promise_is_refused(tmp_path: Path) -> None:
         from tests.trainer.testing import broken_backends
         from traindock.testing import contract
 
-        contract.PATIENCE = 5.0
+        contract.PATIENCE = 3.0
     """
     refused = set()
     for name, backends in PROMISES.items():
