@@ -16,8 +16,8 @@ QUICK := TUTORIAL_COMPUTE=local TUTORIAL_GPU=no TUTORIAL_DATA=drawn TUTORIAL_MOD
 # nbval, which only the notebook needs, takes each process that runs tests two seconds to import. A process runs tests on
 # each core, where the threads that numpy and torch start by themselves only wait for each other.
 PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n auto --ignore=tests/docker --ignore=tests/browser
-# A process on each core has its own browser, JupyterLab and workspace, for a file at a time. Playwright has an event loop
-# there that other tests would stumble over.
+# One browser at a time: two take as long together as after each other. And Playwright has an event loop in the process that
+# others would stumble over.
 BROWSER := $(BIN)/python -m pytest -p no:nbval tests/browser
 
 # Where node came from PyPI it is there.
@@ -68,8 +68,8 @@ tutorial: $(READY)
 # whenever the network of a container comes or goes.
 test: $(READY)
 	$(MAKE) -j2 lint types docs executed views
-	$(PYTEST)
-	$(BROWSER) -n auto --dist loadfile -m 'not soak'
+	$(PYTEST) -m 'not soak'
+	$(BROWSER) -m 'not soak'
 	$(BIN)/python .ci/test-containers
 
 executed: $(READY)
@@ -86,9 +86,10 @@ containers: $(READY)
 	$(BIN)/python .ci/test-containers
 
 browser: $(READY)
-	$(BROWSER) -n auto --dist loadfile -m 'not soak'
+	$(BROWSER) -m 'not soak'
 
 soak: $(READY)
+	$(PYTEST) -m soak
 	$(BROWSER) -m soak -rP
 	$(BIN)/python .ci/test-containers --rootless
 
@@ -97,7 +98,7 @@ pictures: $(READY)
 
 check: lint
 	jlpm test
-	$(PYTEST) -q -m 'not slow'
+	$(PYTEST) -q -m 'not slow and not soak'
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks $(if $(PEERS),--peers '$(PEERS)')

@@ -170,7 +170,9 @@ def test_each_module_of_rows_is_tried() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("module", LINES)
+@pytest.mark.parametrize(
+    "module", [pytest.param(module, marks=[pytest.mark.soak] if module == "cards" else []) for module in LINES]
+)
 def test_every_row_can_be_measured(module: str) -> None:
     from benchmarks.harness import ROWS
 

@@ -36,6 +36,7 @@ def test_axe_finds_nothing_in_any_tab_be_it_light_or_dark(page: LabPage):
     assert not found, "\n".join(found)
 
 
+@pytest.mark.soak
 def test_nothing_sticks_out_of_a_card_that_is_320_pixels_wide(page: LabPage):
     page.narrow()
     for tab in TABS:

@@ -50,7 +50,13 @@ SAMPLE = """() => {
 }"""
 
 
-@pytest.mark.parametrize("width", [1200, None], ids=["alone", "beside the file browser"])
+@pytest.mark.parametrize(
+    "width",
+    [
+        pytest.param(1200, id="alone"),
+        pytest.param(None, id="beside the file browser", marks=pytest.mark.soak),
+    ],
+)
 def test_a_card_stays_as_high_as_it_is_while_its_run_prints_logs_and_ends(
     show: Show, lab: Lab, submit: Submit, tmp_path: Path, width: int | None
 ):
@@ -121,7 +127,7 @@ def test_tabs_are_as_they_were_left_and_fit_the_window_whatever_happened_while_t
 
 
 @pytest.mark.parametrize(
-    "width", [320, pytest.param(420, marks=pytest.mark.soak), 759, pytest.param(761, marks=pytest.mark.soak), 1200]
+    "width", [320, *(pytest.param(width, marks=pytest.mark.soak) for width in (420, 759, 761, 1200))]
 )
 def test_a_card_is_shown_in_its_whole_height_in_a_window_of_any_width(
     show: Show, lab: Lab, hostile_run: Run, width: int
@@ -137,6 +143,7 @@ def test_a_card_is_shown_in_its_whole_height_in_a_window_of_any_width(
         assert page.card.sticking_out() == [], tab
 
 
+@pytest.mark.soak
 def test_a_table_of_many_columns_has_each_cell_on_a_line(show: Show, lab: Lab, submit: Submit):
     columns = "name," + ",".join(f"logit_{number}" for number in range(22))
     rows = "".join(f"bee {row}," + ",".join("0.30000000004" for _ in range(22)) + "\\n" for row in range(60))

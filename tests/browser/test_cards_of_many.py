@@ -44,6 +44,7 @@ def test_axe_finds_nothing_in_a_comparison_and_in_a_list_be_they_light_or_dark(p
     assert not found, "\n".join(found)
 
 
+@pytest.mark.soak
 def test_nothing_sticks_out_of_a_comparison_or_a_list_that_are_320_pixels_wide(page: LabPage):
     page.narrow()
     assert page.second_card.sticking_out() == []

@@ -122,6 +122,7 @@ def test_the_values_at_the_cursor_are_read_in_all_charts_by_mouse_and_by_keys(pa
     expect(reading).to_have_count(0)
 
 
+@pytest.mark.soak
 def test_a_chart_without_points_where_another_is_looked_at_shows_all_it_has(page: LabPage):
     over = figure(page, "broken").locator(".u-over").bounding_box()
     assert over is not None
@@ -138,6 +139,7 @@ def test_a_chart_without_points_where_another_is_looked_at_shows_all_it_has(page
     expect(apart).to_have_count(0)
 
 
+@pytest.mark.soak
 def test_titles_are_not_broken_within_words_however_narrow_the_card(page: LabPage):
     page.narrow()
     for name in ("spiky", "broken", "huge", "accuracy"):

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
 from playwright.sync_api import Route, expect
 from tests.browser.conftest import AddKernel, Show
 from tests.browser.labs import Lab, code
@@ -84,6 +85,7 @@ def test_a_card_says_that_its_run_was_deleted(show: Show, lab: Lab, submit: Subm
     expect(page.card.locator).to_contain_text("This run was deleted")
 
 
+@pytest.mark.soak
 def test_a_card_draws_what_can_be_read_of_torn_metrics_and_says_what_cannot(show: Show, lab: Lab, submit: Submit):
     run = submit(
         "from traindock import Run\nfor step in range(300):\n    Run.get_context().log('loss', 1.0, step=step)"
@@ -119,6 +121,7 @@ def test_a_page_of_another_version_than_the_server_says_so_and_goes_on(show: Sho
     page.second_card.wait_for_points("val_loss", 300)
 
 
+@pytest.mark.soak
 def test_a_card_of_a_newer_version_is_drawn_by_its_kernel(show: Show, lab: Lab, hostile_run: Run):
     newer = f"""
         from dataclasses import replace
@@ -153,6 +156,7 @@ def test_without_the_labextension_the_kernel_feeds_the_card_while_a_cell_blocks_
     page.card.wait_for_all(logged(last_run(workspace)))
 
 
+@pytest.mark.soak
 def test_without_the_labextension_the_kernel_sends_the_views_of_what_is_opened_in_a_list(
     show: Show, lab_without_cards: Lab, hostile_run: Run, failed_run: Run
 ):

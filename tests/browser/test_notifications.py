@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 from tests.browser.conftest import Show
 from tests.browser.labs import Lab, markdown
@@ -130,6 +131,7 @@ def test_running_runs_are_counted_shown_and_stopped(show: Show, lab: Lab, submit
     Card(card).wait_for_state("Failed")
 
 
+@pytest.mark.soak
 def test_all_that_run_are_stopped_by_keys(
     show: Show, lab: Lab, workspace: Workspace, submit: Submit, tmp_path: Path
 ) -> None:

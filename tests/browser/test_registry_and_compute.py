@@ -225,6 +225,7 @@ class TestModels:
         page.get_by_role("tab", name=model).click()
         page.get_by_role("group", name="Lineage of version 3").wait_for()
 
+    @pytest.mark.soak
     def test_names_and_descriptions_are_text(self, sidebar: LabPage, model: str):
         card = open_model(sidebar, model)
         expect(card.locator(".td-description")).to_have_text(NASTY.format(3))
@@ -239,6 +240,7 @@ class TestModels:
         assert Path(download.value.path()).read_bytes() == b"weights"
         assert download.value.suggested_filename == "net.pt"
 
+    @pytest.mark.soak
     def test_the_code_that_is_inserted_loads_the_model(self, sidebar: LabPage, model: str):
         page = sidebar.page
         models_of(sidebar).get_by_role("button", name=re.compile(f"^{model}")).click(button="right")
@@ -409,6 +411,7 @@ class TestCompute:
         assert waiting.finish() == "acd"
         expect(section).not_to_contain_text("run a")
 
+    @pytest.mark.soak
     def test_whoever_moves_a_run_that_has_been_cancelled_is_told_and_sees_the_queue_as_it_is(
         self, sidebar: LabPage, target: str, submit: Submit, tmp_path: Path
     ):

@@ -64,6 +64,7 @@ def test_a_runs_folder_is_shown_in_the_file_browser(look_at: Open, made: Callabl
         page.choose("View", "Traindock")
 
 
+@pytest.mark.soak
 def test_where_jupyter_hides_a_runs_folder_it_is_said_with_what_to_do(look_at: Open, made: Callable[[str], Workspace]):
     workspace = made(".local/insects")
     run_id = publisher(workspace)("ants", *WHOLE_LIFE)
@@ -97,7 +98,7 @@ def test_runs_of_different_pages_are_compared(look_at: Open, made: Callable[[str
     expect(sidebar.locator.get_by_label("Filter runs by name")).to_be_visible()
 
 
-@pytest.mark.parametrize("width", [250, 320, 500])
+@pytest.mark.parametrize("width", [250, *(pytest.param(width, marks=pytest.mark.soak) for width in (320, 500))])
 def test_the_name_of_a_metric_stands_beside_its_value_in_the_same_line(
     look_at: Open, made: Callable[[str], Workspace], width: int
 ):

@@ -118,6 +118,7 @@ def test_a_run_is_listed_at_once_and_followed_until_it_is_stopped(
     expect(sidebar.rows).to_have_count(0)
 
 
+@pytest.mark.soak
 def test_a_double_click_opens_its_run_while_several_are_selected(open_lab: Open, three: tuple[str, dict[str, Run]]):
     experiment, runs = three
     page, sidebar = open_lab("double.ipynb")

@@ -148,6 +148,7 @@ def test_a_script_is_submitted_from_the_file_browser(opened: LabPage, page: Page
     assert run.get_metrics()["loss"][-1] == 0.25
 
 
+@pytest.mark.soak
 def test_fields_look_the_same_where_the_style_of_cards_comes_in_once_more(page: Page) -> None:
     field = open_from_menu(page, "train.py").get_by_label("Experiment")
     looks = "one => [getComputedStyle(one).borderTopColor, getComputedStyle(one).backgroundColor]"
@@ -236,6 +237,7 @@ def theirs(workspace: Workspace, tmp_path: Path) -> Workspace:
     return made
 
 
+@pytest.mark.soak
 def test_a_form_stays_in_its_workspace_and_experiment_over_a_reload(
     theirs: Workspace, page: Page, workspace: Workspace, lab: Lab
 ) -> None:
@@ -253,6 +255,7 @@ def test_a_form_stays_in_its_workspace_and_experiment_over_a_reload(
     expect(filled).to_contain_text(f"The sidebar shows “{workspace.name}”.")
 
 
+@pytest.mark.soak
 def test_scripts_are_chosen_from_launcher_and_palette_and_told_of_where_they_cannot_be_read(
     opened: LabPage, page: Page, project: Path
 ) -> None:

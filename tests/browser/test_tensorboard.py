@@ -65,6 +65,7 @@ def test_scalars_are_in_the_card_while_the_run_goes_on_and_tensorboard_opens_in_
     expect(frame.locator("card-view").get_by_text("loss/train").first).to_be_visible()
 
 
+@pytest.mark.soak
 def test_runs_that_are_selected_in_the_sidebar_are_side_by_side_in_one_and_where_none_writes_for_it_that_is_said(
     show: Show, lab: Lab, submit: Submit
 ):

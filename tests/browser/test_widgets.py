@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from textwrap import dedent
 
+import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Show
 from tests.browser.labs import Lab, code, kernel_process
@@ -60,6 +61,7 @@ def test_a_card_in_a_box_goes_on_while_the_kernel_is_busy_and_so_does_what_its_s
     idle.touch()
 
 
+@pytest.mark.soak
 def test_a_card_in_a_box_says_that_its_kernel_has_ended(show: Show, lab: Lab, workspace: Workspace, tmp_path: Path):
     end = tmp_path / "end"
     submit = submitting(workspace.layout.root, STEADY, end).removesuffix("\nrun")

@@ -43,7 +43,7 @@ def few(tutorial: SimpleNamespace, tmp_path: Path) -> str:
     return str(tmp_path / "few")
 
 
-@pytest.mark.slow
+@pytest.mark.soak
 def test_a_small_network_learns_the_drawn_insects_from_random_weights(
     tutorial: SimpleNamespace, tmp_path: Path
 ) -> None:
