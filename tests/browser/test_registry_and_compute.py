@@ -114,6 +114,11 @@ def models_of(page: LabPage) -> Locator:
     return page.page.get_by_role("list", name="Models")
 
 
+def row_of_model(page: LabPage, name: str) -> Locator:
+    """The row of a model that ``register`` has made, once the last of its versions is told of."""
+    return models_of(page).get_by_role("button", name=re.compile(f"^{name} ?version 3"))
+
+
 def open_model(page: LabPage, name: str) -> Locator:
     """Open a model's tab by its row, and return the card in it."""
     models_of(page).get_by_role("button", name=re.compile(f"^{name}")).click()
@@ -189,7 +194,7 @@ class TestModels:
         self, sidebar: LabPage, model: str, workspace: Workspace
     ):
         sidebar.expected.append("422")
-        row = models_of(sidebar).get_by_role("button", name=re.compile(f"^{model}"))
+        row = row_of_model(sidebar, model)
         row.click(button="right")
         choose_in_menu(sidebar.page, "Set an Alias…")
         dialog = sidebar.page.get_by_role("dialog")
@@ -243,7 +248,7 @@ class TestModels:
     @pytest.mark.soak
     def test_the_code_that_is_inserted_loads_the_model(self, sidebar: LabPage, model: str):
         page = sidebar.page
-        models_of(sidebar).get_by_role("button", name=re.compile(f"^{model}")).click(button="right")
+        row_of_model(sidebar, model).click(button="right")
         choose_in_menu(page, "Insert Code That Loads It")
         expect(page.locator(".jp-Cell")).to_have_count(2)
         sidebar.run_all()
@@ -255,7 +260,7 @@ class TestModels:
     ):
         page = sidebar.page
         sidebar.expected.append("409")
-        models_of(sidebar).get_by_role("button", name=re.compile(f"^{model}")).focus()
+        row_of_model(sidebar, model).focus()
         page.keyboard.press("Shift+F10")
         menu = page.locator(".lm-Menu")
         menu.wait_for()
