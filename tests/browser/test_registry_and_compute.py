@@ -161,7 +161,7 @@ class TestModels:
 
         version.select_option("3")
         move.click()
-        expect(told.filter(has_text="production is version 3 now.")).to_be_visible()
+        expect(told.filter(has_text="Moved production to version 3.")).to_be_visible()
         expect(aliases).to_contain_text("production is version 3")
         card.get_by_role("button", name="Remove production", exact=True).click()
         card.get_by_role("button", name="Remove it").click()

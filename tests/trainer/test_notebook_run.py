@@ -152,8 +152,27 @@ class TestWhatCannotWorkIsRefused:
         assert list(Run.list(workspace)) == []
 
     @pytest.mark.parametrize(
+        ("cell", "names"),
+        [
+            ("from traindock import Experiment, Run, Workspace", "Experiment, Workspace"),
+            ("%matplotlib inline\nimport os\nfrom traindock import (\n    PyTorch,\n)", "PyTorch"),
+        ],
+    )
+    def test_one_that_imports_what_no_job_has(self, source: Path, tmp_path: Path, cell: str, names: str) -> None:
+        write(source / "sends.ipynb", "import random", cell)
+        told = rf"cell \[2\] of 'sends.ipynb' imports {names} from traindock, which no job has.* cannot be one"
+
+        with pytest.raises(ExperimentExecutionException, match=told):
+            Experiment(make_workspace(tmp_path / "workspace"), "tests").submit(NotebookRunConfig(source, "sends.ipynb"))
+
+    @pytest.mark.parametrize(
         "cell",
         [
+            "from traindock import Run, Model",
+            "from traindock import *",
+            "try:\n    from traindock import Experiment\nexcept ImportError:\n    Experiment = None",
+            "%%writefile other.py\nfrom traindock import Experiment",
+            "from traindock import (",
             'text = """\n%traindock runs\n"""',
             "# %load_ext traindock",
             "%%writefile other.py\n%load_ext traindock",

@@ -173,7 +173,7 @@ describe('the card of a model', () => {
     await until(() => expect(button('Remove production').disabled).toBe(false));
     await click('Remove production');
     await click('Remove it');
-    await untilText('production stands for no version any more');
+    await untilText('Removed production, which was version');
     expect(registry.sent[1]).toBe('DELETE /aliases/production?expected=1 undefined');
   });
 
@@ -187,7 +187,7 @@ describe('the card of a model', () => {
     registry.refusal = null;
     await click('Remove production');
     await click('Remove it');
-    await untilText('production stands for no version any more');
+    await untilText('Removed production, which was version');
     expect(registry.sent).toEqual([1, 2].map(version => `DELETE /aliases/production?expected=${version} undefined`));
   });
 

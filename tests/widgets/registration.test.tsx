@@ -369,7 +369,7 @@ describe('the registration panel', () => {
     }
     await untilText('2 of 3');
     button('Register').click();
-    await untilText('Registered as pt-dnn:1 (production).');
+    await untilText('Registered as pt-dnn:1, and gave it the alias production.');
     expect(bodies()[0]).toMatchObject({
       path: 'outputs/',
       child_paths: ['model.pt', 'notes/a.txt'],
@@ -410,7 +410,7 @@ describe('the registration panel', () => {
     type('Alias', 'production');
     await until(() => expect(button('Register').disabled).toBe(false));
     button('Register').click();
-    await untilText('Registered as pt-dnn:2 (production).');
+    await untilText('Registered as pt-dnn:2, and gave it the alias production.');
     const [first, again, next] = bodies().map(body => body.request_id);
     expect(first).toMatch(/^[0-9a-f]{32}$/);
     expect(again).toBe(first);
@@ -476,7 +476,7 @@ describe('the registration panel', () => {
       select.dispatchEvent(new Event('change', { bubbles: true }));
       await until(() => expect(button('Move').disabled).toBe(false));
       button('Move').click();
-      await untilText('production is version 1 now.');
+      await untilText('Moved production to version 1.');
       expect(registry.sent).toEqual([
         {
           method: 'PUT',

@@ -52,13 +52,14 @@ describe('the form of a run that is resubmitted', () => {
       }
       return script;
     });
-    await draw();
+    return draw();
   };
-  const draw = async () => {
+  const draw = async (): Promise<AgainModel> => {
     const page = { source, trans, workspaces: new Workspaces(source, null), usualCompute: () => '', drafts };
     const model = new AgainModel(page, { workspace: W, run: 'a' });
     await act(async () => render(<AgainForm model={model} trans={trans} host={host} />, node));
     await settle();
+    return model;
   };
 
   it('begins with what the run had, and changes nothing by itself', async () => {
@@ -74,6 +75,22 @@ describe('the form of a run that is resubmitted', () => {
     await press('Submit');
     expect(source.sent).toEqual([[`/workspaces/${W}/runs/a/resubmit`, { ...NAMED }]]);
     expect(opened).toEqual([{ workspace: W, run: 'b' }]);
+  });
+
+  it('begins anew where it is opened once more after it was sent, unless more was filled in since', async () => {
+    const again = await show();
+    await type('name', 'second');
+    act(() => again.beginAnew());
+    expect(field('name').value).toBe('second');
+    await press('Submit');
+    expect(text()).toContain('Submitted as');
+    act(() => again.beginAnew());
+    expect([field('name').value, text().includes('Submitted as')]).toEqual(['first', false]);
+    await type('name', 'third');
+    await press('Submit');
+    await type('name', 'fourth');
+    act(() => again.beginAnew());
+    expect(field('name').value).toBe('fourth');
   });
 
   it('says why the run cannot be told, and tries again', async () => {
@@ -218,7 +235,10 @@ describe('the form of a run that is resubmitted', () => {
   it('sends no secret empty, and none as it was without a word, where others were filled in before a reload', async () => {
     await show(KNOWN, SCRIPT);
     await type('option --hub_token', 'hf_secret');
+    const add = [...node.querySelectorAll('button')].find(one => one.textContent === 'Add a variable');
+    add?.focus();
     await press('Add a variable');
+    expect(document.activeElement?.getAttribute('aria-label')).toBe('Name of variable 3');
     const write = (label: string, value: string) =>
       act(async () => {
         const one = node.querySelector(`[aria-label="${label}"]`) as HTMLInputElement;

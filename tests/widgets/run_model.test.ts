@@ -278,6 +278,11 @@ describe('what is said of an error', () => {
     expect(problemOf({ code: 'run_not_found', message: 'no run', advice })).not.toContain('GET');
   });
 
+  it('leaves out what only they can do', () => {
+    const advice = 'List the compute targets of the workspace: GET /workspaces/{workspace}/computes.';
+    expect(problemOf({ code: 'compute_target', message: 'memory is 900g', advice })).toBe('memory is 900g.');
+  });
+
   it('is what the API says where that helps', () => {
     expect(problemOf({ code: 'unknown', message: 'What is wrong.', advice: 'What to do.' })).toBe(
       'What is wrong. What to do.'

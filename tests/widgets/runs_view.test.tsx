@@ -307,6 +307,19 @@ describe('the runs in the sidebar', () => {
     expect(place.querySelector('.jp-Traindock-Chip')?.textContent).toContain('parts of wide sweep');
   });
 
+  it('says by what runs are left out while the fields that say so are not shown', async () => {
+    await show([runRow('a')]);
+    const told = () => place.querySelector('.jp-Traindock-Filtered [role=status]')?.textContent;
+    expect(told()).toBeUndefined();
+    await act(async () => list.ask({ state: 'Failed', tag: 'stage=best' }));
+    expect(told()).toBe('Only: Failed, stage=best');
+    await act(async () => looks.toggleOptions());
+    expect(told()).toBeUndefined();
+    await act(async () => looks.toggleOptions());
+    await click(place.querySelector('.jp-Traindock-Filtered button') ?? undefined);
+    expect([list.query.state, list.query.tag, told()]).toEqual(['', '', undefined]);
+  });
+
   it('looks for what is typed, and shows all again', async () => {
     await show([]);
     source.answers.set(RUNS, { runs: [], more: false });

@@ -37,8 +37,8 @@ BUILD_LOG_BELOW: Final = (
     "resubmitting asks for the same ones."
 )
 _BY_ERROR: Final[Mapping[str, str]] = {
-    "ModuleNotFoundError": "Ask for the package (pip_packages, --pip) or put the module into the source folder, and "
-    "submit again.",
+    "ModuleNotFoundError": "Ask for the package (pip_packages, --pip; in a form “PyTorch and packages”) or put the "
+    "module into the source folder, and submit again.",
     "FileNotFoundError": "Only the source folder is copied to where the script runs: put the file into it, or give an "
     "absolute path, and submit again.",
 }

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from traindock.errors import ExperimentExecutionException, RunConfigurationException, UserErrorException
 from traindock.names import readable
+from traindock.runtime import WHERE
 from traindock.store.copying import open_regular
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ _OWN_MAGIC: Final = re.compile(
     r"^[ \t]*((?:\w+[ \t]*=[ \t]*)?%(?:%?traindock|(?:re)?load_ext[ \t]+traindock)\b.*)", re.MULTILINE
 )
 _LONGEST_LINE: Final = 60
+#: What is no Python in a cell.
+_MAGIC_LINE: Final = re.compile(r"^[ \t]*[%!].*$", re.MULTILINE)
 
 
 class NotebookRunConfig:
@@ -109,7 +112,7 @@ def notebook_name(source: Path, name: str) -> str:
 
     Raises:
         ExperimentExecutionException: there is none, it is no notebook, one of another language, or one that sends runs
-            itself by magics.
+            itself.
     """
     document = _read(source, name)
     if not isinstance(document, dict) or not (isinstance(document.get("cells", document.get("worksheets")), list)):
@@ -128,8 +131,15 @@ def notebook_name(source: Path, name: str) -> str:
 
 
 def _check_sends_nothing(name: str, document: dict[str, Any]) -> None:
-    """Refuse a notebook whose cells submit runs: `%load_ext traindock` would end it in its first cell."""
+    """Refuse a notebook whose cells submit runs: our magics, or what imports that from us, would end it there."""
     for number, source in enumerate(_code_cells(document), 1):
+        lacking = _lacking_in_jobs(source)
+        if lacking:
+            raise ExperimentExecutionException(
+                f"cell [{number}] of {name!r} imports {', '.join(lacking)} from traindock, which no job has: a "
+                "notebook that submits runs itself cannot be one. Execute it in JupyterLab, or submit the script or "
+                "the notebook that does the training, which logs by Run.get_context()"
+            )
         line = _own_magic(source)
         if line is not None:
             shown = line if len(line) <= _LONGEST_LINE else f"{line[: _LONGEST_LINE - 1]}…"
@@ -167,6 +177,18 @@ def _own_magic(source: str) -> str | None:
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return found[1].rstrip()
     return None  # Python alone, such as a text that tells of magics
+
+
+def _lacking_in_jobs(source: str) -> list[str]:
+    """Return the names that a cell imports from us, whatever else it does, and that there are none of within jobs."""
+    if source.lstrip().startswith("%%"):
+        return []  # lines of `%%writefile` or `%%bash` are no cell's own
+    try:
+        statements = ast.parse(_MAGIC_LINE.sub("", source)).body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return []  # what is wrong with it is said where it is executed
+    imports = [one for one in statements if isinstance(one, ast.ImportFrom) and one.module == "traindock"]
+    return [one.name for each in imports for one in each.names if one.name not in {*WHERE, "*"}]
 
 
 def _read(source: Path, name: str) -> Any:

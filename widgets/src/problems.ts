@@ -50,6 +50,10 @@ export function failureText(error: unknown, trans: ITrans = UNTRANSLATED): strin
   return error instanceof Error ? error.message : String(error);
 }
 
+/** What only those who write requests can do. */
+const REQUEST = /\b(GET|POST|PUT|PATCH|DELETE) [/…]/;
+
 function sentences(message: string, advice: string): string {
-  return `${/[.!?:]$/.test(message) ? message : `${message}.`} ${advice}`.trim();
+  const next = REQUEST.test(advice) ? '' : advice;
+  return `${/[.!?:]$/.test(message) ? message : `${message}.`} ${next}`.trim();
 }

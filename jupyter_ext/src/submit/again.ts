@@ -215,8 +215,17 @@ export class AgainModel extends FormModel<IChange[], Resubmission> {
     return JSON.stringify(this.draft);
   }
 
+  /** Whoever opens the form of this run once more begins with what it had, unless more was filled in since it was sent. */
+  beginAnew(): void {
+    if (this.submitted !== null && this._doneWith === this._key()) {
+      this.submitted = null;
+      this.reset();
+    }
+  }
+
   protected override _done(): void {
     this.restored = false;
+    this._doneWith = this._key();
     this.page.drafts.save(this._name, {}); // who opens the form of this run again begins with what it had
   }
 
@@ -252,6 +261,8 @@ export class AgainModel extends FormModel<IChange[], Resubmission> {
   }
 
   private _wish = new KeptWish();
+  /** What was filled in when it was submitted last. */
+  private _doneWith = '';
   /** What the run had. */
   private _before: IDraft = EMPTY;
 }

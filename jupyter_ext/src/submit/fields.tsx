@@ -1,6 +1,6 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import type { ComponentChildren } from 'preact';
-import { useName } from '../../../widgets/src/views/hooks';
+import { useFocusOfAdded, useName } from '../../../widgets/src/views/hooks';
 import type { Pair } from './draft';
 import type { Place } from './faults';
 
@@ -169,8 +169,9 @@ export function PairsField({ legend, place, fault, pairs, onPairs, one, add, isS
   const id = useName();
   const change = (at: number, pair: Pair): void => onPairs(pairs.map((old, index) => (index === at ? pair : old)));
   const described = fault === '' ? undefined : `${id}-fault`;
+  const frame = useFocusOfAdded(pairs.length);
   return (
-    <fieldset class={fault === '' ? 'td-tags' : 'td-tags jp-mod-faulty'} aria-describedby={described}>
+    <fieldset ref={frame} class={fault === '' ? 'td-tags' : 'td-tags jp-mod-faulty'} aria-describedby={described}>
       <legend>{legend}</legend>
       {pairs.map(([name, value], at) => (
         <div key={at} class="td-tag">

@@ -77,22 +77,34 @@ export class Forms {
   openAgain(target: RunTarget): MainAreaWidget {
     const { trans } = this.traindock;
     const model = new AgainModel(this._page(), target);
+    let isNew = false;
+    const view = () => {
+      isNew = true;
+      return <AgainForm model={model} trans={trans} host={this._host} onName={named} />;
+    };
     const named = (name: string): void => {
       tab.title.label = trans.__('Resubmit %1', briefName(name, LONGEST_LABEL));
     };
     const tab = this.tabs.openForm(
       `traindock-again-${target.workspace}-${target.run}`,
       trans.__('Resubmit %1', target.run),
-      () => <AgainForm model={model} trans={trans} host={this._host} onName={named} />,
+      view,
       { ...target },
       this.again,
       visible => model.standBy(!visible)
     );
+    if (isNew) {
+      this._againModels.set(tab, model);
+    } else {
+      this._againModels.get(tab)?.beginAnew();
+    }
     return tab;
   }
 
   /** Of each form of a new run. */
   private readonly _models = new WeakMap<MainAreaWidget, NewRunModel>();
+  /** Of each form of a run that is submitted once more. */
+  private readonly _againModels = new WeakMap<MainAreaWidget, AgainModel>();
 
   private _page() {
     const { source, workspaces, trans } = this.traindock;

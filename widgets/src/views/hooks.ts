@@ -101,6 +101,25 @@ export function useTimesShown(): [MutableRef<HTMLDivElement | null>, number] {
   return [place, times];
 }
 
+/**
+ * Return a ref of an element with rows of fields, below which a button adds one: the first field of that gets the focus.
+ *
+ * @param rows - How many there are.
+ */
+export function useFocusOfAdded(rows: number): MutableRef<HTMLFieldSetElement | null> {
+  const place = useRef<HTMLFieldSetElement>(null);
+  const before = useRef(rows);
+  useEffect(() => {
+    const frame = place.current;
+    // rows also come by themselves, such as those that a form has kept
+    if (rows === before.current + 1 && frame?.contains(document.activeElement)) {
+      frame.querySelector<HTMLElement>('.td-tag:last-of-type input')?.focus();
+    }
+    before.current = rows;
+  }, [rows]);
+  return place;
+}
+
 /** Milliseconds after the last key after which something typed is taken for whole. */
 const SETTLED_AFTER = 300;
 

@@ -316,7 +316,7 @@ function Form({ model, selection, name, known, shown, onName, onMade }: IFormPro
 
 function registered({ id, aliases }: ModelVersion, trans: ITrans): string {
   return aliases.length > 0
-    ? trans.__('Registered as %1 (%2).', id, aliases.join(', '))
+    ? trans.__('Registered as %1, and gave it the alias %2.', id, aliases.join(', '))
     : trans.__('Registered as %1.', id);
 }
 

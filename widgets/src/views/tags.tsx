@@ -1,4 +1,6 @@
 import { useTrans } from '../translation';
+import { useFocusOfAdded } from './hooks';
+
 /** Tags as they are typed, each a name with a value. */
 export type TypedTags = readonly (readonly [name: string, value: string])[];
 
@@ -7,8 +9,9 @@ export function Tags({ tags, onTags }: { tags: TypedTags; onTags(tags: TypedTags
   const trans = useTrans();
   const change = (at: number, tag: readonly [string, string]) =>
     onTags(tags.map((one, index) => (index === at ? tag : one)));
+  const frame = useFocusOfAdded(tags.length);
   return (
-    <fieldset class="td-tags">
+    <fieldset ref={frame} class="td-tags">
       <legend>{trans.__('Tags')}</legend>
       {tags.map(([name, value], at) => (
         <div key={at} class="td-tag">

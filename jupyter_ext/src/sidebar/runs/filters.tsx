@@ -146,6 +146,24 @@ export function Options({ list, trans }: { list: RunList; trans: TranslationBund
   );
 }
 
+/** Says by what runs are left out while the fields that say so are not shown: else they would look lost. */
+export function Filtered({ list, trans }: { list: RunList; trans: TranslationBundle }) {
+  const { state, tag } = list.query;
+  if (state === '' && tag.trim() === '') {
+    return null;
+  }
+  const word = states(trans).find(([name]) => name === state)?.[1] ?? state;
+  const told = [state !== '' && word, tag.trim() !== '' && shortened(tag.trim(), LONGEST_NAME)].filter(Boolean);
+  return (
+    <div class="jp-Traindock-Filtered">
+      <span role="status">{trans.__('Only: %1', told.join(', '))}</span>
+      <button type="button" class="jp-Traindock-TextButton" onClick={() => list.ask({ state: '', tag: '' })}>
+        {trans.__('Show all runs')}
+      </button>
+    </div>
+  );
+}
+
 function Labeled({ label, children }: { label: string; children: ComponentChildren }) {
   return (
     <>

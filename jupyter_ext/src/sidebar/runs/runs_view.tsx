@@ -8,7 +8,7 @@ import { Icon } from '../icon';
 import { MenuButton } from '../menu_button';
 import { Pages } from '../pages';
 import { Problem } from '../problem';
-import { Options, Search } from './filters';
+import { Filtered, Options, Search } from './filters';
 import type { Looks } from './looks';
 import { type IFirstSteps, NoRuns } from './no_runs';
 import { type ILinesHost, openMenuOfSelected, RunLines } from './run_lines';
@@ -44,7 +44,7 @@ export function RunsView({
           <Selected list={list} host={host} trans={trans} />
         </div>
       )}
-      {looks.options && <Options list={list} trans={trans} />}
+      {looks.options ? <Options list={list} trans={trans} /> : !none && <Filtered list={list} trans={trans} />}
       <Problem error={error} connection={list.connection} again={() => void list.reload()} trans={trans} />
       {list.trouble !== null && (
         <p class="jp-Traindock-Notice" role="status">

@@ -66,7 +66,7 @@ export function Aliases({ source, path, known, action, act, more }: IAliasesProp
             const expected = known.aliases.find(one => one.alias === alias)?.version ?? null;
             act(
               () => source.request(at(alias), { method: 'PUT', body: { version, expected } }),
-              trans.__('%1 is version %2 now.', alias, version)
+              trans.__('Moved %1 to version %2.', alias, version)
             );
           }}
         />

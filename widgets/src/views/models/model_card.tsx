@@ -61,7 +61,7 @@ export function ModelCard({ news, host = {}, code }: IModelCardProps) {
       act={() =>
         act(
           () => source.request(`${path(alias)}${query({ expected: at })}`, { method: 'DELETE' }),
-          trans.__('%1 stands for no version any more; it was version %2.', alias, at)
+          trans.__('Removed %1, which was version %2.', alias, at)
         )
       }
       onLost={() => undefined}
