@@ -163,6 +163,10 @@ LINES = {
 }
 
 
+#: Modules whose rows take the better part of a minute, whatever is measured: they start pages and servers.
+IN_SOAK = ("cards", "serving")
+
+
 def test_each_module_of_rows_is_tried() -> None:
     from benchmarks.__main__ import MODULES
 
@@ -171,7 +175,7 @@ def test_each_module_of_rows_is_tried() -> None:
 
 @pytest.mark.slow
 @pytest.mark.parametrize(
-    "module", [pytest.param(module, marks=[pytest.mark.soak] if module == "cards" else []) for module in LINES]
+    "module", [pytest.param(module, marks=[pytest.mark.soak] if module in IN_SOAK else []) for module in LINES]
 )
 def test_every_row_can_be_measured(module: str) -> None:
     from benchmarks.harness import ROWS

@@ -118,7 +118,7 @@ class TestCost:
         self, open_page: OpenPage, workspace: Workspace, opened_files: list[Path]
     ) -> None:
         experiment = Experiment(workspace, "quiet")
-        runs = [experiment.start_logging(outputs=None, snapshot_directory=None) for _ in range(100)]
+        runs = [experiment.start_logging(outputs=None, snapshot_directory=None) for _ in range(30)]
         page = await open_page()
         for run in runs:
             page.follow(run.id, workspace, run.id)

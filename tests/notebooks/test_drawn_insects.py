@@ -20,7 +20,13 @@ def logistic_regression(train: np.ndarray, train_labels: np.ndarray, val: np.nda
     return (np.c_[(val - mean) / std, np.ones(len(val))] @ weights > 0).astype(int)
 
 
-@pytest.fixture(scope="module", params=[pytest.param(seed, marks=pytest.mark.slow) for seed in (0, 1, 2)])
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(0, marks=pytest.mark.slow),
+        *(pytest.param(seed, marks=pytest.mark.soak) for seed in (1, 2)),
+    ],
+)
 def drawn(request: pytest.FixtureRequest, tutorial: SimpleNamespace) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Split name to (pictures as float arrays, labels)."""
     splits: dict[str, tuple[list[np.ndarray], list[int]]] = {"train": ([], []), "val": ([], [])}

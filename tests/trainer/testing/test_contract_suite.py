@@ -75,6 +75,7 @@ def test_each_test_of_the_suite_has_a_backend_that_it_refuses() -> None:
                      and issubclass(value, LocalBackend) and value.__module__ == broken.__name__}  # fmt: skip
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(900)
 def test_a_backend_that_breaks_a_promise_is_refused(tmp_path: Path) -> None:
     """By an assertion or an exception of its own, and not by waiting for long."""
