@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Show
 from tests.browser.labs import Lab, markdown
@@ -50,6 +51,7 @@ def test_a_card_goes_on_after_the_server_was_killed_and_started_again(
     page.card.wait_for_all(logged(run))
 
 
+@pytest.mark.soak
 def test_a_form_a_model_a_queue_and_the_panel_of_notebook_7_go_on_after_the_server_was_killed_and_started_again(
     show: Show, lab: Lab, submit: Submit, workspace: Workspace, tmp_path: Path
 ):

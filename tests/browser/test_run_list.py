@@ -76,6 +76,7 @@ def test_where_jupyter_hides_a_runs_folder_it_is_said_with_what_to_do(look_at: O
     sidebar.answer("Close")
 
 
+@pytest.mark.soak
 def test_runs_of_different_pages_are_compared(look_at: Open, made: Callable[[str], Workspace]):
     workspace = made("many")
     seed(workspace, 130)

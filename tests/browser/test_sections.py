@@ -155,6 +155,7 @@ def project(lab: Lab) -> Path:
     return folder
 
 
+@pytest.mark.soak
 def test_a_shortcut_and_the_menus_open_the_form_of_a_script_and_of_a_notebook(show: Show, project: Path):
     page = show("ways-in/train.ipynb").page
     forms = page.locator(".jp-Traindock-Submit:visible")

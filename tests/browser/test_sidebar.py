@@ -41,9 +41,7 @@ SHORT = """
 """
 
 
-@pytest.fixture(
-    params=[pytest.param(10_000, id="10,000 runs"), pytest.param(100_000, id="100,000 runs", marks=pytest.mark.soak)]
-)
+@pytest.fixture(params=[pytest.param(10_000, id="10,000 runs"), pytest.param(100_000, id="100,000 runs")])
 def many(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[str]:
     """Make a workspace with many runs, models, and runs that wait; return its name."""
     name, folder = "zoo", tmp_path / "workspace"  # behind the one that pages show first
@@ -367,6 +365,7 @@ def test_a_new_workspace_teaches_the_first_step(open_lab: Open, workspace: Works
     expect(sidebar.row("first-steps #1")).to_have_count(0)
 
 
+@pytest.mark.soak
 @pytest.mark.timeout(1200)
 def test_very_many_runs_are_a_page_of_few(
     open_lab: Open, many: str, workspace: Workspace, record_figures: Callable[..., None]

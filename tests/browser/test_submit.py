@@ -373,6 +373,7 @@ def test_a_notebook_that_nobody_has_saved_or_named_is_saved_and_executed(
     assert kept["cells"][0]["outputs"][0]["text"] in ("never saved\n", ["never saved\n"])
 
 
+@pytest.mark.soak
 def test_notebook_7_submits_notebooks_scripts_and_files(
     show: Show, lab: Lab, project: Path, workspace: Workspace
 ) -> None:

@@ -74,6 +74,7 @@ def test_a_card_in_a_box_says_that_its_kernel_has_ended(show: Show, lab: Lab, wo
     end.touch()
 
 
+@pytest.mark.soak
 def test_cards_in_tabs_are_drawn_when_their_tab_is_chosen(show: Show, lab: Lab, hostile_run: Run, failed_run: Run):
     workspace = str(hostile_run.workspace.layout.root)
     source = dedent(TABBED).format(workspace=workspace, runs=[hostile_run.id, failed_run.id])
