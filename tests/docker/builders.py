@@ -15,8 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tests.conftest import wait_for
-
 if TYPE_CHECKING:
     import docker
 
@@ -75,6 +73,7 @@ def _answer(program: Path, *words: str) -> str:
 def cache_removed(engine: docker.DockerClient) -> Iterator[None]:
     """Remove afterwards what BuildKit has kept meanwhile, which belongs to no image and has no label."""
     import docker.errors
+    from tests.conftest import wait_for  # not where this module is: `.ci/engine` has the standard library alone
 
     def used() -> dict[str, Any] | None:
         try:
