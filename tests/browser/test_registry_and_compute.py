@@ -321,6 +321,7 @@ def target(workspace: Workspace) -> Iterator[str]:
 def make_by_form(page: LabPage, name: str) -> None:
     page.page.get_by_role("button", name="New compute target…").click()
     form = page.page.get_by_role("article", name="New compute target")
+    form.get_by_role("radio", name="local").check()
     form.get_by_role("textbox", name="Name").fill(name)
     form.get_by_role("textbox", name="Max nodes").fill("0")
     form.get_by_role("button", name="Create").click()

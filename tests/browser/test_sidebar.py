@@ -95,7 +95,7 @@ def test_a_run_is_listed_at_once_and_followed_until_it_is_stopped(
 ):
     page, sidebar = open_lab("live.ipynb")
     sidebar.filter("live-runs")
-    expect(sidebar.locator).to_contain_text("No run is like this.")
+    expect(sidebar.locator).to_contain_text("No run is like this: “live-runs”")
     run = submit(STEADY, tmp_path / "never", experiment="live-runs")
     row = sidebar.row("live-runs #1")
     expect(row).to_contain_text("Running")

@@ -161,7 +161,7 @@ def test_the_parts_of_a_gpu_in_mig_mode_are_leased_one_by_one(
     told = capsys.readouterr().out
     for number, run in zip(("0:0", "0:1"), sorted(runs, key=stdout), strict=True):
         assert f"GPU {number}" in told
-        assert f"Model MIG 1g.10gb, 11 GB ({stdout(run).strip()}): held by {run.id}" in told
+        assert f"Model MIG 1g.10gb, 10 GiB ({stdout(run).strip()}): held by {run.id}" in told
     (tmp_path / "go").touch()
     for run in runs:
         run.wait_for_completion()

@@ -1,9 +1,8 @@
-"""Sparklines of runs over HTTP, and which metric they show where none is named."""
+"""Sparklines of runs over HTTP."""
 
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,6 @@ import pytest
 from tests.jupyter_ext.conftest import Ask
 
 from jupyterlab_traindock.managers import sparklines
-from jupyterlab_traindock.managers.telling import LARGE, SMALL, best_of, telling
 from traindock import Experiment, Workspace
 from traindock.runtime.metric_log import MetricLog
 from traindock.store.event_files import Scalar
@@ -127,31 +125,3 @@ class TestDrawn:
         found = self.drawn(tmp_path, values)["values"]
         assert len(found) >= 20
         assert [value for value in found if not math.isnan(value)] == [5.0]
-
-
-class TestTelling:
-    @pytest.mark.parametrize(
-        ("names", "expected"),
-        [
-            ([], None),
-            (["epoch"], "epoch"),
-            (["epoch", "loss"], "loss"),
-            (["loss", "val_loss"], "val_loss"),
-            (["loss", "val_loss", "validAcc"], "validAcc"),
-            (["interval", "train_accuracy"], "train_accuracy"),
-        ],
-    )
-    def test_validation_goes_first_then_what_has_a_best_value(self, names: list[str], expected: str | None) -> None:
-        assert telling(names) == expected
-
-    @pytest.mark.parametrize(
-        ("name", "expected"),
-        [("val/loss", "min"), ("score_loss", "min"), ("mAP", "max"), ("cancer_auc", "max"), ("lr", None), ("", None)],
-    )
-    def test_what_is_best_is_told_by_the_name(self, name: str, expected: str | None) -> None:
-        assert best_of(name) == expected
-
-    def test_the_words_are_those_of_the_views(self) -> None:
-        series = (Path(__file__).parents[2] / "widgets" / "src" / "model" / "series.ts").read_text()
-        for name, ours in (("SMALL", SMALL), ("LARGE", LARGE)):
-            assert re.search(rf"const {name} =\s*/\^(.*)\$/;", series)[1] == ours  # type: ignore[index]

@@ -105,6 +105,19 @@ describe('the progress of a run that prints a line after each epoch', () => {
     expect(doneAt(shown, begin(4) + 7)).toBe(3);
   });
 
+  it('is the most that is left, until a second epoch tells how long one takes without the imports', () => {
+    const slow = results.map(one => ({ ...one, at: one.at + 100 }));
+    const shown = new Watched(slow).from(0, begin(4) + 100);
+    const saidAt = (time: number): [number | null, boolean] => {
+      const { remaining = null, isMost = false } = shown.find(({ at }) => at === time)?.shown ?? {};
+      return [remaining, isMost];
+    };
+    const [early, isMost] = saidAt(begin(2) + 105);
+    expect(isMost).toBe(true);
+    expect(early).toBeGreaterThan(EPOCH * COUNT);
+    expect(saidAt(begin(4) + 100)).toEqual([EPOCH * (COUNT - 3), false]);
+  });
+
   it('finds epochs that are printed in colours, and the bar within one is no end of the run', () => {
     const coloured = epochs.flatMap(epoch => [
       { at: begin(epoch) + 5, line: ' 50%|##  | 50/100 [00:05<00:05, 10it/s]' },

@@ -37,6 +37,8 @@ class Registry implements Source {
   aliases: Alias[] = [];
   moves: AliasMove[] = [];
   gone = new Set<string>();
+  /** The display names of runs that have one. */
+  named = new Map<string, string>();
   refusal: RequestError | null = null;
   /** Why nothing is told. */
   unanswered: RequestError | null = null;
@@ -95,6 +97,10 @@ class Registry implements Source {
     if (run !== undefined) {
       if (this.gone.has(run)) {
         throw new RequestError('run_not_found', `there is no run '${run}'`, '', 404);
+      }
+      if (!path.includes('/metrics')) {
+        const number = run.charCodeAt(run.length - 1) - 'a'.charCodeAt(0) + 1;
+        return { id: run, display_name: this.named.get(run) ?? '', experiment: 'ants', number };
       }
       const last = run === RUN ? 0.25 : 'NaN';
       return { metrics: [{ name: 'val_loss', kind: 'scalar', statistics: { last, min: 0.125, max: 2, count: 9 } }] };
@@ -422,6 +428,7 @@ describe('the registration panel', () => {
     registry.add('ants_1_cccccccc', ['production']);
     registry.add(null);
     registry.gone.add('ants_1_bbbbbbbb');
+    registry.named.set('ants_1_cccccccc', 'with a warm-up of the rate');
     show();
     await untilText('3 of 3');
     type('Name', 'pt-dnn');
@@ -431,7 +438,7 @@ describe('the registration panel', () => {
     );
     expect(rows[0]).toEqual(['Version', 'This run', '3', '2', '1']);
     expect(rows[1]).toEqual(['Alias', '', '', 'production', 'staging']);
-    expect(rows[3]).toEqual(['Run', 'aaaaaaaa', 'files', 'cccccccc', 'bbbbbbbb (deleted)']);
+    expect(rows[3]).toEqual(['Run', 'ants #1', 'files', 'with a warm-up of the r…', 'bbbbbbbb (deleted)']);
     expect(rows[5]).toEqual(['val_loss', '0.25', '–', 'NaN', '–']);
   });
 

@@ -85,6 +85,7 @@ describe('what is done with runs', () => {
     const tabs = {
       openRun: ({ run }: { run: string }) => opened.push(run),
       openComparison: (_: string, runs: string[]) => opened.push(runs.join('+')),
+      openTensorBoard: (_: string, runs: string[]) => opened.push(`${runs} in TensorBoard`),
       host: { openFolder: (path: string) => opened.push(path) }
     } as unknown as ITabs;
     const insertion = { insert: (code: string) => inserted.push(code) } as unknown as Insertion;
@@ -104,6 +105,25 @@ describe('what is done with runs', () => {
     expect(opened).toEqual(['a', 'b', 'a+b']);
     expect(said.copied).toBe('a\nb');
     expect(inserted[0]).toContain('Run.get(Workspace.get("mine"), "b")');
+  });
+
+  it('opens a TensorBoard of runs one of which has event files, and else says that there is nothing for it', async () => {
+    server.answers.set('/workspaces/w/runs/a', { id: 'a', tensorboard: null });
+    server.answers.set('/workspaces/w/runs/b', { id: 'b', tensorboard: { url: 'traindock/tensorboard/w/b/' } });
+    await actions.openBoard('w', [ended]);
+    expect(opened).toEqual([]);
+    expect(said.shown[0]).toMatch(/nothing for TensorBoard\nThe run has written no event files:\n.*\nA script writes/s);
+    await actions.openBoard('w', [ended, going]);
+    expect(opened).toEqual(['a,b in TensorBoard']);
+  });
+
+  it('says why a TensorBoard is not opened', async () => {
+    server.request = async () => {
+      throw new RequestError('run_not_found', 'there is no run a');
+    };
+    await actions.openBoard('w', [ended]);
+    expect(said.shown[0]).toContain('TensorBoard cannot be opened');
+    expect(opened).toEqual([]);
   });
 
   it('stops those that go on, once it was said so', async () => {

@@ -324,12 +324,12 @@ describe('the runs in the sidebar', () => {
     await show([]);
     source.answers.set(RUNS, { runs: [], more: false });
     await act(async () => {
-      list.ask({ text: 'x' });
+      list.ask({ text: 'x', state: 'ended', tag: 'lr=1' });
       looks.toggleOptions();
     });
     await act(() => list.reload());
     expect([asked().get('text'), place.querySelector('[role=status]')]).toEqual(['x', expect.anything()]);
-    expect(place.textContent).toContain('No run is like this.');
+    expect(place.textContent).toContain('No run is like this: “x”, ended, lr=1');
     expect([...place.querySelectorAll('select')].map(one => one.getAttribute('aria-label'))).toContain('Group by');
     await click(button('Show all runs'));
     expect(asked().get('text')).toBeNull();

@@ -133,6 +133,15 @@ describe('charts', () => {
     ]);
   });
 
+  it('begin with what tells how good a model is, however early other things were logged', () => {
+    expect([...charts(['lr', 'momentum', 'train_loss', 'val_acc', 'val_loss'])].map(([title]) => title)).toEqual([
+      'loss',
+      'val_acc',
+      'lr',
+      'momentum'
+    ]);
+  });
+
   it('leave words that only contain such a name alone', () => {
     expect([...charts(['trainable_parameters', 'interval'])].map(([title]) => title)).toEqual([
       'trainable_parameters',

@@ -173,8 +173,8 @@ describe('the form of a script', () => {
     await type('option data', 'images');
     await press('Submit');
     expect([sent('/runs'), faultOf('gpus')]).toEqual([[], 'the machine has no GPU: use gpus=0. Change it.']);
-    expect(text()).toContain('No plan can be made: the machine has no GPU');
-    await press('Submit without a plan');
+    expect(text()).toContain('A run of this would be refused: the machine has no GPU');
+    await press('Submit');
     expect(sent('/runs')).toHaveLength(1);
   });
 
@@ -193,6 +193,24 @@ describe('the form of a script', () => {
     expect(seen).toEqual(['/home/ann/runs/1/work', '/srv/insects as /data']);
     const words = [...shown.querySelectorAll('.jp-Traindock-word')].map(one => one.textContent);
     expect(words).toEqual(['python', 'train.py', 'images', "'--hub_token=***'"]);
+  });
+
+  it('shows of an environment what was asked for, and nothing of what was not', async () => {
+    const container = {
+      base_image: 'python:3.12-slim',
+      dockerfile: null,
+      context: null,
+      apt_packages: [],
+      registry: ''
+    };
+    await show(SCRIPT, SCRIPT.path, () => {
+      page.source.answers.set(`/workspaces/${W}/plans`, { ...PLAN, recipe: { python: '3.12', conda: [], container } });
+    });
+    await type('option data', 'images');
+    await planned();
+    const shown = node.querySelector('.jp-Traindock-planParts') as HTMLElement;
+    expect(shown.textContent).toContain('containerbase_image=python:3.12-slim');
+    expect(shown.textContent).not.toMatch(/dockerfile|context|apt_packages|conda|null/);
   });
 
   it('does not say that an image is built whose Python is used as it is', async () => {
@@ -271,7 +289,7 @@ describe('the form of a script', () => {
     expect(text()).toContain('The Python of this Jupyter server');
     await type('compute', 'gpu-box');
     expect(text()).not.toContain('The Python of this Jupyter server');
-    expect(text()).toContain('The Python of the container’s image – as it is: without PyTorch, as a rule');
+    expect(text()).toContain('The usual container image – as it is: without PyTorch, as a rule');
   });
 
   it('asks for nothing while nobody sees it', async () => {

@@ -16,6 +16,10 @@ class TestCharts:
     def test_leave_words_that_only_contain_such_a_name_alone(self) -> None:
         assert charts(["trainable_parameters", "interval"]) == [["trainable_parameters"], ["interval"]]
 
+    def test_begin_with_what_tells_how_good_a_model_is(self) -> None:
+        names = ["lr", "momentum", "train_loss", "val_acc", "val_loss"]
+        assert charts(names) == [["train_loss", "val_loss"], ["val_acc"], ["lr"], ["momentum"]]
+
     def test_have_a_metric_that_has_no_other_name(self) -> None:
         assert charts(["train", "val"]) == [["train"], ["val"]]
 

@@ -15,6 +15,7 @@ from traindock.documents import seconds_of
 from traindock.run_facts import RunFacts
 from traindock.states import State
 from traindock.store.metrics import MetricReader
+from traindock.telling import best_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -124,11 +125,12 @@ def _curves(run: RunFacts) -> list[Mapping[str, Buckets]]:
 
 
 def charts(names: Iterable[str]) -> list[list[str]]:
-    """Group metrics as the card does: ``train_loss`` and ``val_loss`` share a chart."""
+    """Group metrics as the card does: ``train_loss`` and ``val_loss`` share a chart, and measures stand first."""
     found: dict[str, list[str]] = {}
     for name in names:
         found.setdefault(_PART.sub("", name, count=1).strip("_./- ") or name, []).append(name)
-    return list(found.values())
+    # Sorting keeps the order of what is alike.
+    return [found[chart] for chart in sorted(found, key=lambda chart: best_of(chart) is None)]
 
 
 def _draw(figure: Figure, run: RunFacts, record: RunRecord, curves: Sequence[Mapping[str, Buckets]]) -> None:

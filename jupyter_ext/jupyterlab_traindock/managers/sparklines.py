@@ -11,10 +11,10 @@ from typing import Any, Final
 import numpy as np
 
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
-from jupyterlab_traindock.managers.telling import telling
 from traindock.errors import StoreException
 from traindock.store.index import RunRow
 from traindock.store.metrics import MetricReader
+from traindock.telling import telling
 from traindock.workspace import Workspace
 
 #: Most values of one.

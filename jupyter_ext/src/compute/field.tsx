@@ -27,7 +27,7 @@ export function Field(props: IFieldProps) {
       <Input {...props} id={id} help={help} />
       <span id={help} class="td-muted">
         {problem !== '' && <span class="td-notice">{problem} </span>}
-        {field.help.replace(/\bnull\b/g, trans.__('empty'))}
+        {byLabels(field.help).replace(/\bnull\b/g, trans.__('empty'))}
         {field.kind === 'lines' && ` ${trans.__('One on each line.')}`}
         {field.kind === 'pairs' && ` ${trans.__('One name=value on each line.')}`}
         {field.kind === 'secret' && ` ${trans.__('It is not shown; what is left empty stays as it is.')}`}
@@ -46,9 +46,14 @@ function labelOf(name: string): string {
   return text.charAt(0).toUpperCase() + text.slice(1);
 }
 
+/** Return a description of the API with other settings by what their fields are called. */
+function byLabels(help: string): string {
+  return help.replace(/\b[a-z]+(?:_[a-z]+)+\b/g, name => `“${labelOf(name)}”`);
+}
+
 /** Return what an empty field means, which descriptions of the API tell as `; null for …`; "" where this one does not. */
 function meaningOfEmpty(help: string): string {
-  return /; null for (.+?)\.?$/.exec(help)?.[1] ?? '';
+  return byLabels(/; null for (.+?)\.?$/.exec(help)?.[1] ?? '');
 }
 
 function Input(props: IFieldProps & { id: string; help: string }) {

@@ -4,7 +4,6 @@ import type { Queue, QueueEntry, WaitingEntry } from '../../../widgets/src/compu
 import { shortened } from '../../../widgets/src/format';
 import { type ComputeModel, type IMoved, type Place, placesOf } from '../../../widgets/src/model/compute_model';
 import type { IListedTarget } from '../../../widgets/src/model/compute_page';
-import { briefName, runName } from '../../../widgets/src/model/run_name';
 import { failureText } from '../../../widgets/src/problems';
 import { RequestError } from '../../../widgets/src/sources/source';
 import { stateWord } from '../../../widgets/src/state_words';
@@ -12,6 +11,7 @@ import { Icon } from '../sidebar/icon';
 import type { IPlace } from '../sidebar/menus';
 import { Pages } from '../sidebar/pages';
 import { type IRow, RowList } from '../sidebar/row_list';
+import { nameOf, RunTitle } from '../sidebar/run_title';
 import type { ITraindock } from '../tokens';
 import type { IComputeActions, IQueued } from './actions';
 
@@ -141,10 +141,6 @@ function waits(entry: QueueEntry): entry is WaitingEntry {
   return 'position' in entry;
 }
 
-function nameOf(entry: QueueEntry): string {
-  return briefName(runName(entry), LONGEST_NAME);
-}
-
 function rowOf(trans: Trans, entry: QueueEntry, detail: string, position?: number): IRow {
   return {
     key: entry.run,
@@ -154,7 +150,9 @@ function rowOf(trans: Trans, entry: QueueEntry, detail: string, position?: numbe
       <>
         <span class="jp-Traindock-ListLine">
           {position !== undefined && <span class="jp-Traindock-Position">{position}</span>}
-          <span class="jp-Traindock-ListName">{nameOf(entry)}</span>
+          <span class="jp-Traindock-ListName">
+            <RunTitle run={entry} />
+          </span>
           {entry.gpus > 0 && <span class="jp-Traindock-Muted">{trans._n('%1 GPU', '%1 GPUs', entry.gpus)}</span>}
         </span>
         <span class="jp-Traindock-Muted jp-Traindock-Detail jp-mod-wrapped">{detail}</span>

@@ -15,10 +15,10 @@ export function EnvironmentFields({ model, trans }: { model: NewRunModel; trans:
   const kinds: [EnvironmentKind, string, string][] = [
     kind === undefined || kind === 'local'
       ? ['server', trans.__('The Python of this Jupyter server'), trans.__('as it is, with all its packages')]
-      : ['server', trans.__('The Python of the container’s image'), trans.__('as it is: without PyTorch, as a rule')],
+      : ['server', trans.__('The usual container image'), trans.__('as it is: without PyTorch, as a rule')],
     ['packages', trans.__('PyTorch and packages'), trans.__('built once, and kept')],
     ['curated', trans.__('A curated environment'), trans.__('by one of Azure ML’s names')],
-    ['image', trans.__('What a container image has'), trans.__('nothing is added')]
+    ['image', trans.__('A container image of your own'), trans.__('as it is: it has all that the script needs')]
   ];
   const containers = kind !== 'local';
   const fault = model.faultAt('environment');

@@ -91,7 +91,7 @@ export function FormFrame({ model, trans, host, title, about, children, plan, pl
         <button type="button" class="td-primary" disabled={model.busy} onClick={submit}>
           {model.busy
             ? trans.__('Submitting…')
-            : model.planProblem === ''
+            : model.planProblem === '' || model.isRefused
               ? trans.__('Submit')
               : trans.__('Submit without a plan')}
         </button>
@@ -125,7 +125,7 @@ interface IRegionProps extends Pick<IFrameProps, 'model' | 'trans' | 'plan'> {
 
 /** The plan of what is filled in, or why there is none. */
 function PlanRegion({ model, trans, title, plan }: IRegionProps) {
-  const { lacking, planProblem, planned } = model;
+  const { lacking, planProblem, isRefused, planned } = model;
   const without = lacking.size > 0 || planProblem !== '';
   return (
     <section class={planned ? 'jp-Traindock-plan' : 'jp-Traindock-plan jp-mod-stale'} aria-label={title}>
@@ -143,7 +143,11 @@ function PlanRegion({ model, trans, title, plan }: IRegionProps) {
       )}
       {planProblem !== '' && (
         <>
-          <p class="td-notice">{trans.__('No plan can be made: %1', planProblem)}</p>
+          <p class="td-notice">
+            {isRefused
+              ? trans.__('A run of this would be refused: %1', planProblem)
+              : trans.__('No plan can be made: %1', planProblem)}
+          </p>
           <button type="button" onClick={() => model.planAgain()}>
             {trans.__('Try again')}
           </button>

@@ -77,6 +77,12 @@ export abstract class FormModel<Plan = unknown, Sent = unknown> extends Observed
     return this.lacking.size === 0 && problem !== null && problem.of === this._key() ? problem.text : '';
   }
 
+  /** Whether there is no plan as a run would be refused, too: not only because the server did not answer, or had no time. */
+  get isRefused(): boolean {
+    const error = this.planProblem === '' ? undefined : this._plans.problem?.error;
+    return error instanceof RequestError && error.status >= 400 && error.status < 500;
+  }
+
   /** What is to be mended before there can be a plan, be it said beside its field yet or not. */
   lacking: Faults = new Map();
 

@@ -168,9 +168,13 @@ function sentence(text: string): string {
 
 function recipeRows(recipe: Record<string, unknown>): Fact[] {
   return Object.entries(recipe)
-    .filter(([name]) => !TOLD.has(name))
-    .filter(([, value]) => typeof value !== 'object' || (Array.isArray(value) ? value.length > 0 : value !== null))
+    .filter(([name, value]) => !TOLD.has(name) && saysSomething(value))
     .map(([name, value]) => [name.replaceAll('_', ' '), plain(value)]);
+}
+
+/** Whether a value is more than the lack of one. */
+function saysSomething(value: unknown): boolean {
+  return typeof value === 'object' ? Object.values(value ?? {}).some(saysSomething) : value !== '';
 }
 
 function plain(value: unknown): string {
@@ -179,6 +183,7 @@ function plain(value: unknown): string {
   }
   if (typeof value === 'object' && value !== null) {
     return Object.entries(value)
+      .filter(([, one]) => saysSomething(one))
       .map(([name, one]) => `${name}=${plain(one)}`)
       .join(', ');
   }

@@ -246,13 +246,13 @@ def test_show_tells_what_was_used_at_most_and_of_how_much(cli: Cli, record: Reco
     run_id = record(State.COMPLETED)
     used = {
         "cpu": {"unit": "processors", "peak": 3.9512, "limit": 4, "limit_of": "machine"},
-        "memory": {"unit": "bytes", "peak": 2_500_000_000, "limit": 8_000_000_000, "limit_of": "container"},
+        "memory": {"unit": "bytes", "peak": 5 << 29, "limit": 8 << 30, "limit_of": "container"},
         "gpu/0/busy": {"unit": "percent", "peak": 87, "limit": None, "limit_of": None},
     }
     workspace.run_folder(run_id).append({"type": "resources", "value": used})
     lines = [" ".join(line.split()) for line in cli("show", run_id).out.splitlines()]
     assert "cpu 3.95 of 4 (machine)" in lines
-    assert "memory 2.5 GB of 8.0 GB (container)" in lines
+    assert "memory 2.5 GiB of 8 GiB (container)" in lines
     assert "gpu/0/busy 87 %" in lines
     assert cli("show", run_id, "--json").document["resources"] == used
 

@@ -93,4 +93,9 @@ def test_what_can_be_no_name_is_refused(given: Any) -> None:
 
 
 def test_memory_is_told_in_the_unit_that_fits() -> None:
-    assert [memory_text(size) for size in (56 << 30, 1 << 29, 3 << 39, 12)] == ["56 GB", "512 MB", "1.5 TB", "12 bytes"]
+    assert [memory_text(size) for size in (56 << 30, 1 << 29, 3 << 39, 12)] == [
+        "56 GiB",
+        "512 MiB",
+        "1.5 TiB",
+        "12 bytes",
+    ]

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from traindock.cli.findings import Finding
 from traindock.cli.text import duration
+from traindock.compute.node_shapes import memory_text
 
 _PATIENCE = 10.0
 
@@ -83,7 +84,7 @@ def gpus() -> Iterator[Finding]:
     yield Finding("GPUs", "ok", f"{len(devices)} device{'s' if len(devices) > 1 else ''}, driver {driver or 'unknown'}")
     for gpu in devices:
         holder = holders.get(gpu.uuid)
-        memory = f", {gpu.memory_bytes / 1e9:.0f} GB" if gpu.memory_bytes else ""
+        memory = f", {memory_text(gpu.memory_bytes)}" if gpu.memory_bytes else ""
         yield Finding(f"GPU {gpu.number}", "ok", f"{gpu.name}{memory} ({gpu.uuid}): {_holder(holder)}")
 
 

@@ -13,6 +13,7 @@ from traindock.cli import parsers
 from traindock.cli.finding import command, find_run, look_after, open_workspace
 from traindock.cli.output import emit, say
 from traindock.cli.text import Column, clean, duration, moment, number, pairs, screen_width, size, table
+from traindock.compute.node_shapes import memory_text
 from traindock.documents import file_sizes, run_document, seconds_of, summaries
 from traindock.run_details import brief_detail
 from traindock.states import State
@@ -128,7 +129,7 @@ def _request(record: RunRecord) -> list[str]:
         ("Packages", len(environment.get("packages") or ()) or ""),
         ("Exit code", ended.get("exit_code")),
         ("Signal", ended.get("signal")),
-        ("Peak memory", size(int(ended["peak_memory_bytes"])) if ended.get("peak_memory_bytes") else ""),
+        ("Peak memory", memory_text(int(ended["peak_memory_bytes"])) if ended.get("peak_memory_bytes") else ""),
         ("Processor", _processor(ended)),
     ]
     return ["Request", *pairs(facts, "  ")]
@@ -151,7 +152,9 @@ def _resources(record: RunRecord) -> list[str]:
 
 
 def _amount(value: float, fact: Mapping[str, object]) -> str:
-    return size(int(value)) if fact["unit"] == "bytes" else f"{value:.3g}{' %' if fact['unit'] == 'percent' else ''}"
+    if fact["unit"] == "bytes":
+        return memory_text(int(value))
+    return f"{value:.3g}{' %' if fact['unit'] == 'percent' else ''}"
 
 
 def _failure(found: Run, record: RunRecord) -> list[str]:

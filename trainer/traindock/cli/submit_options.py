@@ -40,7 +40,11 @@ def add_options(parser: parsers.Parser, experiment: str) -> None:
     needs.add_argument("--user-managed", action="store_true", help="install nothing: the Python that is there as it is")
     needs.add_argument("--rebuild", action="store_true", help="build the environment anew, from the newest that fits")
     named = parser.add_argument_group("what it is called")
-    named.add_argument("--experiment", metavar="NAME", help=f"(default: the name of {experiment})")
+    named.add_argument(
+        "--experiment",
+        metavar="NAME",
+        help=f"3 to 36 letters, digits, _ or - (default: the name of {experiment}, made into one)",
+    )
     named.add_argument("--name", metavar="TEXT", default="", help="a name for people")
     named.add_argument("--tag", action="append", type=parsers.assignment, default=[], metavar="K=V", help="a tag")
 

@@ -124,8 +124,8 @@ def nearest(vm_size: str, own: Mapping[str, NodeShape]) -> list[str]:
 
 
 def memory_text(size: int) -> str:
-    """Return bytes as people read them, such as "56 GB" (of 2^30 bytes each)."""
-    for unit, name in ((2**40, "TB"), (2**30, "GB"), (2**20, "MB")):
+    """Return bytes of memory as people read them, such as "56 GiB", as cards do."""
+    for unit, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB")):
         if size >= unit:
             return f"{size / unit:.4g} {name}"
     return f"{size} bytes"

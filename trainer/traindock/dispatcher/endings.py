@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from traindock.compute.base import Outcome
 from traindock.compute.devices import vanished
+from traindock.compute.node_shapes import memory_text
 from traindock.states import Reason, State, outcome
 from traindock.store.layout import RunLayout
 from traindock.store.run_records import RunRecord
@@ -104,14 +105,10 @@ def memory_warning(found: Mapping[str, Any]) -> str:
 def _memory(found: Mapping[str, Any]) -> str:
     limit, peak = found.get("memory_limit_bytes"), found.get("memory_peak_bytes")
     if limit is None:
-        return f"peak of the script: {int(found.get('peak_memory_bytes') or 0) / 1e9:.1f} GB"
+        return f"peak of the script: {memory_text(int(found.get('peak_memory_bytes') or 0))}"
     # The bytes of files that it had read lately count as well, and are given up first.
-    used = f", its peak was {_amount(peak)}" if peak is not None else ""
-    return f"its node has {_amount(limit)}{used}"
-
-
-def _amount(size: int) -> str:
-    return f"{size / 2**30:.1f} GiB" if size >= 2**30 else f"{size / 2**20:.0f} MiB"
+    used = f", its peak was {memory_text(peak)}" if peak is not None else ""
+    return f"its node has {memory_text(limit)}{used}"
 
 
 def _error_text(found: Mapping[str, Any]) -> str:

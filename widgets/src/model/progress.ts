@@ -10,6 +10,8 @@ export interface Progress {
   fraction: number;
   /** Seconds that remain, if they can be told. */
   remaining: number | null;
+  /** Whether fewer are likely: they are told by one unit, with all that the script did before it, such as imports. */
+  isMost?: boolean;
 }
 
 /** A bar that a script draws, as it counts. */

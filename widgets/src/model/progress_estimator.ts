@@ -11,6 +11,8 @@ interface IState {
   /** Units that are done, with the part of the next one. */
   done: number;
   pace: IPace | undefined;
+  /** Whether the pace counts what the script did before its first unit. */
+  countsBegin: boolean;
 }
 
 /** The unit that is worked at. */
@@ -71,14 +73,15 @@ export class ProgressEstimator {
     if (this._state === undefined) {
       return this._bar && drawn(this._bar, trans);
     }
-    const { name, count, done, pace } = this._state;
+    const { name, count, done, pace, countsBegin } = this._state;
     const shown = (value: number): string => value.toLocaleString('en', { maximumFractionDigits: 2 });
     const [at, of] = [shown(count.done), shown(count.total)];
     const isKnown = pace !== undefined && now !== null && done < count.total;
     return {
       label: name === 'Epoch' ? trans.__('Epoch %1 of %2', at, of) : trans.__('Step %1 of %2', at, of),
       fraction: Math.min(1, Math.max(0, (isDone ? count.done : done) / count.total)),
-      remaining: isKnown ? remainingOf(pace, count.total, now, name === 'Epoch' ? 1 : COUNTED_ON * count.total) : null
+      remaining: isKnown ? remainingOf(pace, count.total, now, name === 'Epoch' ? 1 : COUNTED_ON * count.total) : null,
+      ...(isKnown && countsBegin ? { isMost: true } : {})
     };
   }
 
@@ -173,7 +176,8 @@ export class ProgressEstimator {
     }
     const [first, last] = [moments.length > 1 ? moments[0] : begin, moments[moments.length - 1]];
     const known = first && last && paceOf(first, last);
-    return { name, count, done, pace: known ?? (begin && this._paceSoFar(begin, done, most)) };
+    const countsBegin = begin === BEGIN && (first === BEGIN || known === undefined);
+    return { name, count, done, pace: known ?? (begin && this._paceSoFar(begin, done, most)), countsBegin };
   }
 
   /** Return the pace from a begin on, where it is not known how long what came before the first unit took. */

@@ -205,15 +205,22 @@ export function chartOf(name: string): string {
   return rest || name;
 }
 
-/** Group names by chart, in the order in which they came. A metric that has a chart to itself names it. */
+/**
+ * Group names by chart. A metric that has a chart to itself names it.
+ *
+ * They are in the order in which they came, but what tells how good a model is stands before what else was logged, such as a
+ * learning rate: that goes by names, so that no chart moves while values arrive.
+ */
 export function charts(names: Iterable<string>): Map<string, string[]> {
   const found = new Map<string, string[]>();
   for (const name of names) {
     const chart = chartOf(name);
     found.set(chart, [...(found.get(chart) ?? []), name]);
   }
+  const isMeasure = ([chart]: [string, string[]]): boolean => bestOf(chart) !== undefined;
+  const ordered = [...[...found].filter(isMeasure), ...[...found].filter(one => !isMeasure(one))];
   return new Map(
-    [...found].map(([chart, group]) => {
+    ordered.map(([chart, group]) => {
       const [name] = group as [string];
       return [group.length === 1 && !found.has(name) ? name : chart, group];
     })

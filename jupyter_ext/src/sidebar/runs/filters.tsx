@@ -7,10 +7,10 @@ import { stateWord } from '../../../../widgets/src/state_words';
 import { useName } from '../../../../widgets/src/views/hooks';
 import { Choice } from '../choice';
 import { Icon } from '../icon';
+import { nameOf } from '../run_title';
 import { SearchField } from '../search_field';
 import type { RunList } from './run_list';
 import { belongingName, type IRunQuery } from './run_query';
-import { nameOf } from './run_row';
 
 const LONGEST_NAME = 60;
 /** Tags and values that are offered. */
@@ -148,12 +148,10 @@ export function Options({ list, trans }: { list: RunList; trans: TranslationBund
 
 /** Says by what runs are left out while the fields that say so are not shown: else they would look lost. */
 export function Filtered({ list, trans }: { list: RunList; trans: TranslationBundle }) {
-  const { state, tag } = list.query;
-  if (state === '' && tag.trim() === '') {
+  const told = optionWords(list.query, trans);
+  if (told.length === 0) {
     return null;
   }
-  const word = states(trans).find(([name]) => name === state)?.[1] ?? state;
-  const told = [state !== '' && word, tag.trim() !== '' && shortened(tag.trim(), LONGEST_NAME)].filter(Boolean);
   return (
     <div class="jp-Traindock-Filtered">
       <span role="status">{trans.__('Only: %1', told.join(', '))}</span>
@@ -162,6 +160,22 @@ export function Filtered({ list, trans }: { list: RunList; trans: TranslationBun
       </button>
     </div>
   );
+}
+
+/** Return by what runs are left out, in words. */
+export function filterWords(query: IRunQuery, trans: TranslationBundle): string[] {
+  const text = query.text.trim();
+  return [
+    ...(text === '' ? [] : [`“${shortened(text, LONGEST_NAME)}”`]),
+    ...query.within.map(one => shortened(belongingName(one, trans), LONGEST_NAME)),
+    ...optionWords(query, trans)
+  ];
+}
+
+/** Return those of them that the fields of {@link Options} say. */
+function optionWords({ state, tag }: IRunQuery, trans: TranslationBundle): string[] {
+  const word = states(trans).find(([name]) => name === state)?.[1] ?? state;
+  return [...(state === '' ? [] : [word]), ...(tag.trim() === '' ? [] : [shortened(tag.trim(), LONGEST_NAME)])];
 }
 
 function Labeled({ label, children }: { label: string; children: ComponentChildren }) {

@@ -8,9 +8,9 @@ import { query, runPath } from '../../../../widgets/src/sources/source';
 import { eachRun, LONGEST_NAME, MOST_NAMED, paragraphs, tell } from '../../each_run';
 import type { Insertion } from '../../insertion';
 import type { ITabs, ITraindock } from '../../tokens';
+import { nameOf } from '../run_title';
 import { gettingRuns } from './code';
 import { registrationDialog } from './registration_dialog';
-import { nameOf } from './run_row';
 import { askForTags, type Tags } from './tags_dialog';
 
 /** Milliseconds for which it is said that something was done. */
@@ -83,12 +83,26 @@ export class RunActions {
     );
   }
 
-  /** Show them in one TensorBoard, which says so where none of them has something for it. */
-  openBoard(workspace: string, rows: readonly RunRow[]): void {
-    this.tabs.openTensorBoard(
-      workspace,
-      rows.map(row => row.id)
-    );
+  /** Show them in one TensorBoard; where none of them has something for it, say so. */
+  async openBoard(workspace: string, rows: readonly RunRow[]): Promise<void> {
+    const { trans, source } = this.traindock;
+    const ids = rows.map(row => row.id);
+    try {
+      const asked = ids.map(run => source.request<RunDocument>(runPath({ workspace, run })));
+      // an older server does not tell
+      if ((await Promise.all(asked)).every(run => run.tensorboard === null)) {
+        await tell(trans.__('There is nothing for TensorBoard'), [
+          trans._n('The run has written no event files:', 'The runs have written no event files:', rows.length),
+          ...named(rows),
+          trans.__('A script writes them below ./logs, such as by SummaryWriter("logs").')
+        ]);
+        return;
+      }
+    } catch (error) {
+      await showErrorMessage(trans.__('TensorBoard cannot be opened'), failureText(error, trans));
+      return;
+    }
+    this.tabs.openTensorBoard(workspace, ids);
   }
 
   /**

@@ -1,10 +1,10 @@
 import type { TranslationBundle } from '@jupyterlab/translation';
 import { numberOf, type RunRow as Row, type RunState } from '../../../../widgets/src/documents';
 import { clock, duration, metric, shortened } from '../../../../widgets/src/format';
-import { briefName, runName } from '../../../../widgets/src/model/run_name';
 import { bestStatistic, telling } from '../../../../widgets/src/model/runs_model';
 import { reasonWords, stateWord } from '../../../../widgets/src/state_words';
 import { MenuButton } from '../menu_button';
+import { NumberedName, nameOf, RunTitle } from '../run_title';
 import { Curve } from './curve';
 import type { Sparkline } from './sparklines';
 import { StateIcon } from './state_icon';
@@ -38,7 +38,9 @@ export function RunCells({
     <>
       <td class="jp-Traindock-RunName">
         <StateIcon state={row.state} />
-        <span class="jp-Traindock-Name">{row.display_name === '' ? <NumberedName run={row} /> : name}</span>
+        <span class="jp-Traindock-Name">
+          <RunTitle run={row} />
+        </span>
       </td>
       <td class="jp-Traindock-Number jp-Traindock-Duration" title={trans.__('Submitted %1', clock(row.created))}>
         {duration(seconds(row, now))}
@@ -90,21 +92,6 @@ export function shownMetric(
   }
   // of a run that goes on, its curve may be newer than its values
   return curve !== undefined && curve.metric in metrics ? curve.metric : telling(Object.keys(metrics));
-}
-
-/** Return what a run is called, cut where nobody would read on: ids differ too far to the right for a narrow list. */
-export function nameOf(row: Pick<Row, 'display_name' | 'experiment' | 'number'>): string {
-  return briefName(runName(row), LONGEST_NAME);
-}
-
-/** A run's number in its experiment, which is in sight however little room there is: by it runs are told apart. */
-function NumberedName({ run: { experiment, number } }: { run: Pick<Row, 'experiment' | 'number'> }) {
-  return (
-    <span class="jp-Traindock-NumberedName">
-      <span class="jp-Traindock-Cut">{shortened(experiment, LONGEST_NAME)}</span>
-      <span>{` #${number}`}</span>
-    </span>
-  );
 }
 
 /** Return a run's facts that have no room in its line. */

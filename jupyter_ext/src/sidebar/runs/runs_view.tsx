@@ -8,7 +8,7 @@ import { Icon } from '../icon';
 import { MenuButton } from '../menu_button';
 import { Pages } from '../pages';
 import { Problem } from '../problem';
-import { Filtered, Options, Search } from './filters';
+import { Filtered, filterWords, Options, Search } from './filters';
 import type { Looks } from './looks';
 import { type IFirstSteps, NoRuns } from './no_runs';
 import { type ILinesHost, openMenuOfSelected, RunLines } from './run_lines';
@@ -56,7 +56,7 @@ export function RunsView({
       {none && !isFiltered(query) && error === null && <NoRuns steps={host} trans={trans} />}
       {none && isFiltered(query) && (
         <div class="jp-Traindock-Empty">
-          <p role="status">{trans.__('No run is like this.')}</p>
+          <p role="status">{trans.__('No run is like this: %1', filterWords(query, trans).join(', '))}</p>
           <button
             type="button"
             class="jp-mod-styled jp-mod-minimal"

@@ -37,7 +37,7 @@ def test_a_name_of_a_greater_machine_is_cut_down_to_this_one_and_says_so() -> No
     found = node({"vm_size": "STANDARD_NC24"})
     assert found.shape == NodeShape(8.0, 64 << 30, 4)
     assert found.notices == (
-        "the machine has only 8 of its 24 cpus and 64 GB of its 224 GB of memory for a node of the vm_size "
+        "the machine has only 8 of its 24 cpus and 64 GiB of its 224 GiB of memory for a node of the vm_size "
         "'STANDARD_NC24'",
     )
 
@@ -79,7 +79,7 @@ def test_the_workspace_may_give_any_name_a_meaning() -> None:
     ("settings", "says"),
     [
         ({"cpus": 9.0}, "asks for 9 cpus for each node and the machine of its engine has 8: use cpus=8"),
-        ({"memory": 65 << 30}, 'asks for 65 GB .* has 64 GB: use memory="65536m"'),
+        ({"memory": 65 << 30}, 'asks for 65 GiB .* has 64 GiB: use memory="65536m"'),
     ],
 )
 def test_numbers_that_the_machine_has_not_are_refused_with_both(settings: dict[str, Any], says: str) -> None:

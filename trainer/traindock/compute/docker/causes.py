@@ -8,6 +8,7 @@ from typing import Any
 
 from traindock.compute import processes
 from traindock.compute.base import Cause, Job
+from traindock.compute.node_shapes import memory_text
 from traindock.states import Reason
 
 
@@ -41,7 +42,7 @@ def cause_of(job: Job, exit_record: processes.ExitRecord | None, found: Found) -
         return Cause(
             Reason.OUT_OF_MEMORY,
             "the job was killed for memory by the system"
-            + (f": its container may use {limit / 1e9:.1f} GB" if limit else "")
+            + (f": its container may use {memory_text(limit)}" if limit else "")
             + "; give its node more, or use less (smaller batches, fewer workers)",
         )
     if started is not None and started.launcher.boot_id not in ("", processes.boot_id()):

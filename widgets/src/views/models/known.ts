@@ -1,5 +1,6 @@
-import type { Alias, AliasMove, MetricDocument, ModelVersion } from '../../documents';
-import { modelPath, query, RequestError, runPath, type Source } from '../../sources/source';
+import type { Alias, AliasMove, MetricDocument, ModelVersion, RunDocument } from '../../documents';
+import { runName } from '../../model/run_name';
+import { modelPath, query, RequestError, type RunTarget, runPath, type Source } from '../../sources/source';
 
 /** Versions that stand side by side; older ones are a click away. */
 export const SIDE_BY_SIDE = 5;
@@ -14,6 +15,8 @@ export interface IKnown {
   moves: AliasMove[];
   /** Metrics by run; null for those of runs that are gone. */
   metrics: Map<string, MetricDocument[] | null>;
+  /** What runs are called, as far as that can be told. */
+  names: Map<string, string>;
 }
 
 /**
@@ -40,8 +43,21 @@ export async function load(
       ask<{ moves: AliasMove[] }>(`/alias-history${query({ limit: MOST_MOVES })}`)
     ]);
     const runs = new Set([ownRun, ...versions.map(({ run }) => run)].filter(run => run !== null));
-    const metrics = await Promise.all([...runs].map(run => metricsOf(source, workspace, run, signal)));
-    return { versions, more, aliases, moves, metrics: new Map([...runs].map((run, at) => [run, metrics[at] ?? null])) };
+    const told = await Promise.all(
+      [...runs].map(async run => {
+        const target = { workspace, run };
+        const metrics = await metricsOf(source, target, signal);
+        return { run, metrics, name: metrics === null ? null : await nameOf(source, target, signal) };
+      })
+    );
+    return {
+      versions,
+      more,
+      aliases,
+      moves,
+      metrics: new Map(told.map(({ run, metrics }) => [run, metrics])),
+      names: new Map(told.flatMap(({ run, name }) => (name === null ? [] : [[run, name]])))
+    };
   } catch (error) {
     if (error instanceof RequestError && error.code === 'model_not_found') {
       return null;
@@ -50,15 +66,22 @@ export async function load(
   }
 }
 
-async function metricsOf(
-  source: Source,
-  workspace: string,
-  run: string,
-  signal: AbortSignal
-): Promise<MetricDocument[] | null> {
+/** Return what a run is called; null where that cannot be told, without which a model's versions can be seen as well. */
+async function nameOf(source: Source, target: RunTarget, signal: AbortSignal): Promise<string | null> {
+  try {
+    return runName(await source.request<RunDocument>(runPath(target), { signal }));
+  } catch (error) {
+    if (error instanceof RequestError) {
+      return null;
+    }
+    throw error;
+  }
+}
+
+async function metricsOf(source: Source, target: RunTarget, signal: AbortSignal): Promise<MetricDocument[] | null> {
   try {
     const answer = await source.request<{ metrics: MetricDocument[] }>(
-      runPath({ workspace, run }, `/metrics${query({ limit: 1000 })}`),
+      runPath(target, `/metrics${query({ limit: 1000 })}`),
       { signal }
     );
     return answer.metrics;

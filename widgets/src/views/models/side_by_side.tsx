@@ -3,11 +3,13 @@ import { useState } from 'preact/hooks';
 import type { ModelVersion } from '../../documents';
 import { bytes, clock, metric, shortened } from '../../format';
 import { type IMetricRow, metricRows } from '../../model/registry';
+import { briefName } from '../../model/run_name';
 import { useTrans } from '../../translation';
 import type { IHost } from '../header';
 import type { IKnown } from './known';
 
 const MOST_METRICS = 12;
+const LONGEST_RUN = 24;
 
 /** A version, or the run that is looked at and is none of these versions. */
 interface IColumn {
@@ -161,32 +163,33 @@ interface IRunNameProps {
   known: IKnown;
 }
 
-/** The end of a run's id, which tells it from others; the whole id is shown on hover. */
+/** What a run is called, else the end of its id, which tells it from others; the whole id is shown on hover. */
 function RunName({ column: { run }, workspace, ownRun, host, known }: IRunNameProps) {
   const trans = useTrans();
   if (run === null) {
     return <span class="td-muted">{trans.__('files')}</span>;
   }
-  const short = run.split('_').pop() ?? run;
+  const name = known.names.get(run);
+  const short = name === undefined ? shortened(run.split('_').pop() ?? run, 12) : briefName(name, LONGEST_RUN);
   if (known.metrics.get(run) === null) {
     return (
       <span class="td-muted" title={run}>
-        {trans.__('%1 (deleted)', shortened(short, 12))}
+        {trans.__('%1 (deleted)', short)}
       </span>
     );
   }
   if (host.openRun === undefined || run === ownRun) {
-    return <code title={run}>{shortened(short, 12)}</code>;
+    return name === undefined ? <code title={run}>{short}</code> : <span title={run}>{short}</span>;
   }
   return (
     <button
       type="button"
       class="td-link"
       title={run}
-      aria-label={trans.__('Show run %1', run)}
+      aria-label={trans.__('Show run %1', name ?? run)}
       onClick={() => host.openRun?.(workspace, run)}
     >
-      {shortened(short, 12)}
+      {short}
     </button>
   );
 }

@@ -1,4 +1,4 @@
-"""Which metric of a run tells most, where nobody has said which one is meant; the rule that lists of runs have, too."""
+"""Which metric of a run tells most, where nobody has said which is meant: the rule of lists of runs and of cards."""
 
 from __future__ import annotations
 
