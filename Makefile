@@ -14,11 +14,16 @@ QUICK := TUTORIAL_COMPUTE=local TUTORIAL_GPU=no TUTORIAL_DATA=drawn TUTORIAL_MOD
 	XDG_DATA_HOME=$(TRIED)/home/data XDG_CONFIG_HOME=$(TRIED)/home/config XDG_STATE_HOME=$(TRIED)/home/state
 
 # nbval, which only the notebook needs, takes each process that runs tests two seconds to import. A process runs tests on
-# each core, where the threads that numpy and torch start by themselves only wait for each other.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n auto --ignore=tests/docker --ignore=tests/browser
-# One browser at a time: two take as long together as after each other. And Playwright has an event loop in the process that
-# others would stumble over.
+# each core, where the threads that numpy and torch start by themselves only wait for each other; who is done takes some of
+# what another one has left.
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n auto --dist worksteal --ignore=tests/docker \
+	--ignore=tests/browser
+# Playwright has an event loop in the process that other tests would stumble over.
 BROWSER := $(BIN)/python -m pytest -p no:nbval tests/browser
+# One browser leaves a third of two cores idle. What is measured in a page is measured in one, alone.
+BROWSERS := $(BROWSER) -n 2 --dist loadfile -m 'not soak'
+# `make lint` checks the types for the oldest.
+PYTHONS ?= 3.14
 
 # Where node came from PyPI it is there.
 export PATH := $(abspath $(BIN)):$(PATH)
@@ -39,12 +44,12 @@ help:
 	@echo 'make containers of these, the tests in containers alone: they need an engine, see CONTRIBUTING.md'
 	@echo 'make browser    of these, the tests in a browser alone: they need Chromium'
 	@echo 'make soak       more of these, which take many minutes: kernels of several versions, floods, logs of 1 GB,'
-	@echo '                all container tests on a rootless engine (as root)'
+	@echo '                more container tests, and all of them on a rootless engine (as root)'
 	@echo 'make pictures   take the pictures of docs/ again: cards of real runs, in Chromium'
 	@echo 'make check      lint and the quick tests, in under two minutes on two cores'
 	@echo 'make bench      measure Traindock beside what else one would use; PEERS=<python with benchmarks/peers.txt>'
 	@echo 'make lint       ruff, mypy, vermin, biome, tsc        make format   rewrite by ruff'
-	@echo 'make types      mypy for each version of Python that Traindock runs on'
+	@echo 'make types      mypy for the newest Python that Traindock runs on; PYTHONS="3.12 3.13": for others'
 	@echo 'make clean      remove what the others made, .venv included'
 
 $(READY): pyproject.toml package.json yarn.lock .ci/make-venv
@@ -69,7 +74,7 @@ tutorial: $(READY)
 test: $(READY)
 	$(MAKE) -j2 lint types docs executed views
 	$(PYTEST) -m 'not soak'
-	$(BROWSER) -m 'not soak'
+	$(BROWSERS)
 	$(BIN)/python .ci/test-containers
 
 executed: $(READY)
@@ -86,12 +91,13 @@ containers: $(READY)
 	$(BIN)/python .ci/test-containers
 
 browser: $(READY)
-	$(BROWSER) -m 'not soak'
+	$(BROWSERS)
 
 soak: $(READY)
+	$(MAKE) types PYTHONS='3.12 3.13'
 	$(PYTEST) -m soak
 	$(BROWSER) -m soak -rP
-	$(BIN)/python .ci/test-containers --rootless
+	$(BIN)/python .ci/test-containers --soak
 
 pictures: $(READY)
 	$(BIN)/python -m tests.browser.pictures $(PICTURES)
@@ -111,7 +117,7 @@ lint: $(READY)
 	jlpm check
 
 types: $(READY)
-	@for version in 3.11 3.12 3.13 3.14; do echo "mypy --python-version $$version"; \
+	@for version in $(PYTHONS); do echo "mypy --python-version $$version"; \
 		$(BIN)/mypy --python-version $$version || exit 1; done
 
 format: $(READY)

@@ -141,7 +141,7 @@ def training(bench: Bench) -> Iterator[Result]:
     source.mkdir()
     shutil.copy(TRAINING, source)
     answer = bench.folder / "answer.json"
-    blocks = bench.scaled(30)
+    blocks = bench.rounds(30)
 
     def bare() -> list[float]:
         subprocess.run([sys.executable, TRAINING, answer, str(blocks)], check=True)

@@ -37,10 +37,11 @@ LABEL = "traindock.test.session"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start engines: they run as root, all others as anybody."""
+    """Mark the tests that start engines: they run as root, all others as anybody. What takes longest begins first."""
     for item in items:
         if "own_engine" in getattr(item, "fixturenames", ()):
             item.add_marker("own_engine")
+    items.sort(key=lambda item: "docker" not in item.path.parts or item.get_closest_marker("timeout") is None)
 
 
 @pytest.hookimpl(tryfirst=True)

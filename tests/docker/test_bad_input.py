@@ -55,17 +55,20 @@ def alpha(workspace: Workspace, shelf: Shelf) -> Environment:
     return environment
 
 
+#: Ways to install a package in a script, and to end without it.
+INSTALLING = [
+    "subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'left-pad'])",
+    "subprocess.run(['pip', 'install', 'left-pad'], check=True)",
+    "subprocess.run('pip install left-pad', shell=True, check=True)",
+    "subprocess.run([sys.executable, '-m', 'pip', 'install', 'left-pad']); import left_pad",
+    "subprocess.run([sys.executable, '-m', 'pip', 'install', 'left-pad']); sys.exit('no left-pad')",
+    "os.system('pip install left-pad'); [print(n) for n in range(30)]; sys.exit(3)",
+]
+
+
 @pytest.mark.core
 @pytest.mark.parametrize(
-    "call",
-    [
-        "subprocess.check_call([sys.executable, '-m', 'pip', 'install', 'left-pad'])",
-        "subprocess.run(['pip', 'install', 'left-pad'], check=True)",
-        "subprocess.run('pip install left-pad', shell=True, check=True)",
-        "subprocess.run([sys.executable, '-m', 'pip', 'install', 'left-pad']); import left_pad",
-        "subprocess.run([sys.executable, '-m', 'pip', 'install', 'left-pad']); sys.exit('no left-pad')",
-        "os.system('pip install left-pad'); [print(n) for n in range(30)]; sys.exit(3)",
-    ],
+    "call", [*INSTALLING[:2], *(pytest.param(call, marks=pytest.mark.soak) for call in INSTALLING[2:])]
 )
 def test_a_script_that_installs_packages_is_told_to_ask_for_them(submit: Submit, alpha: Environment, call: str) -> None:
     """The environment cannot be written to, and has no pip: others share it."""
@@ -291,7 +294,7 @@ def test_the_command_makes_changes_and_deletes_what_runs_are_sent_to(
     document = json.loads(made.stdout)
     assert (document["node"]["cpus"], document["node"]["memory_bytes"], document["trouble"]) == (1, 512 << 20, "")
     refused = traindock("computes", "update", "mine", "--memory", "1000t")
-    assert "asks for 1000 TB of memory for each node and the machine of its engine has" in refused.stderr
+    assert "asks for 1000 TiB of memory for each node and the machine of its engine has" in refused.stderr
     changed = traindock("computes", "update", "mine", "--max-nodes", "2", "--unset", "cpus", "--network", "none")
     assert changed.returncode == 0, changed.stderr
     shown = json.loads(traindock("computes", "show", "mine", "--json").stdout)

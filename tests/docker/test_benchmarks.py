@@ -21,7 +21,9 @@ LINES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("row", LINES)
+@pytest.mark.parametrize(
+    "row", [pytest.param(row, marks=[] if row == "container-first-line" else [pytest.mark.soak]) for row in LINES]
+)
 def test_a_row_can_be_measured(row: str, engine_url: str, base_image: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", row],

@@ -14,12 +14,14 @@ import tarfile
 import textwrap
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import docker
 import pytest
 from tests.conftest import wait_for
+from tests.docker.jobs import labelled
 from tests.docker.places import WORKSPACE_LABEL, Place
 
 from traindock.errors import EnvironmentBuildException, UserErrorException
@@ -352,6 +354,15 @@ class TestBases:
         assert place.prepare(Recipe(pip=("alpha",), container=base)).how == "cached"
 
 
+@pytest.fixture
+def own_base(engine: docker.DockerClient, base_image: str) -> Iterator[str]:
+    """A base image that no other test builds upon: whoever removes theirs may take layers along that are ours, too."""
+    name = f"traindock-test/own:{secrets.token_hex(4)}"
+    labelled(engine, base_image, name, "base")
+    yield name
+    engine.images.remove(name, force=True)
+
+
 class TestImages:
     @pytest.mark.core
     def test_an_image_has_the_environment_for_any_user(self, place: Place) -> None:
@@ -369,15 +380,15 @@ class TestImages:
         place.prepare(Recipe())
         assert place.plan(recipe, "image").key == place.plan(recipe, "volume").key != ""
 
-    def test_one_more_package_takes_the_frameworks_layer_as_it_is(self, place: Place) -> None:
+    def test_one_more_package_takes_the_frameworks_layer_as_it_is(self, own_base: str, place: Place) -> None:
         for name, version in (("torch", "2.1.2"), ("torchvision", "0.16.2"), ("numpy", "1.26.4"), ("nvidia-x", "1.0")):
             place.shelf.wheel(name, version)
         place.shelf.wheel("alpha", "1.5")
         place.shelf.wheel("beta", "1.0")
         recipe = Recipe(framework="torch==2.1.*", pip=("nvidia-x", "alpha"))
-        place.prepare(recipe, "image")
+        place.prepare(recipe, "image", base=own_base)
         before = len(place.log)
-        made = place.prepare(replace(recipe, pip=("nvidia-x", "alpha", "beta")), "image")
+        made = place.prepare(replace(recipe, pip=("nvidia-x", "alpha", "beta")), "image", base=own_base)
         log = place.log[before:]
         assert "+ beta==1.0" in log
         assert "torch==2.1.2" not in log
@@ -385,16 +396,16 @@ class TestImages:
         assert step.splitlines()[1].strip() == "---> Using cache"
         assert place.ask(made, "import torch, alpha, beta; print(torch.version)") == "2.1.2"
 
-    def test_so_it_does_however_the_framework_was_asked_for(self, place: Place) -> None:
+    def test_so_it_does_however_the_framework_was_asked_for(self, own_base: str, place: Place) -> None:
         for name, version in (("torch", "2.1.2"), ("torchvision", "0.16.2"), ("numpy", "1.26.4"), ("nvidia-x", "1.0")):
             place.shelf.wheel(name, version)
         place.shelf.wheel("alpha", "1.5")
         place.shelf.wheel("beta", "1.0")
-        place.prepare(Recipe(pip=("torch==2.1.2", "torchvision", "nvidia-x", "alpha")), "image")
+        place.prepare(Recipe(pip=("torch==2.1.2", "torchvision", "nvidia-x", "alpha")), "image", base=own_base)
         conda = Recipe(conda=("pytorch=2.1.2", "torchvision"), pip=("nvidia-x", "beta"))
         for recipe in (Recipe(pip=("torch==2.1.2", "torchvision", "nvidia-x", "beta")), conda):
             before = len(place.log)
-            made = place.prepare(recipe, "image")
+            made = place.prepare(recipe, "image", base=own_base)
             assert {"torch==2.1.2", "nvidia-x==1.0", "beta==1.0"} <= set(made.packages)
             framework, _, packages = place.log[before:].partition('packages.json"]')
             assert "+ torch==2.1.2" not in packages

@@ -228,6 +228,7 @@ class TestProbe:
         assert "at the very path that it has out there" in result.stdout
 
 
+@pytest.mark.soak
 @pytest.mark.own_engine
 def test_that_it_was_stopped_and_started_is_noticed(own_engine: MakeEngine) -> None:
     own = own_engine()

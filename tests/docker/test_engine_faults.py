@@ -63,7 +63,7 @@ def patient(tmp_path: Path) -> Iterator[Patient]:
 
 
 @pytest.mark.own_engine
-@pytest.mark.parametrize("how", ["stop", "kill"])
+@pytest.mark.parametrize("how", [pytest.param("stop", marks=pytest.mark.soak), "kill"])
 def test_an_engine_that_is_restarted_ends_the_run_by_that_name(
     own_engine: MakeEngine, patient: Patient, how: str
 ) -> None:
@@ -109,6 +109,7 @@ def test_a_job_that_ends_while_the_engine_is_gone_has_its_own_end(own_engine: Ma
     assert (run.record.reason, run.record.exit["exit_code"]) == (Reason.EXITED_NONZERO, 3)
 
 
+@pytest.mark.soak
 @pytest.mark.own_engine
 def test_a_run_is_canceled_while_the_engine_is_gone(own_engine: MakeEngine, patient: Patient) -> None:
     """Its container's first process is known."""
@@ -201,7 +202,7 @@ def test_a_disk_that_is_full_as_the_container_is_made_is_waited_for(own_engine: 
 
 
 @pytest.mark.own_engine
-@pytest.mark.parametrize("form", ["volume", "image"])
+@pytest.mark.parametrize("form", ["volume", pytest.param("image", marks=pytest.mark.soak)])
 def test_a_disk_that_is_full_as_the_environment_is_built_is_named(
     own_engine: MakeEngine, patient: Patient, shelf: Shelf, form: str
 ) -> None:

@@ -107,42 +107,61 @@ class TestList:
             assert error["code"] == "run_not_found"
 
 
+#: What a file is sent as by its name, and whether a browser may show it.
+KINDS = [
+    ("outputs/model.pt", "application/octet-stream", False),
+    ("outputs/table.csv", "text/csv; charset=utf-8", False),
+    ("outputs/page.html", "text/plain; charset=utf-8", False),
+    ("outputs/page.HTM", "text/plain; charset=utf-8", False),
+    ("outputs/page.xhtml", "text/plain; charset=utf-8", False),
+    ("outputs/drawing.svg", "text/plain; charset=utf-8", False),
+    ("outputs/data.xml", "text/plain; charset=utf-8", False),
+    ("outputs/code.js", "text/plain; charset=utf-8", False),
+    ("outputs/code.mjs", "text/plain; charset=utf-8", False),
+    ("outputs/page.html.unknown", "application/octet-stream", False),
+    ("outputs/html", "application/octet-stream", False),
+    ("outputs/page.swf", "application/octet-stream", False),
+    ("outputs/curve.png", "image/png", True),
+    ("outputs/photo.JPEG", "image/jpeg", True),
+    ("outputs/film.gif", "image/gif", True),
+    ("outputs/photo.webp", "image/webp", True),
+]
+#: Ranges that are asked for of ten bytes, the status, and what is sent of them.
+RANGES: list[tuple[str, int, bytes | None]] = [
+    ("bytes=0-3", 206, b"0123"),
+    ("bytes=4-", 206, b"456789"),
+    ("bytes=-3", 206, b"789"),
+    ("bytes=-99", 206, b"0123456789"),
+    ("bytes=8-99", 206, b"89"),
+    ("bytes=9-9", 206, b"9"),
+    ("bytes=0-1,4-5", 200, b"0123456789"),
+    ("bytes=5-2", 200, b"0123456789"),
+    ("bytes=-", 200, b"0123456789"),
+    ("lines=1-2", 200, b"0123456789"),
+    ("bytes=a-b", 200, b"0123456789"),
+    ("bytes=10-", 416, None),
+    ("bytes=99-100", 416, None),
+    ("bytes=-0", 416, None),
+]
+
+
 class TestDownload:
-    @pytest.mark.parametrize(
-        ("name", "kind", "shown"),
-        [
-            ("outputs/model.pt", "application/octet-stream", False),
-            ("outputs/table.csv", "text/csv; charset=utf-8", False),
-            ("outputs/page.html", "text/plain; charset=utf-8", False),
-            ("outputs/page.HTM", "text/plain; charset=utf-8", False),
-            ("outputs/page.xhtml", "text/plain; charset=utf-8", False),
-            ("outputs/drawing.svg", "text/plain; charset=utf-8", False),
-            ("outputs/data.xml", "text/plain; charset=utf-8", False),
-            ("outputs/code.js", "text/plain; charset=utf-8", False),
-            ("outputs/code.mjs", "text/plain; charset=utf-8", False),
-            ("outputs/page.html.unknown", "application/octet-stream", False),
-            ("outputs/html", "application/octet-stream", False),
-            ("outputs/page.swf", "application/octet-stream", False),
-            ("outputs/curve.png", "image/png", True),
-            ("outputs/photo.JPEG", "image/jpeg", True),
-            ("outputs/film.gif", "image/gif", True),
-            ("outputs/photo.webp", "image/webp", True),
-        ],
-    )
     async def test_has_a_type_that_no_browser_takes_for_a_page(
-        self, api: Fetch, run: InteractiveRun, name: str, kind: str, shown: bool
+        self, api: Fetch, run: InteractiveRun, subtests: pytest.Subtests
     ) -> None:
-        write(run, name, PAGE)
+        for name, kind, shown in KINDS:
+            with subtests.test(name=name):
+                write(run, name, PAGE)
 
-        answer = await api(*of(run, "content"), params={"name": name})
+                answer = await api(*of(run, "content"), params={"name": name})
 
-        assert (answer.code, answer.body) == (200, PAGE)
-        assert answer.headers["Content-Type"] == kind
-        assert answer.headers["Content-Disposition"].startswith("inline;" if shown else "attachment;")
-        assert answer.headers["X-Content-Type-Options"] == "nosniff"
-        assert "sandbox" in answer.headers["Content-Security-Policy"].split("; ")
-        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
-        assert answer.headers["Accept-Ranges"] == "bytes"
+                assert (answer.code, answer.body) == (200, PAGE)
+                assert answer.headers["Content-Type"] == kind
+                assert answer.headers["Content-Disposition"].startswith("inline;" if shown else "attachment;")
+                assert answer.headers["X-Content-Type-Options"] == "nosniff"
+                assert "sandbox" in answer.headers["Content-Security-Policy"].split("; ")
+                assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+                assert answer.headers["Accept-Ranges"] == "bytes"
 
     @pytest.mark.parametrize(
         "name", ["plain.bin", "größe 1.bin", 'a"quote\\.bin', "two\r\nX-Evil: lines", "😀.bin", "a;b=c%41"]
@@ -168,40 +187,22 @@ class TestDownload:
         assert file["name"] == name
         assert answer.body == b"odd"
 
-    @pytest.mark.parametrize(
-        ("asked", "status", "body"),
-        [
-            ("bytes=0-3", 206, b"0123"),
-            ("bytes=4-", 206, b"456789"),
-            ("bytes=-3", 206, b"789"),
-            ("bytes=-99", 206, b"0123456789"),
-            ("bytes=8-99", 206, b"89"),
-            ("bytes=9-9", 206, b"9"),
-            ("bytes=0-1,4-5", 200, b"0123456789"),
-            ("bytes=5-2", 200, b"0123456789"),
-            ("bytes=-", 200, b"0123456789"),
-            ("lines=1-2", 200, b"0123456789"),
-            ("bytes=a-b", 200, b"0123456789"),
-            ("bytes=10-", 416, None),
-            ("bytes=99-100", 416, None),
-            ("bytes=-0", 416, None),
-        ],
-    )
-    async def test_by_range(self, api: Fetch, run: InteractiveRun, asked: str, status: int, body: bytes | None) -> None:
+    async def test_by_range(self, api: Fetch, run: InteractiveRun, subtests: pytest.Subtests) -> None:
         write(run, "outputs/digits.bin", b"0123456789")
+        for asked, status, body in RANGES:
+            with subtests.test(asked=asked):
+                answer = await api(*of(run, "content"), params={"name": "outputs/digits.bin"}, headers={"Range": asked})
 
-        answer = await api(*of(run, "content"), params={"name": "outputs/digits.bin"}, headers={"Range": asked})
-
-        assert answer.code == status
-        if status == 206:
-            start = b"0123456789".index(body or b"")
-            assert answer.headers["Content-Range"] == f"bytes {start}-{start + len(body or b'') - 1}/10"
-        if status == 416:
-            assert answer.headers["Content-Range"] == "bytes */10"
-            assert b"range_not_satisfiable" in answer.body
-        else:
-            assert answer.body == body
-            assert answer.headers["Content-Length"] == str(len(body or b""))
+                assert answer.code == status
+                if status == 206:
+                    start = b"0123456789".index(body or b"")
+                    assert answer.headers["Content-Range"] == f"bytes {start}-{start + len(body or b'') - 1}/10"
+                if status == 416:
+                    assert answer.headers["Content-Range"] == "bytes */10"
+                    assert b"range_not_satisfiable" in answer.body
+                else:
+                    assert answer.body == body
+                    assert answer.headers["Content-Length"] == str(len(body or b""))
 
     async def test_of_an_empty_file(self, api: Fetch, run: InteractiveRun) -> None:
         write(run, "outputs/empty.png", b"")
@@ -330,6 +331,60 @@ def replace(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
+#: Names that are those of no file of a run, and what is answered.
+NAMES_OF_NOTHING = [
+    ("../run.json", 422),
+    ("outputs/../../run.json", 422),
+    ("outputs/../run.json", 422),
+    ("..", 422),
+    ("/etc/passwd", 422),
+    ("//etc/passwd", 422),
+    ("outputs/model.pt\0.png", 422),
+    ("\0", 422),
+    ("run.json", 404),
+    ("events.jsonl", 404),
+    ("driver/stdout.txt", 404),
+    ("uploads/../run.json", 422),
+    ("..\\run.json", 404),
+    ("%2e%2e/run.json", 404),
+    ("%2e%2e%2frun.json", 404),
+    ("．．/run.json", 404),
+    ("~/.ssh/id_rsa", 404),
+    ("file:///etc/passwd", 404),
+    ("outputs", 404),
+    ("outputs/", 404),
+    (".", 404),
+    ("outputs/model.pt/", 200),
+    ("outputs/model.pt/x", 404),
+    ("outputs/key", 422),
+    ("outputs/up", 422),
+    ("outputs/secrets/key", 422),
+    ("outputs/root/etc/passwd", 422),
+    ("outputs/circle", 422),
+    ("outputs/nowhere", 422),
+    ("outputs/pipe", 422),
+    ("outputs/socket", 422),
+    ("outputs/" + "x" * 4000, 404),
+    ("x" * 4096, 404),
+    ("x/" * 2048, 404),
+    ("x" * 4097, 400),
+    ("", 400),
+]
+#: Such names in addresses.
+WRITTEN_OTHERWISE = [
+    ("name=%2e%2e/run.json", 422),
+    ("name=%2e%2e%2frun.json", 422),
+    ("name=outputs/%2e%2e/%2e%2e/run.json", 422),
+    ("name=%252e%252e/run.json", 404),
+    ("name=%2Fetc%2Fpasswd", 422),
+    ("name=outputs/model.pt%00.png", 422),
+    ("name=%c0%ae%c0%ae/run.json", 400),
+    ("name=%ff", 400),
+    ("name=outputs/model.pt&name=../run.json", 422),
+    ("", 400),
+]
+
+
 class TestWaysAround:
     @pytest.fixture(params=["going", "sealed"])
     def attacked(self, request: pytest.FixtureRequest, run: InteractiveRun, tmp_path: Path) -> InteractiveRun:
@@ -354,82 +409,28 @@ class TestWaysAround:
             run.complete()
         return run
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize(
-        ("name", "status"),
-        [
-            ("../run.json", 422),
-            ("outputs/../../run.json", 422),
-            ("outputs/../run.json", 422),
-            ("..", 422),
-            ("/etc/passwd", 422),
-            ("//etc/passwd", 422),
-            ("outputs/model.pt\0.png", 422),
-            ("\0", 422),
-            ("run.json", 404),
-            ("events.jsonl", 404),
-            ("driver/stdout.txt", 404),
-            ("uploads/../run.json", 422),
-            ("..\\run.json", 404),
-            ("%2e%2e/run.json", 404),
-            ("%2e%2e%2frun.json", 404),
-            ("．．/run.json", 404),
-            ("~/.ssh/id_rsa", 404),
-            ("file:///etc/passwd", 404),
-            ("outputs", 404),
-            ("outputs/", 404),
-            (".", 404),
-            ("outputs/model.pt/", 200),
-            ("outputs/model.pt/x", 404),
-            ("outputs/key", 422),
-            ("outputs/up", 422),
-            ("outputs/secrets/key", 422),
-            ("outputs/root/etc/passwd", 422),
-            ("outputs/circle", 422),
-            ("outputs/nowhere", 422),
-            ("outputs/pipe", 422),
-            ("outputs/socket", 422),
-            ("outputs/" + "x" * 4000, 404),
-            ("x" * 4096, 404),
-            ("x/" * 2048, 404),
-            ("x" * 4097, 400),
-            ("", 400),
-        ],
-    )
     async def test_lead_nowhere(
-        self, api: Fetch, attacked: InteractiveRun, workspace: Workspace, name: str, status: int
+        self, api: Fetch, attacked: InteractiveRun, workspace: Workspace, subtests: pytest.Subtests
     ) -> None:
-        answer = await asyncio.wait_for(api(*of(attacked, "content"), params={"name": name}), 20)
+        for name, status in NAMES_OF_NOTHING:
+            with subtests.test(name=name[:100]):
+                answer = await asyncio.wait_for(api(*of(attacked, "content"), params={"name": name}), 20)
 
-        assert answer.code == status, answer.body
-        assert SECRET not in answer.body
-        assert b"root:" not in answer.body
-        assert str(workspace.layout.root).encode() not in answer.body
+                assert answer.code == status, answer.body
+                assert SECRET not in answer.body
+                assert b"root:" not in answer.body
+                assert str(workspace.layout.root).encode() not in answer.body
 
-    @pytest.mark.slow
-    @pytest.mark.parametrize(
-        ("query", "status"),
-        [
-            ("name=%2e%2e/run.json", 422),
-            ("name=%2e%2e%2frun.json", 422),
-            ("name=outputs/%2e%2e/%2e%2e/run.json", 422),
-            ("name=%252e%252e/run.json", 404),
-            ("name=%2Fetc%2Fpasswd", 422),
-            ("name=outputs/model.pt%00.png", 422),
-            ("name=%c0%ae%c0%ae/run.json", 400),
-            ("name=%ff", 400),
-            ("name=outputs/model.pt&name=../run.json", 422),
-            ("", 400),
-        ],
-    )
     async def test_lead_nowhere_however_they_are_written(
-        self, client: Client, attacked: InteractiveRun, query: str, status: int
+        self, client: Client, attacked: InteractiveRun, subtests: pytest.Subtests
     ) -> None:
-        async with client.get(*of(attacked, "content"), params=query) as answer:
-            body = await answer.body()
+        for query, status in WRITTEN_OTHERWISE:
+            with subtests.test(query=query):
+                async with client.get(*of(attacked, "content"), params=query) as answer:
+                    body = await answer.body()
 
-        assert answer.status == status, body
-        assert b"signature" not in body
+                assert answer.status == status, body
+                assert b"signature" not in body
 
     @pytest.mark.parametrize("run_id", ["..", "%2e%2e", "..%2f..", "%2e%2e%2fx", ".new-x", "%00", "x" * 300, "a%0ab"])
     async def test_lead_to_no_other_folder_by_the_runs_id(

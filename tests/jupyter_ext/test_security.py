@@ -10,6 +10,7 @@ import socket
 from collections import defaultdict
 from collections.abc import Awaitable, Callable
 from http.client import HTTPConnection
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,18 +36,20 @@ __all__ = ["open_page"]
 NOWHERE = defaultdict(lambda: "nowhere", workspace="0" * 32, run="run_1_00000000", version="1")
 #: Every path of the API, with something in the place of its parameters.
 PATHS = [path.format_map(NOWHERE) for path in api_document.document()["paths"]]
+#: What somebody may send who has no token.
+FORGED = [{"Authorization": ""}, {"Authorization": "token wrong"}, {"Cookie": "username-x=forged"}]
 
 
 class TestWithoutAToken:
     @pytest.mark.slow
-    @pytest.mark.parametrize("path", PATHS)
     @pytest.mark.parametrize("method", ["GET", "POST", "PATCH", "DELETE"])
-    async def test_nothing_is_answered(self, api: Fetch, path: str, method: str) -> None:
-        for headers in ({"Authorization": ""}, {"Authorization": "token wrong"}, {"Cookie": "username-x=forged"}):
-            answer = await api(*path.strip("/").split("/"), method=method, headers={"Authorization": "", **headers})
+    async def test_nothing_is_answered(self, api: Fetch, subtests: pytest.Subtests, method: str) -> None:
+        for path, headers in product(PATHS, FORGED):
+            with subtests.test(path=path, **headers):
+                answer = await api(*path.strip("/").split("/"), method=method, headers={"Authorization": "", **headers})
 
-            assert answer.code == 403 or (answer.code, method) == (405, method)
-            assert "workspaces" not in json.loads(answer.body)
+                assert answer.code == 403 or (answer.code, method) == (405, method)
+                assert "workspaces" not in json.loads(answer.body)
 
     async def test_the_connection_goes_on_after_a_refusal(
         self, jp_fetch: Fetch, jp_http_port: int, jp_base_url: str, jp_auth_header: dict[str, str]
