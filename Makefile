@@ -13,15 +13,16 @@ QUICK := TUTORIAL_COMPUTE=local TUTORIAL_GPU=no TUTORIAL_DATA=drawn TUTORIAL_MOD
 	TUTORIAL_MINIMUM_ACCURACY=0.9 TUTORIAL_FOLDER=$(TRIED) TRAINDOCK_WORKSPACE=$(TRIED)/workspace \
 	XDG_DATA_HOME=$(TRIED)/home/data XDG_CONFIG_HOME=$(TRIED)/home/config XDG_STATE_HOME=$(TRIED)/home/state
 
-# nbval, which only the notebook needs, takes each process that runs tests two seconds to import. A process runs tests on
-# each core, where the threads that numpy and torch start by themselves only wait for each other; who is done takes some of
-# what another one has left.
-PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n auto --dist worksteal --ignore=tests/docker \
+# nbval, which only the notebook needs, takes each process that runs tests two seconds to import. There is one more of them
+# than there are cores, since tests wait a quarter of the time, and threads that numpy and torch start by themselves would
+# only wait for each other. Who is done takes some of what another one has left.
+WORKERS ?= $(shell expr $$(getconf _NPROCESSORS_ONLN) + 1)
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -p no:nbval -n $(WORKERS) --dist worksteal --ignore=tests/docker \
 	--ignore=tests/browser
 # Playwright has an event loop in the process that other tests would stumble over.
 BROWSER := $(BIN)/python -m pytest -p no:nbval tests/browser
 # One browser leaves a third of two cores idle. What is measured in a page is measured in one, alone.
-BROWSERS := $(BROWSER) -n 2 --dist loadfile -m 'not soak'
+BROWSERS := $(BROWSER) -n 2 --dist worksteal -m 'not soak'
 # `make lint` checks the types for the oldest.
 PYTHONS ?= 3.14
 
@@ -69,10 +70,10 @@ words: $(READY)
 tutorial: $(READY)
 	@$(BIN)/python notebooks/run_notebook.py $(NOTEBOOK)
 
-# What takes one processor each goes two at a time. A browser and containers do not: it breaks its connections off
+# What takes one processor each goes two at a time, the longest first. A browser and containers do not: it breaks its connections off
 # whenever the network of a container comes or goes.
 test: $(READY)
-	$(MAKE) -j2 lint types docs executed views
+	$(MAKE) -j2 views executed lint types docs
 	$(PYTEST) -m 'not soak'
 	$(BROWSERS)
 	$(BIN)/python .ci/test-containers

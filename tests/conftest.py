@@ -10,7 +10,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 REPOSITORY = Path(__file__).parent.parent
 WAIT_SECONDS = 60.0
+
+
+def first_in_ci(values: Iterable[Any], count: int = 1) -> list[Any]:
+    """Return values of a parameter, of which the first ``count`` stand for the others, left to ``make soak``, in CI."""
+    soak = pytest.mark.soak
+    return [value if at < count else pytest.param(value, marks=soak) for at, value in enumerate(values)]
 
 
 def wait_for(condition: Callable[[], Any], what: str, seconds: float = WAIT_SECONDS) -> Any:

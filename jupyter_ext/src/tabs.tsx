@@ -109,6 +109,11 @@ export class Tabs {
     private readonly editors: IEditorServices | null
   ) {}
 
+  /** Whether there is room for tabs beside the notebook: what has none opens as a page of its own. */
+  get hasRoom(): boolean {
+    return this.area === 'main';
+  }
+
   /** The tabs of runs, to be there again when the page is loaded anew. */
   readonly runs = new WidgetTracker<MainAreaWidget>({ namespace: 'traindock-runs' });
   /** Those of registered models. */

@@ -90,6 +90,7 @@ def test_a_log_stays_where_somebody_reads_it(show: Show, lab: Lab, submit: Submi
     (tmp_path / "end").touch()
 
 
+@pytest.mark.soak
 def test_tabs_are_as_they_were_left_and_fit_the_window_whatever_happened_while_they_were_hidden(
     show: Show, lab: Lab, submit: Submit, tmp_path: Path
 ):

@@ -51,6 +51,7 @@ def test_the_kernel_draws_the_card_where_the_server_has_no_extension(
     expect(page.page.get_by_text("Error displaying widget")).not_to_be_visible()
 
 
+@pytest.mark.soak
 def test_the_kernel_draws_the_card_of_a_run_whose_workspace_the_server_does_not_know(
     show: Show, lab: Lab, tmp_path: Path
 ):

@@ -133,6 +133,7 @@ def choose_in_menu(page: Page, entry: str) -> None:
 
 
 class TestModels:
+    @pytest.mark.soak
     def test_a_model_registered_elsewhere_appears_and_its_alias_is_rolled_back_in_its_tab(
         self, sidebar: LabPage, workspace: Workspace, register: Callable[[], str]
     ):
@@ -509,6 +510,7 @@ class TestCompute:
         expect(section).to_have_count(0)
         assert target not in workspace.compute_targets
 
+    @pytest.mark.soak
     def test_what_the_server_refuses_is_said_beside_its_field_and_nothing_typed_is_lost(self, sidebar: LabPage):
         page = sidebar.page
         sidebar.expected.append("422")

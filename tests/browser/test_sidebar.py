@@ -293,6 +293,7 @@ def test_it_is_there_again_after_a_reload_and_goes_on_when_the_server_was_starte
     expect(sidebar.row("after-restart #1")).to_contain_text("Completed")
 
 
+@pytest.mark.soak
 def test_list_and_card_say_why_no_run_goes_on_until_one_does(open_lab: Open, workspace: Workspace, tmp_path: Path):
     broken = make_workspace(tmp_path / "workspace", name="broken")
     broken.layout.dispatcher_log.mkdir()  # which no dispatcher can write into
@@ -317,6 +318,7 @@ def test_list_and_card_say_why_no_run_goes_on_until_one_does(open_lab: Open, wor
         end_everything_in(broken)
 
 
+@pytest.mark.soak
 def test_it_leads_to_a_run_of_a_workspace_that_a_kernel_has_just_made(open_lab: Open, tmp_path: Path):
     page, sidebar = open_lab("elsewhere.ipynb")
     sidebar.locator.get_by_label("Workspace", exact=True).wait_for()

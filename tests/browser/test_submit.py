@@ -212,6 +212,7 @@ def test_an_editor_is_saved_first_and_what_was_filled_in_is_there_after_a_reload
     expect(open_from_menu(page, "train.py").get_by_label("--lr")).to_have_value("0.25")
 
 
+@pytest.mark.soak
 def test_a_form_has_the_options_of_a_script_that_is_changed_and_trained_again(page: Page, project: Path) -> None:
     item(page, "train.py").dblclick()
     train = page.get_by_role("button", name="Train this script")

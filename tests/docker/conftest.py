@@ -37,7 +37,7 @@ LABEL = "traindock.test.session"
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that start engines: they run as root, all others as anybody. What takes longest begins first."""
+    """Mark the tests that start engines: they run as root. What takes longest begins first, one after the other."""
     for item in items:
         if "own_engine" in getattr(item, "fixturenames", ()):
             item.add_marker("own_engine")

@@ -20,7 +20,7 @@ from pathlib import Path
 
 import docker
 import pytest
-from tests.conftest import wait_for
+from tests.conftest import first_in_ci, wait_for
 from tests.docker.jobs import labelled
 from tests.docker.places import WORKSPACE_LABEL, Place
 
@@ -159,6 +159,7 @@ class TestVolume:
         assert place.prepare(Recipe(pip=("slow",))).how == "built"
         assert "a build of it was not finished" in place.log
 
+    @pytest.mark.soak
     def test_a_builder_whose_maker_was_killed_is_waited_for_and_not_doubled(self, place: Place, tmp_path: Path) -> None:
         place.shelf.source("slow", "1.0", "time.sleep(15)\nreturn _wheel(folder, 'slow', '1.0')")
         script = textwrap.dedent(
@@ -254,7 +255,7 @@ class TestVolume:
         try:
             engine_work.remove_left_behind(place.engine, place.labels)
 
-            left = {found.id for found in place.engine.client.containers.list(all=True)}
+            left = {found.id for found in place.engine.client.containers.list(all=True, ignore_removed=True)}
             assert [role for role, container in made.items() if container.id in left] == ["job"]
             assert stranger.id in left
         finally:
@@ -287,7 +288,7 @@ class TestBases:
             place.prepare(Recipe(container=ContainerBase(image=odd_image("python37"))))
 
     @pytest.mark.parametrize("form", ["volume", "image"])
-    @pytest.mark.parametrize("what", ["entrypoint", "distroless", "no-tmp"])
+    @pytest.mark.parametrize("what", first_in_ci(["distroless", "entrypoint", "no-tmp"]))
     def test_an_entrypoint_or_the_lack_of_a_shell_changes_nothing(
         self, place: Place, odd_image: Callable[[str], str], what: str, form: str
     ) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 
 import docker
 import pytest
-from tests.conftest import dispatcher_of, kill, wait_for
+from tests.conftest import dispatcher_of, first_in_ci, kill, wait_for
 from tests.docker.jobs import (
     TARGET,
     Submit,
@@ -243,11 +243,11 @@ def test_a_mount_that_vanishes_while_the_job_runs_does_not_end_it(
     assert stdout_of(run) == "up\n[]\n"
 
 
-POINTS = ["docker.created", "docker.started", "dispatcher.after-launch", "dispatcher.running"]
+POINTS = ["docker.created", "dispatcher.running", "docker.started", "dispatcher.after-launch"]
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("point", POINTS)
+@pytest.mark.parametrize("point", first_in_ci(POINTS, 2))
 def test_a_dispatcher_that_dies_at_a_step_of_the_launch(
     submit: Submit, point: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
@@ -293,7 +293,9 @@ def test_a_dispatcher_that_is_killed_while_it_follows_is_succeeded(submit: Submi
 
 
 @pytest.mark.core
-@pytest.mark.parametrize("point", ["dispatcher.before-seal", "dispatcher.after-seal", "dispatcher.before-clean"])
+@pytest.mark.parametrize(
+    "point", first_in_ci(["dispatcher.after-seal", "dispatcher.before-seal", "dispatcher.before-clean"])
+)
 def test_the_container_stays_until_the_run_is_sealed_and_recorded(
     submit: Submit, engine: docker.DockerClient, point: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

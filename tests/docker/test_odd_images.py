@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from tests.conftest import first_in_ci
 from tests.docker.jobs import add_target, as_it_is, ended, stdout_of, submitter
 
 from traindock import ActivityFailedException, Environment, Workspace
@@ -32,7 +33,7 @@ def in_image(image: str) -> Environment:
     return environment
 
 
-@pytest.mark.parametrize("what", ["entrypoint", "distroless", "no-tmp"])
+@pytest.mark.parametrize("what", first_in_ci(["distroless", "entrypoint", "no-tmp"]))
 def test_an_entrypoint_or_the_lack_of_a_shell_or_of_tmp_changes_nothing(
     workspace: Workspace, engine_url: str, tmp_path: Path, odd_image: Callable[[str], str], what: str
 ) -> None:

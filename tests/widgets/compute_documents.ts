@@ -27,6 +27,7 @@ export const API = {
           max_nodes: { type: ['integer', 'null'], minimum: 1, default: null, description: 'How many; null for one.' },
           idle: { type: 'number', minimum: 0, default: 1800 },
           memory: {
+            description: 'As a text, or bytes; null for that of max_nodes.',
             default: null,
             anyOf: [{ type: 'null' }, { type: 'integer', minimum: 16 }, { type: 'string', pattern: '^[0-9]+[kmg]?$' }]
           },

@@ -143,6 +143,8 @@ describe('the form of a compute target', () => {
     expect(page.textContent).toContain('Read only');
     expect(beside('Max nodes')).toBe('How many; empty for one.');
     expect(labelled('Max nodes').placeholder).toBe('one');
+    expect(beside('Memory')).toBe('As a text, or bytes; empty for that of “Max nodes”.');
+    expect(labelled('Memory').placeholder).toBe('that of “Max nodes”');
     expect(labelled('Password').type).toBe('password');
   });
 

@@ -81,8 +81,7 @@ describe('progress', () => {
     expect(progressOf(lines, {}, undefined, 50)).toEqual({
       label: 'Epoch 3 of 10',
       fraction: 0.25,
-      remaining: 150,
-      isMost: true
+      remaining: 150
     });
   });
 

@@ -85,6 +85,7 @@ describe('what is done with runs', () => {
     const tabs = {
       openRun: ({ run }: { run: string }) => opened.push(run),
       openComparison: (_: string, runs: string[]) => opened.push(runs.join('+')),
+      hasRoom: true,
       openTensorBoard: (_: string, runs: string[]) => opened.push(`${runs} in TensorBoard`),
       host: { openFolder: (path: string) => opened.push(path) }
     } as unknown as ITabs;
@@ -115,6 +116,11 @@ describe('what is done with runs', () => {
     expect(said.shown[0]).toMatch(/nothing for TensorBoard\nThe run has written no event files:\n.*\nA script writes/s);
     await actions.openBoard('w', [ended, going]);
     expect(opened).toEqual(['a,b in TensorBoard']);
+    server.answers.set('/workspaces/w/runs/a', () => {
+      throw new RequestError('run_not_found', 'it was deleted');
+    });
+    await actions.openBoard('w', [ended, going]);
+    expect(opened).toHaveLength(2);
   });
 
   it('says why a TensorBoard is not opened', async () => {

@@ -195,6 +195,19 @@ describe('the form of a script', () => {
     expect(words).toEqual(['python', 'train.py', 'images', "'--hub_token=***'"]);
   });
 
+  it('leaves a run to the server whose environment only cannot be planned yet', async () => {
+    await show(SCRIPT, SCRIPT.path, () => {
+      page.source.answers.set(`/workspaces/${W}/plans`, () => {
+        throw new RequestError('environment_build', 'there is no Python 3.9 here', 'Install it.', 422);
+      });
+    });
+    await type('option data', 'images');
+    await press('Submit');
+    expect(text()).toContain('No plan can be made: there is no Python 3.9 here');
+    await press('Submit without a plan');
+    expect(sent('/runs')).toHaveLength(1);
+  });
+
   it('shows of an environment what was asked for, and nothing of what was not', async () => {
     const container = {
       base_image: 'python:3.12-slim',

@@ -11,6 +11,9 @@ import { type Faults, type IRefusal, type Place, placeOfError } from './faults';
 import { emptiedVariables, forgottenNames, unlike } from './forgotten';
 import { KeptPlan } from './kept_plan';
 
+/** Codes of what keeps an environment from being planned: a run that needs it is taken, and fails once that is still so. */
+const LATER = /^(?:environment_build|registry|image_not_found)/;
+
 /** Milliseconds between two looks at the compute targets while much changes. */
 const PAUSE = 3000;
 
@@ -80,7 +83,7 @@ export abstract class FormModel<Plan = unknown, Sent = unknown> extends Observed
   /** Whether there is no plan as a run would be refused, too: not only because the server did not answer, or had no time. */
   get isRefused(): boolean {
     const error = this.planProblem === '' ? undefined : this._plans.problem?.error;
-    return error instanceof RequestError && error.status >= 400 && error.status < 500;
+    return error instanceof RequestError && error.status >= 400 && error.status < 500 && !LATER.test(error.code);
   }
 
   /** What is to be mended before there can be a plan, be it said beside its field yet or not. */

@@ -124,7 +124,7 @@ def nearest(vm_size: str, own: Mapping[str, NodeShape]) -> list[str]:
 
 
 def memory_text(size: int) -> str:
-    """Return bytes of memory as people read them, such as "56 GiB", as cards do."""
+    """Return bytes of memory as people read them, such as "56 GiB"."""
     for unit, name in ((2**40, "TiB"), (2**30, "GiB"), (2**20, "MiB")):
         if size >= unit:
             return f"{size / unit:.4g} {name}"

@@ -72,6 +72,8 @@ class BuildSettings:
         # new connection no answer, for longer than the 30 and 10 seconds after which uv by itself gives up.
         env.setdefault("UV_HTTP_TIMEOUT", "300")
         env.setdefault("UV_HTTP_CONNECT_TIMEOUT", "60")
+        # Of the fifty that uv would fetch at once, one may starve for as long as that.
+        env.setdefault("UV_CONCURRENT_DOWNLOADS", "10")
         if index := recipe_index or self.index_url:
             env["UV_DEFAULT_INDEX"] = index
             env.pop("UV_INDEX_URL", None)

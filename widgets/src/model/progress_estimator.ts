@@ -176,7 +176,7 @@ export class ProgressEstimator {
     }
     const [first, last] = [moments.length > 1 ? moments[0] : begin, moments[moments.length - 1]];
     const known = first && last && paceOf(first, last);
-    const countsBegin = begin === BEGIN && (first === BEGIN || known === undefined);
+    const countsBegin = first === BEGIN && known !== undefined;
     return { name, count, done, pace: known ?? (begin && this._paceSoFar(begin, done, most)), countsBegin };
   }
 

@@ -100,7 +100,7 @@ export function ProgressBar({ model }: { model: RunModel }) {
 function Bar({ progress }: { progress: Progress }) {
   const trans = useTrans();
   const time = progress.remaining === null ? '' : duration(Math.round(progress.remaining));
-  const remaining = time && (progress.isMost ? trans.__('at most %1 left', time) : trans.__('about %1 left', time));
+  const remaining = time && (progress.isMost ? trans.__('up to %1 left', time) : trans.__('about %1 left', time));
   return (
     <div class="td-progress">
       <progress value={progress.fraction} max={1} aria-label={progress.label} />

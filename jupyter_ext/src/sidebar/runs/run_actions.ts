@@ -87,10 +87,18 @@ export class RunActions {
   async openBoard(workspace: string, rows: readonly RunRow[]): Promise<void> {
     const { trans, source } = this.traindock;
     const ids = rows.map(row => row.id);
-    try {
+    // a page of its own, which says so itself, has to be opened at once: later, browsers take it for an advertisement
+    if (this.tabs.hasRoom) {
       const asked = ids.map(run => source.request<RunDocument>(runPath({ workspace, run })));
+      const answers = await Promise.allSettled(asked);
+      const told = answers.flatMap(one => (one.status === 'fulfilled' ? [one.value] : []));
+      const failed = answers.find(one => one.status === 'rejected');
+      if (told.length === 0 && failed !== undefined) {
+        await showErrorMessage(trans.__('TensorBoard cannot be opened'), failureText(failed.reason, trans));
+        return;
+      }
       // an older server does not tell
-      if ((await Promise.all(asked)).every(run => run.tensorboard === null)) {
+      if (told.every(run => run.tensorboard === null)) {
         await tell(trans.__('There is nothing for TensorBoard'), [
           trans._n('The run has written no event files:', 'The runs have written no event files:', rows.length),
           ...named(rows),
@@ -98,9 +106,6 @@ export class RunActions {
         ]);
         return;
       }
-    } catch (error) {
-      await showErrorMessage(trans.__('TensorBoard cannot be opened'), failureText(error, trans));
-      return;
     }
     this.tabs.openTensorBoard(workspace, ids);
   }

@@ -68,6 +68,8 @@ export class RunList extends Observed {
   }
 
   query: IRunQuery = EVERYTHING;
+  /** What the runs that are shown were asked for by: since then something else may have been chosen. */
+  answered: IRunQuery = EVERYTHING;
   /** How many runs, or groups, are before those of this page. */
   offset = 0;
   /** Whether there are more behind these. */
@@ -345,6 +347,7 @@ export class RunList extends Observed {
     }
     this.more = more;
     this.told = true;
+    this.answered = this.query;
     this._upkeep.clear();
     this.trouble = trouble === undefined ? this.trouble : trouble;
     this._show();

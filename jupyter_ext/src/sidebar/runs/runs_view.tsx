@@ -56,7 +56,7 @@ export function RunsView({
       {none && !isFiltered(query) && error === null && <NoRuns steps={host} trans={trans} />}
       {none && isFiltered(query) && (
         <div class="jp-Traindock-Empty">
-          <p role="status">{trans.__('No run is like this: %1', filterWords(query, trans).join(', '))}</p>
+          <p role="status">{trans.__('No run is like this: %1', filterWords(list.answered, trans).join(', '))}</p>
           <button
             type="button"
             class="jp-mod-styled jp-mod-minimal"
