@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from playwright.sync_api import expect
 from tests.browser.conftest import Show
 from tests.browser.labs import Lab, code
@@ -21,6 +22,7 @@ names[3]
 """
 
 
+@pytest.mark.soak
 def test_lines_are_completed_and_a_traceback_leads_to_the_line_of_the_cell(
     show: Show, lab: Lab, workspace: Workspace
 ) -> None:

@@ -112,6 +112,7 @@ def test_a_run_is_listed_at_once_and_followed_until_it_is_stopped(
     sidebar.answer("Stop")
     expect(row).to_contain_text("Canceled")
     page.card.wait_for_state("Canceled")
+    page.expected.append("404")  # the page may just be asking what has become of it
     run.delete()  # by somebody else
     expect(sidebar.rows).to_have_count(0)
 
@@ -349,6 +350,7 @@ def test_keys_go_through_its_sections_from_the_top(open_lab: Open):
     assert [title.lower() for title in titles] == ["runs", "experiments", "models", "compute"]
 
 
+@pytest.mark.soak
 def test_a_new_workspace_teaches_the_first_step(open_lab: Open, workspace: Workspace):
     page, sidebar = open_lab("first.ipynb", code("first = 1"))
     sidebar.locator.get_by_label("New workspace").click()

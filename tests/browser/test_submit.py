@@ -285,6 +285,7 @@ def test_scripts_are_chosen_from_launcher_and_palette_and_told_of_where_they_can
     expect(form(page).get_by_label("--lr")).to_be_visible()
 
 
+@pytest.mark.soak
 def test_a_folder_is_sent_with_the_script_that_is_chosen(page: Page, workspace: Workspace, project: Path) -> None:
     (project / "package").mkdir()
     for name in ("first.py", "second.py", "__init__.py"):

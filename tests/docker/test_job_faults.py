@@ -53,7 +53,6 @@ def started(run: Run) -> Run:
     return run
 
 
-@pytest.mark.core
 @pytest.mark.parametrize(
     ("harm", "says"),
     [
@@ -114,7 +113,6 @@ def test_a_script_that_ignores_sigterm_is_killed_after_its_grace_time(submit: Su
     assert ended(run).record.reason is Reason.CANCELED_BY_USER
 
 
-@pytest.mark.core
 def test_a_launcher_that_hangs_is_killed_with_its_container(submit: Submit) -> None:
     """It was stopped, so that it hears nothing."""
     run = started(submit("import os, signal; os.kill(os.getppid(), signal.SIGSTOP)\n" + SLEEPER))
@@ -202,7 +200,6 @@ def test_a_mount_that_is_gone_is_named_at_submit(workspace: Workspace, engine_ur
     assert not source.exists()
 
 
-@pytest.mark.core
 def test_a_mount_that_vanishes_before_the_launch_is_named(
     workspace: Workspace, engine_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

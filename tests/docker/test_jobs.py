@@ -161,7 +161,6 @@ def test_a_proxys_password_reaches_the_job_and_no_record(submit: Submit, workspa
     assert "http://***@proxy.test:3128" in (run.path / "plan.json").read_text()
 
 
-@pytest.mark.core
 def test_models_children_and_uploads_work_from_within(submit: Submit, workspace: Workspace) -> None:
     """Requests are answered, and what a child writes is the child's."""
     run = ended(
@@ -392,7 +391,6 @@ def test_an_interpreter_is_looked_for_in_the_image_also_where_the_settings_name_
     assert f"{tmp_path} cannot be mounted at /opt, which would hide the Python that jobs run on" in run.record.detail
 
 
-@pytest.mark.core
 @pytest.mark.parametrize("foreign", [WORKSPACE, KEY])
 def test_containers_of_other_workspaces_and_other_users_are_left_alone_by_sweeping(
     workspace: Workspace, engine: docker.DockerClient, engine_url: str, base_image: str, foreign: str

@@ -65,7 +65,6 @@ def made(engine: docker.DockerClient, run: Run) -> Any:
     return found
 
 
-@pytest.mark.core
 def test_the_container_that_was_made_ahead_is_the_one_that_is_started(
     submit: Submit, holder: Run, engine: docker.DockerClient, go: Path
 ) -> None:
