@@ -176,6 +176,22 @@ class TestSubmitting:
 
         assert "1.90 GB; the biggest: data.bin" in plan["source"]["warnings"][0]
 
+    async def test_a_plan_warns_of_torch_that_nobody_asked_for(
+        self, ask: Ask, workspace: Workspace, source: Path
+    ) -> None:
+        (source / "train.py").write_text("import torch")
+        configuration = {"experiment": "digits", "source": "digits", "script": "train.py"}
+
+        async def warnings(**environment: object) -> list[str]:
+            asked = {**configuration, **({"environment": environment} if environment else {})}
+            plan = await ask("workspaces", workspace.id, "plans", method="POST", json=asked)
+            return list(plan["source"]["warnings"])
+
+        assert await warnings() == []  # what this Python has is its user's
+        [told] = await warnings(pip_packages=["pillow"])
+        assert told.startswith("train.py imports torch, which the packages do not include: ask for PyTorch, too")
+        assert await warnings(pip_packages=["pillow", "torch"]) == []
+
     async def test_a_plan_is_given_up_when_its_asker_hangs_up(
         self, client: Client, workspace: Workspace, source: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:

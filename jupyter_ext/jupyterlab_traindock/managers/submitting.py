@@ -14,10 +14,12 @@ from typing import Any
 from jupyterlab_traindock.errors import invalid, not_found
 from jupyterlab_traindock.managers.opened import OpenedWorkspaces
 from jupyterlab_traindock.managers.places import below_root
+from traindock.compute_target import ComputeTarget
 from traindock.environment import Environment
 from traindock.errors import StoreException
 from traindock.estimator import Estimator, PyTorch
 from traindock.experiment import Experiment
+from traindock.missing_packages import Missing, missing_torch
 from traindock.names import check_relative
 from traindock.notebook_run import NotebookRunConfig
 from traindock.planning import plan_document
@@ -85,6 +87,9 @@ class SubmitManager:
         with self._source(asked, files) as source:
             request = _configuration(workspace, asked, source).to_request()
             document = plan_document(workspace, asked["experiment"], request, is_wanted)
+            is_local = ComputeTarget.of(workspace, request.compute_target).kind == "local"
+            if missing := missing_torch(request, in_container=not is_local):
+                document["source"]["warnings"].append(_note_of(missing))
         document["source"]["folder"] = asked.get("source")
         if files is not None:
             document["source"]["stamp"] = None  # they are written anew for each request
@@ -104,6 +109,16 @@ class SubmitManager:
         with tempfile.TemporaryDirectory(prefix="traindock-submit-") as made:
             _write(Path(made), files)
             yield Path(made)
+
+
+def _note_of(missing: Missing) -> str:
+    what = f"{missing.script} imports {missing.module}"
+    if missing.in_image:
+        return (
+            f"{what}, and nothing is installed in its container unless it is asked for: ask for PyTorch and packages, "
+            "or for an image that has it"
+        )
+    return f"{what}, which the packages do not include: ask for PyTorch, too, unless one of them brings it along"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from traindock.cli import parsers
-from traindock.cli.imports import missing_torch
+from traindock.missing_packages import missing_torch
 
 if TYPE_CHECKING:
     from traindock.submit import Request
@@ -161,7 +161,16 @@ def torch_note(request: Request, *, is_local: bool) -> str:
         request: what is to be run.
         is_local: whether that is a process of this machine; else a container.
     """
-    if request.script is None:
+    missing = missing_torch(request, in_container=not is_local)
+    if missing is None:
         return ""
-    path = request.added.get(request.script) or Path(request.source_directory, request.script)
-    return missing_torch(path, request.recipe, in_container=not is_local)
+    ask = f"add --pip {missing.module} or --framework-version"
+    if missing.in_image:
+        return (
+            f"{missing.script} imports {missing.module}, and nothing is installed in its container unless you ask for "
+            f"it: {ask}, or name an image that has it by --image"
+        )
+    return (
+        f"{missing.script} imports {missing.module}, which the packages asked for do not include: {ask}, unless one of "
+        "them brings it along"
+    )

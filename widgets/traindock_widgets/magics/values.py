@@ -179,7 +179,7 @@ def notes(passed: Passed, recipe: Recipe, *, own_python: bool) -> list[str]:
 
 def _lacking(packages: Iterable[str], recipe: Recipe) -> set[str]:
     """Return the distributions of these packages that the environment does not name."""
-    from traindock.cli.imports import names
+    from traindock.missing_packages import names
 
     asked: set[str] = {canonicalize_name(name) for name in names(recipe)}
     if recipe.framework:

@@ -4,45 +4,55 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from traindock.images.recipe import Recipe
+    from traindock.submit import Request
 
 _TORCH: Final = ("torch", "torchvision")
 
 
-def missing_torch(script: Path, recipe: Recipe, *, in_container: bool) -> str:
-    """Return a note for people where ``script`` imports torch and the packages asked for do not name it, else "".
+@dataclass(frozen=True, slots=True)
+class Missing:
+    """A script imports what its environment does not ask for.
+
+    Attributes:
+        script: the name of its file.
+        module: what it imports.
+        in_image: whether nothing is installed at all, and the Python of the usual image used as it is.
+    """
+
+    script: str
+    module: str
+    in_image: bool
+
+
+def missing_torch(request: Request, *, in_container: bool) -> Missing | None:
+    """Return that a script imports torch, or torchvision, and the packages asked for do not name it; else None.
 
     A script that cannot be read or parsed gets none: whatever is wrong with it is told where it is sent or executed.
 
     Args:
-        script: the file that the job starts with.
-        recipe: the environment that is asked for.
+        request: what is to be run.
         in_container: whether a Python that is used as it is would be an image's.
     """
+    if request.script is None:
+        return None
+    script = request.added.get(request.script) or Path(request.source_directory, request.script)
+    recipe = request.recipe
     if recipe.framework or any(_is_torch(name) for name in names(recipe)):
-        return ""
+        return None
     if recipe.user_managed and (not in_container or _has_own_image(recipe)):
-        return ""
+        return None
     try:
         imported = _imported(ast.parse(script.read_bytes()))
     except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
-        return ""
+        return None
     found = [name for name in _TORCH if name in imported]
-    if not found:
-        return ""
-    if recipe.user_managed:
-        return (
-            f"{script.name} imports {found[0]}, and nothing is installed in its container unless you ask for it: add "
-            f"--pip {found[0]} or --framework-version, or name an image that has it by --image"
-        )
-    return (
-        f"{script.name} imports {found[0]}, which the packages asked for do not include: add --pip {found[0]} or "
-        "--framework-version, unless one of them brings it along"
-    )
+    return Missing(script.name, found[0], in_image=recipe.user_managed) if found else None
 
 
 def _has_own_image(recipe: Recipe) -> bool:
