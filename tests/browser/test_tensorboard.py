@@ -89,5 +89,5 @@ def test_runs_that_are_selected_in_the_sidebar_are_side_by_side_in_one_and_where
     page.page.get_by_role("tab", name="TensorBoard: 2 runs").locator(".lm-TabBar-tabCloseIcon").click()
 
     Keys(sidebar).choose("silent", "Open in TensorBoard")
-    expect(page.page.get_by_role("dialog")).to_contain_text("The run has written no event files:silent")
+    expect(page.page.get_by_role("dialog")).to_contain_text("The run has written no event files:• silent")
     sidebar.answer("Ok")
