@@ -301,8 +301,8 @@ describe('a line of a log', () => {
   it('is as it was written otherwise, colours apart', () => {
     const library = '  File "/usr/lib/python3/ast.py", line 12, in parse';
     expect(model.readable(library)).toBe(library);
-    expect(model.readable('\u001b[31mThe file "/work/a.py" is missing\u001b[0m')).toBe(
-      'The file "/work/a.py" is missing'
+    expect(model.readable('\u001b[31mThe file "/srv/a.py" is missing\u001b[0m')).toBe(
+      'The file "/srv/a.py" is missing'
     );
   });
 });
