@@ -20,6 +20,7 @@ def test_nothing_set_leaves_uv_to_its_own_settings(monkeypatch: pytest.MonkeyPat
     assert env["PATH"] == os.environ["PATH"]
     assert int(env["UV_LOCK_TIMEOUT"]) > 0
     assert (int(env["UV_HTTP_TIMEOUT"]), int(env["UV_HTTP_CONNECT_TIMEOUT"])) > (30, 10)
+    assert env["UV_CONCURRENT_DOWNLOADS"] == "10"
 
 
 def test_settings_are_told_to_uv(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
