@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 import pytest
-from tests.conftest import REPOSITORY
+from tests.conftest import REPOSITORY, first_in_ci
 from tests.docker.conftest import lacking
 
 LINES = {
@@ -21,9 +21,7 @@ LINES = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    "row", [pytest.param(row, marks=[] if row == "container-first-line" else [pytest.mark.soak]) for row in LINES]
-)
+@pytest.mark.parametrize("row", first_in_ci(LINES))
 def test_a_row_can_be_measured(row: str, engine_url: str, base_image: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks", "--quick", row],

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.conftest import dispatcher_of, end_everything_in, make_workspace, wait_for
+from tests.conftest import dispatcher_of, end_everything_in, first_in_ci, make_workspace, wait_for
 from tests.docker.conftest import MakeEngine
 from tests.docker.engines import OwnEngine
 from tests.docker.jobs import (
@@ -63,7 +63,7 @@ def patient(tmp_path: Path) -> Iterator[Patient]:
 
 
 @pytest.mark.own_engine
-@pytest.mark.parametrize("how", [pytest.param("stop", marks=pytest.mark.soak), "kill"])
+@pytest.mark.parametrize("how", first_in_ci(["kill", "stop"]))
 def test_an_engine_that_is_restarted_ends_the_run_by_that_name(
     own_engine: MakeEngine, patient: Patient, how: str
 ) -> None:
@@ -202,7 +202,7 @@ def test_a_disk_that_is_full_as_the_container_is_made_is_waited_for(own_engine: 
 
 
 @pytest.mark.own_engine
-@pytest.mark.parametrize("form", ["volume", pytest.param("image", marks=pytest.mark.soak)])
+@pytest.mark.parametrize("form", first_in_ci(["volume", "image"]))
 def test_a_disk_that_is_full_as_the_environment_is_built_is_named(
     own_engine: MakeEngine, patient: Patient, shelf: Shelf, form: str
 ) -> None:
